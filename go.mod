@@ -1,0 +1,3 @@
+module github.com/freshet-vod/freshet
+
+go 1.26.0

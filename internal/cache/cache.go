@@ -1,0 +1,109 @@
+// Package cache defines the contract between an agent and one cache: the
+// Driver, what it may answer, and decorators that every driver shares.
+//
+// It must not know any particular cache, the log's transport or the store.
+// The agent calls it; adapters in cache/edge, cache/varnish and so on
+// implement it and pass cachetest. If a driver says done when it was not, the
+// whole product lies: an empty or odd reply is never a success.
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// Driver speaks to one cache. Methods that act on several objects answer with
+// one result per object, in order, whatever happens: a fault of one object, a
+// cancelled context or a lost connection becomes the outcome of the objects it
+// concerns. Errors are for calls that have no objects. Methods may be called
+// concurrently.
+type Driver interface {
+	// Purge removes what the selector names, all variants included, if its
+	// fetch generation is lower than at (so that a repeat is harmless), and
+	// detaches fills in flight, or lets the caller see them (Powers). One
+	// result per URL, or a single one for a pattern. When it returns done or
+	// already, the effect is durable: a crash of the cache does not undo it.
+	Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result
+
+	// Prefetch stores each object whole, fetching it unless a fresh copy is
+	// stored. An error or truncated answer is a failure and leaves nothing
+	// behind. When ctx ends, what is running ends with OutcomeCancelled.
+	Prefetch(ctx context.Context, objs []Object) []Result
+
+	// Inspect tells what is stored, without fetching anything. With Join it
+	// waits for a fill in flight that a new request could still join; without,
+	// such a fill is reported as it is now (its header may be known).
+	Inspect(ctx context.Context, objs []Object, mode InspectMode) []State
+
+	// Flush makes everything that was fetched before a time revalidate before
+	// it is served again (soft), at a bounded rate.
+	Flush(ctx context.Context, before time.Time) error
+
+	// Incarnation identifies the present content of the cache: it changes when
+	// the content was lost or replaced, and only then.
+	Incarnation(ctx context.Context) (string, error)
+
+	// ReadCursor returns the position up to which the content reflects every
+	// purge, as kept inside the cache's own storage. A cache that has none
+	// returns the zero Position.
+	ReadCursor(ctx context.Context) (freshet.Position, error)
+
+	// WriteCursor stores that position, durably, with the content. A lower
+	// one than what is stored is an error.
+	WriteCursor(ctx context.Context, at freshet.Position) error
+
+	// Powers tells what this cache can do. It does not change in the life of
+	// a Driver.
+	Powers() Powers
+}
+
+// Object names one object to a driver.
+type Object struct {
+	URL        string           // canonical
+	Generation freshet.Position // of the entry on whose behalf the call is made
+}
+
+// Result is how the work on one object, or one pattern, ended.
+type Result struct {
+	Outcome freshet.Outcome // done, already, cancelled or failed
+	Reason  freshet.Reason  // with failed and cancelled
+	Detail  string          // for the log of the agent only
+	Before  freshet.Copy    // what was stored before
+	After   freshet.Copy    // what is stored now, as far as the driver knows
+	Removed int             // objects that a pattern removed
+}
+
+// Failed makes a failed Result.
+func Failed(reason freshet.Reason, detail string) Result {
+	return Result{Outcome: freshet.OutcomeFailed, Reason: reason, Detail: detail}
+}
+
+// State is what a cache holds of one object.
+type State struct {
+	Copy    freshet.Copy   // zero: nothing is stored
+	Joined  bool           // a fill in flight was waited for
+	Filling bool           // a fill that can be joined is in flight
+	Fault   freshet.Reason // set if the cache could not be asked; then the rest means nothing
+}
+
+// InspectMode says what Inspect does about a fill in flight.
+type InspectMode int
+
+// The modes of Inspect.
+const (
+	InspectNow  InspectMode = iota // report it
+	InspectJoin                    // wait for it
+)
+
+// Powers is what a cache can do.
+type Powers struct {
+	Driver             string // its name in the configuration
+	MaxBatch           int    // objects per call; at least 1
+	Prefix, Regex, Tag bool   // selectors besides exact URLs
+	Soft               bool   // Flush
+	Prefetch           bool
+	DefeatsFills       bool // a purge detaches fills in flight; otherwise the caller must inspect with Join and purge again
+	KeepsCursor        bool // ReadCursor and WriteCursor are kept with the content
+}

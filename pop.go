@@ -1,0 +1,88 @@
+package freshet
+
+// Domain is an acceleration domain of an account: the host names under which
+// viewers ask, and the origin that answers for them.
+type Domain struct {
+	Account      string   `json:"account,omitempty"`
+	Name         string   `json:"name"`
+	Aliases      []string `json:"aliases,omitempty"`
+	Origin       string   `json:"origin"`                  // base URL, http or https; may be private (operator-declared)
+	TLS          bool     `json:"tls,omitempty"`           // viewers use https; reported URLs say so (contract §4.1 U15)
+	IgnoreParams []string `json:"ignore_params,omitempty"` // query parameters outside the cache key, besides auth_key
+	Offline      bool     `json:"offline,omitempty"`
+}
+
+// POP is a point of presence: a cache, and the POPs that it fills from.
+type POP struct {
+	ID      string   `json:"id"`
+	Parents []string `json:"parents,omitempty"` // none = fills from the origin
+	Remote  bool     `json:"remote,omitempty"`  // runs as its own process
+	URL     string   `json:"url,omitempty"`     // where its cache answers, once known
+	Down    bool     `json:"down,omitempty"`    // excused by an operator: takes no traffic
+}
+
+// Topology is what a POP must know of the rest: domains and the graph of
+// POPs. Version grows with every change.
+type Topology struct {
+	Version uint64   `json:"version"`
+	Domains []Domain `json:"domains"`
+	POPs    []POP    `json:"pops"`
+}
+
+// POP returns the POP with the given ID.
+func (t Topology) POP(id string) (POP, bool) {
+	for _, p := range t.POPs {
+		if p.ID == id {
+			return p, true
+		}
+	}
+	return POP{}, false
+}
+
+// Domain returns the domain that host (lower case, no port) names, by its own
+// name or an alias.
+func (t Topology) Domain(host string) (Domain, bool) { return FindDomain(t.Domains, host) }
+
+// FindDomain returns the domain in list that host names, by its own name or
+// an alias.
+func FindDomain(list []Domain, host string) (Domain, bool) {
+	for _, d := range list {
+		if d.Name == host {
+			return d, true
+		}
+		for _, a := range d.Aliases {
+			if a == host {
+				return d, true
+			}
+		}
+	}
+	return Domain{}, false
+}
+
+// Heartbeat is what a POP says of itself every second, to the control plane
+// and to its children.
+type Heartbeat struct {
+	POP         string
+	Watermark   Position    // every purge entry up to it is done here or in Exceptions
+	Exceptions  []Exception // purges at or below Watermark that failed for good
+	Incarnation string      // of the cache's content
+	Cursors     []Cursor    // per subject, what the agent has read
+	Known       Position    // the highest position that the agent ever saw, for a restored control plane
+	KnownTask   uint64      // the highest task ID that the agent ever saw
+	Owed        int         // entries read and not finished
+	Ready       bool        // it may take traffic
+	URL         string      // where its cache answers
+	Release     string      // version of the program
+}
+
+// Exception is a purge entry that a POP could not carry out, in whole or part.
+type Exception struct {
+	At    Position
+	Items []int // indexes within the entry; none = the whole entry
+}
+
+// Cursor is how far something has read one subject of the log.
+type Cursor struct {
+	Subject string
+	At      Position
+}

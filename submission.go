@@ -1,0 +1,136 @@
+package freshet
+
+import "time"
+
+// Limits of one submission.
+const (
+	MaxMediaPerJob  = 20   // distinct media IDs (contract §4.1)
+	MaxDirectPerJob = 1000 // URLs, prefixes and tags together
+)
+
+// Submission is a call that asks for work: what every interface hands to the
+// engine. Either Media or Direct is set. Its fields are valid already.
+type Submission struct {
+	Account  string
+	Type     TaskType
+	Media    []string // distinct, in request order
+	Direct   *Direct
+	Filter   Filter
+	UserData string
+	Policy   string // the vendor's FilterPolicy text
+	Native   bool
+	FinishBy time.Time // prefetch: zero = the default
+	// Nonce is the fingerprint of the call's signature nonce, stored with the
+	// job; 0 = none. NonceExpires says how long it must be remembered.
+	Nonce        uint64
+	NonceExpires time.Time
+}
+
+// Receipt is the answer to a Submission. JobID is empty if no media was
+// actionable (contract §4.1 U1); otherwise the job is durable.
+type Receipt struct {
+	JobID       string   `json:"id"`
+	NonExistent []string `json:"non_existent,omitempty"`
+	Forbidden   []string `json:"forbidden,omitempty"`
+}
+
+// PlannedURL is one URL of a plan.
+type PlannedURL struct {
+	Media  string `json:"media,omitempty"`
+	URL    string `json:"url"`
+	Kind   string `json:"kind"`             // file, playlist, segment, init, remembered, prefix, tag
+	Stream string `json:"stream,omitempty"` // definition/format of the stream that led to it
+	From   string `json:"from,omitempty"`   // the playlist that named it
+}
+
+// PlannedRow is the plan of one media. A plan is a value: making one does
+// nothing.
+type PlannedRow struct {
+	Media    string       `json:"media"`
+	URLs     []PlannedURL `json:"urls"`
+	Fault    string       `json:"fault,omitempty"`
+	Message  string       `json:"message,omitempty"`
+	Problems []Problem    `json:"problems,omitempty"`
+	Remember []string     `json:"-"` // every URL that the expansion yielded
+}
+
+// DryRun is a plan shown instead of carried out.
+type DryRun struct {
+	Rows        []PlannedRow `json:"rows"`
+	NonExistent []string     `json:"non_existent,omitempty"`
+	Forbidden   []string     `json:"forbidden,omitempty"`
+}
+
+// TaskFilter selects tasks of an account; zero fields do not restrict.
+type TaskFilter struct {
+	Account      string
+	IDs          []uint64
+	URL          string // as given by the caller; compared by canonical form
+	Domain       string
+	ObjectType   string
+	Status       TaskStatus
+	Since, Until time.Time
+	Offset       int
+	Limit        int
+}
+
+// TaskPage is one page of tasks, newest first.
+type TaskPage struct {
+	Tasks []Task
+	Total int
+}
+
+// RowTask is a task of a row, without its status.
+type RowTask struct {
+	ID  uint64
+	URL string
+}
+
+// JobReport is a job with its progress.
+type JobReport struct {
+	Job
+	Tally Tally       `json:"tally"`
+	POPs  []POPTally  `json:"pops"`
+	Rows  []RowReport `json:"rows"`
+	Done  bool        `json:"done"` // every row is final and every task Complete or Failed
+}
+
+// RowReport is a row with its progress.
+type RowReport struct {
+	Row
+	Tally Tally `json:"tally"`
+}
+
+// POPTally counts a job's deliveries at one POP.
+type POPTally struct {
+	POP     string `json:"pop"`
+	Targets int    `json:"targets"`
+	Final   int    `json:"final"` // excused ones included
+	Failed  int    `json:"failed"`
+	Excused int    `json:"excused"`
+	Overdue int    `json:"overdue"`
+}
+
+// TaskReport is a task with what every POP said of it.
+type TaskReport struct {
+	Task
+	Deliveries []Delivery `json:"deliveries"`
+}
+
+// POPStatus is a POP as an operator sees it.
+type POPStatus struct {
+	ID          string    `json:"id"`
+	Parents     []string  `json:"parents,omitempty"`
+	State       string    `json:"state"` // up, down (excused), lost (no heartbeat), never (not seen yet)
+	Ready       bool      `json:"ready"`
+	Watermark   Position  `json:"watermark"`
+	Head        Position  `json:"head"` // the last purge entry of the log
+	Lag         int       `json:"lag"`  // purge entries between the two
+	Owed        int       `json:"owed"` // entries read by the POP and not finished
+	Exceptions  int       `json:"exceptions"`
+	Incarnation string    `json:"incarnation,omitempty"`
+	URL         string    `json:"url,omitempty"`
+	Release     string    `json:"release,omitempty"`
+	LastContact time.Time `json:"last_contact,omitzero"`
+	Remote      bool      `json:"remote,omitempty"`
+}
