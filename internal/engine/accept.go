@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// Submit accepts a submission. When it returns a job ID, the job is on disk.
+// Media that do not exist for the account are in the receipt; if none is
+// left, there is no job (contract §4.1 U1). A full queue is a CodeUnavailable
+// error.
+func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
+	var receipt freshet.Receipt
+	media := s.Media
+	if s.Direct == nil {
+		have, err := e.store.Catalog.HaveMedia(ctx, s.Account, s.Media)
+		if err != nil {
+			return receipt, err
+		}
+		media = make([]string, 0, len(s.Media))
+		for i, id := range s.Media {
+			if have[i] {
+				media = append(media, id)
+			} else {
+				receipt.NonExistent = append(receipt.NonExistent, id)
+			}
+		}
+		if len(media) == 0 {
+			return receipt, nil
+		}
+	} else {
+		media = []string{""}
+	}
+	if !e.admit(len(media)) {
+		return freshet.Receipt{}, &freshet.Error{
+			Code: freshet.CodeUnavailable, RetryAfter: time.Second,
+			Message: "The queue of work waiting to be planned is full; try again later.",
+		}
+	}
+	job := e.newJob(s, media)
+	err := e.store.Jobs.Accept(ctx, job, store.Nonce{Fingerprint: s.Nonce, Expires: s.NonceExpires})
+	if err != nil {
+		e.settle(len(media))
+		return freshet.Receipt{}, err
+	}
+	receipt.JobID = job.ID
+	wake(e.planNow)
+	return receipt, nil
+}
+
+func (e *Engine) newJob(s freshet.Submission, media []string) *freshet.Job {
+	now := now()
+	job := &freshet.Job{
+		Account: s.Account, ID: newJobID(), Type: s.Type, Filter: s.Filter, Direct: s.Direct,
+		UserData: s.UserData, Policy: s.Policy, Native: s.Native, Created: now,
+	}
+	if s.Type == freshet.Prefetch {
+		job.FinishBy = s.FinishBy
+		if job.FinishBy.IsZero() {
+			job.FinishBy = now.Add(e.o.FinishBy)
+		}
+	}
+	job.Rows = make([]freshet.Row, len(media))
+	for i, id := range media {
+		job.Rows[i] = freshet.Row{Job: job.ID, Index: i, Media: id, State: freshet.RowAccepted, Modified: now}
+	}
+	return job
+}
+
+// DryRun plans a submission and does nothing.
+func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryRun, error) {
+	var run freshet.DryRun
+	if s.Direct != nil {
+		job := e.newJob(s, []string{""})
+		row, err := e.o.Planner.Plan(ctx, job, job.Rows[0], nil)
+		run.Rows = []freshet.PlannedRow{row}
+		return run, err
+	}
+	media, err := e.store.Catalog.Media(ctx, s.Account, s.Media)
+	if err != nil {
+		return run, err
+	}
+	job := e.newJob(s, s.Media)
+	for i, id := range s.Media {
+		at := slices.IndexFunc(media, func(m *freshet.Media) bool { return m.ID == id })
+		if at < 0 {
+			run.NonExistent = append(run.NonExistent, id)
+			continue
+		}
+		row, err := e.o.Planner.Plan(ctx, job, job.Rows[i], media[at])
+		if err != nil {
+			return run, err
+		}
+		run.Rows = append(run.Rows, row)
+	}
+	return run, nil
+}
+
+// admit counts n more rows as waiting, unless the queue is full.
+func (e *Engine) admit(n int) bool {
+	e.unplanned.Lock()
+	defer e.unplanned.Unlock()
+	if e.waiting+n > e.o.MaxUnplanned {
+		return false
+	}
+	e.waiting += n
+	return true
+}
+
+// settle counts n rows as not waiting any more.
+func (e *Engine) settle(n int) {
+	e.unplanned.Lock()
+	defer e.unplanned.Unlock()
+	e.waiting -= n
+}
+
+// newJobID returns 16 hex digits (contract §4.1).
+func newJobID() string {
+	var b [8]byte
+	rand.Read(b[:])
+	return hex.EncodeToString(b[:])
+}
+
+// now is the present to the millisecond, which is what stores keep.
+func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+// collectBatch bounds the evidence messages of one commit.
+const collectBatch = 512
+
+// arrival is evidence on its way to the store. done gets the outcome once it
+// is committed and folded.
+type arrival struct {
+	msg  *store.Received
+	done chan error
+}
+
+var errStopping = errors.New("engine: stopping")
+
+// call answers the agents.
+func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte) ([]byte, error) {
+	switch call {
+	case bus.CallPull:
+		return e.pull(ctx, req)
+	case bus.CallTopology:
+		return wire.EncodeTopology(e.members.topology()), nil
+	case bus.CallEvidence:
+		err := e.receive(ctx, pop, req)
+		if err != nil && ctx.Err() == nil && !errors.Is(err, errStopping) {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "evidence was not taken", slog.String("pop", pop), slog.Any("error", err))
+		}
+		return nil, err
+	}
+	return nil, fmt.Errorf("unknown call %q", call)
+}
+
+// receive takes one message of evidence and returns when it is on disk and
+// folded: the agent forgets it then.
+func (e *Engine) receive(ctx context.Context, pop string, req []byte) error {
+	ev, err := wire.DecodeEvidence(req)
+	if err != nil {
+		return err
+	}
+	if ev.POP != pop {
+		return fmt.Errorf("evidence speaks for POP %q", ev.POP)
+	}
+	a := &arrival{msg: &store.Received{Evidence: ev, ReceivedAt: now()}, done: make(chan error, 1)}
+	select {
+	case e.intake <- a:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-a.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// collect is the loop that stores and folds evidence, many messages in one
+// commit: POPs that work on the same entry answer at about the same time, and
+// what they have in common is stored once.
+func (e *Engine) collect(ctx context.Context) error {
+	defer e.turnAway()
+	for {
+		var batch []*arrival
+		select {
+		case <-ctx.Done():
+			return nil
+		case a := <-e.intake:
+			batch = e.gather(ctx, a)
+		}
+		err := e.commit(ctx, batch)
+		for _, a := range batch {
+			a.done <- err
+		}
+		if err != nil && ctx.Err() == nil {
+			e.log.LogAttrs(ctx, slog.LevelError, "evidence could not be stored", slog.Any("error", err))
+			pause(ctx, time.Second)
+		}
+	}
+}
+
+// turnAway answers what is still queued when the loop ends.
+func (e *Engine) turnAway() {
+	for {
+		select {
+		case a := <-e.intake:
+			a.done <- errStopping
+		default:
+			return
+		}
+	}
+}
+
+func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
+	batch := []*arrival{first}
+	linger := time.NewTimer(e.o.CollectLinger)
+	defer linger.Stop()
+	for len(batch) < collectBatch {
+		select {
+		case a := <-e.intake:
+			batch = append(batch, a)
+		case <-linger.C:
+			return batch
+		case <-ctx.Done():
+			return batch
+		}
+	}
+	return batch
+}
+
+// commit stores a batch, then folds it, then saves what closed. A crash
+// between the steps loses nothing: at start the evidence after the saved
+// cursor is folded again.
+func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
+	msgs := make([]*store.Received, len(batch))
+	for i, a := range batch {
+		msgs[i] = a.msg
+	}
+	// Once begun, a commit is finished: a cancelled one would leave the caller
+	// unsure of what is stored.
+	ctx = context.WithoutCancel(ctx)
+	if err := e.store.Evidence.SaveEvidence(ctx, msgs); err != nil {
+		return err
+	}
+	touched := map[freshet.Position]bool{}
+	jobs := map[string]bool{}
+	for _, msg := range msgs {
+		e.members.progressed(msg.POP)
+		if msg.Duplicate {
+			continue
+		}
+		for _, facts := range msg.Entries {
+			meta, known := e.ledger.apply(msg.POP, facts, msg.Stream, msg.Number)
+			if !known && !touched[facts.At] {
+				if err := e.refoldAt(ctx, facts.At); err != nil {
+					return err
+				}
+			}
+			touched[facts.At] = true
+			if meta.Job != "" {
+				jobs[meta.Job] = true
+			}
+		}
+	}
+	at := slices.SortedFunc(maps.Keys(touched), freshet.Position.Compare)
+	var states []store.State
+	if len(at) > 0 {
+		states = e.ledger.close(at...)
+	}
+	if err := e.store.States.SaveStates(ctx, states, msgs[len(msgs)-1].Cursor); err != nil {
+		return err
+	}
+	e.changes.touch(slices.Collect(maps.Keys(jobs))...)
+	return nil
+}
+
+// heartbeat takes in what a POP says of itself.
+func (e *Engine) heartbeat(pop string, msg []byte) {
+	ctx := context.Background()
+	h, err := wire.DecodeHeartbeat(msg)
+	if err != nil || h.POP != pop || !e.members.known(pop) {
+		e.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat was not taken", slog.String("pop", pop), slog.Any("error", err))
+		return
+	}
+	if e.members.heard(pop, h) {
+		e.pushTopology(ctx)
+	}
+	e.checkEpoch(ctx, h)
+}
+
+// checkEpoch raises the epoch if a POP knows more than the log holds: the
+// store was restored from an older copy, and what was handed out since must
+// never be handed out again.
+func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) {
+	newest := freshet.Position{}
+	for _, s := range freshet.Subjects() {
+		newest = freshet.Later(newest, e.members.head(s))
+	}
+	if !newest.Before(h.Known) {
+		return
+	}
+	heads, err := e.store.Log.Heads(ctx)
+	for _, at := range heads {
+		newest = freshet.Later(newest, at)
+	}
+	if err == nil && newest.Before(h.Known) {
+		err = e.store.Log.RaiseEpoch(ctx, h.Known, h.KnownTask)
+		e.log.LogAttrs(ctx, slog.LevelWarn, "a POP knows positions beyond the log: the epoch is raised",
+			slog.String("pop", h.POP), slog.String("known", h.Known.String()), slog.String("head", newest.String()))
+	}
+	if err != nil {
+		e.log.LogAttrs(ctx, slog.LevelError, "epoch could not be checked", slog.Any("error", err))
+	}
+}

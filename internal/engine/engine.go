@@ -1,0 +1,191 @@
+// Package engine is the control plane's core: it accepts submissions, has
+// them planned, pushes the log, collects evidence and answers what became of
+// every task.
+//
+// It must not know HTTP, SQL or any cache: it names ports (store, bus, plan)
+// and package app fits them. The vendor's API, the native API and the console
+// call it. If it is wrong, Freshet says Complete when it is not.
+package engine
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// Planner turns a row into URLs; see package plan.
+type Planner interface {
+	// Plan returns the plan of one row. An error means that it should be tried
+	// again later; what is wrong with the media itself is in the plan.
+	Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
+}
+
+// Store is what the engine keeps its state in.
+type Store struct {
+	Jobs     store.Jobs
+	Log      store.Log
+	Tasks    store.Tasks
+	States   store.States
+	Evidence store.Evidence
+	Catalog  store.Catalog
+}
+
+// Options configure an Engine. Zero durations and counts take the defaults
+// named beside them.
+type Options struct {
+	Store   Store
+	Bus     bus.Control
+	Planner Planner
+	// Pack turns a planned row into log entries.
+	Pack func(*freshet.Job, freshet.PlannedRow, time.Time) []*freshet.Entry
+	POPs []freshet.POP // as declared; enrolled and removed at start to match
+	Log  *slog.Logger
+
+	Planners      int           // rows planned at once; 4
+	PlanLease     time.Duration // how long a planner may hold a row; 3 min
+	Deadline      time.Duration // a POP without progress for so long is overdue; 10 min
+	FinishBy      time.Duration // prefetches without a finish-by time are given up after it; 24 h
+	SweepEvery    time.Duration // how often deadlines are looked at; 1 s
+	HeadEvery     time.Duration // how often heads are pushed; 1 s
+	TasksKept     time.Duration // how far back task lists reach; 72 h
+	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
+	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
+	CollectLinger time.Duration // how long a commit of evidence waits for company; 2 ms
+}
+
+func (o *Options) defaults() {
+	def := func(d *time.Duration, v time.Duration) {
+		if *d <= 0 {
+			*d = v
+		}
+	}
+	def(&o.PlanLease, 3*time.Minute)
+	def(&o.Deadline, 10*time.Minute)
+	def(&o.FinishBy, 24*time.Hour)
+	def(&o.SweepEvery, time.Second)
+	def(&o.HeadEvery, time.Second)
+	def(&o.TasksKept, 72*time.Hour)
+	def(&o.LostAfter, 5*time.Second)
+	def(&o.CollectLinger, 2*time.Millisecond)
+	if o.Planners <= 0 {
+		o.Planners = 4
+	}
+	if o.MaxUnplanned <= 0 {
+		o.MaxUnplanned = 200_000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+}
+
+func (o *Options) check() error {
+	s := o.Store
+	if s.Jobs == nil || s.Log == nil || s.Tasks == nil || s.States == nil || s.Evidence == nil || s.Catalog == nil {
+		return errors.New("engine: a store is missing")
+	}
+	if o.Bus == nil || o.Planner == nil || o.Pack == nil {
+		return errors.New("engine: Bus, Planner and Pack are needed")
+	}
+	return nil
+}
+
+// Engine is the control plane's core. Make one with New, then Run it; its
+// other methods may be called while Run runs.
+type Engine struct {
+	o     Options
+	store Store
+	log   *slog.Logger
+
+	members *members // who is enrolled, down, removed; what the POPs last said
+	ledger  *ledger  // open entries and how far they are
+	changes *changes // who waits for which job
+	intake  chan *arrival
+	planNow chan struct{} // a row was accepted or became plannable
+	pushNow chan struct{} // the log grew
+
+	unplanned sync.Mutex // guards waiting
+	waiting   int        // rows accepted and not final
+}
+
+// New makes an Engine and brings it up to what the store holds: it enrols and
+// removes POPs as declared, and folds the evidence of open entries.
+func New(ctx context.Context, o Options) (*Engine, error) {
+	o.defaults()
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	e := &Engine{
+		o: o, store: o.Store, log: o.Log,
+		members: newMembers(o.POPs),
+		changes: newChanges(),
+		intake:  make(chan *arrival, 1024),
+		planNow: make(chan struct{}, 1),
+		pushNow: make(chan struct{}, 1),
+	}
+	e.ledger = newLedger(e.members)
+	if err := e.enrol(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.load(ctx); err != nil {
+		return nil, err
+	}
+	n, err := e.store.Jobs.Unplanned(ctx)
+	if err != nil {
+		return nil, err
+	}
+	e.waiting = n
+	return e, nil
+}
+
+// Run does the engine's work until ctx ends, and returns when all of it has
+// stopped. Work in hand is safe: it is in the store.
+func (e *Engine) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sent, err := e.store.Log.Heads(ctx)
+	if err != nil {
+		return err
+	}
+	var loops sync.WaitGroup
+	defer loops.Wait()
+	defer cancel()
+	failed := make(chan error, 4+e.o.Planners)
+	start := func(loop func(context.Context) error) {
+		loops.Go(func() {
+			if err := loop(ctx); err != nil && ctx.Err() == nil {
+				failed <- err
+			}
+		})
+	}
+	start(e.collect)
+	start(func(ctx context.Context) error { return e.push(ctx, sent) })
+	start(e.sweep)
+	for i := range e.o.Planners {
+		start(func(ctx context.Context) error { return e.planRows(ctx, i) })
+	}
+	stop, err := e.o.Bus.Serve(bus.ControlHandlers{Call: e.call, Heartbeat: e.heartbeat})
+	if err != nil {
+		return err
+	}
+	defer stop()
+	select {
+	case <-ctx.Done():
+		return nil
+	case err := <-failed:
+		return err
+	}
+}
+
+// wake sends on a channel of capacity one without blocking.
+func wake(ch chan struct{}) {
+	select {
+	case ch <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// ledger holds the folds of entries that are not closed, in memory. It can be
+// made again from the store at any time.
+type ledger struct {
+	mu      sync.Mutex // guards entries and every fold in it
+	entries map[freshet.Position]*openEntry
+	members *members
+	sets    map[string][]string // target lists, kept once
+}
+
+type openEntry struct {
+	meta entryMeta
+	fold *fold
+}
+
+func newLedger(m *members) *ledger {
+	return &ledger{entries: map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{}}
+}
+
+// open adds entries without evidence. It is called before an entry is shown
+// to any agent, so no evidence can have come before.
+func (l *ledger) open(entries ...*freshet.Entry) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, e := range entries {
+		if e.Kind != freshet.EntryMembership && l.entries[e.At] == nil {
+			l.put(metaOf(e), newFold(e.Len(), len(e.Targets)))
+		}
+	}
+}
+
+// put adds an entry with its fold; the caller holds mu.
+func (l *ledger) put(meta entryMeta, f *fold) {
+	// Entries of one moment share their target set; keep one list for all.
+	key := strings.Join(meta.Targets, "\x00")
+	if set, ok := l.sets[key]; ok {
+		meta.Targets = set
+	} else {
+		if len(l.sets) >= maxSets {
+			clear(l.sets)
+		}
+		l.sets[key] = meta.Targets
+	}
+	l.entries[meta.At] = &openEntry{meta: meta, fold: f}
+}
+
+// maxSets bounds the target lists that are remembered for sharing.
+const maxSets = 256
+
+// view returns an open entry as it stands now.
+func (l *ledger) view(at freshet.Position) (view, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.entries[at]
+	if o == nil {
+		return view{}, false
+	}
+	return l.members.view(o.meta, o.fold.clone()), true
+}
+
+// apply folds one entry's facts. known is false if the entry is not open
+// here, or its fold must be made anew.
+func (l *ledger) apply(pop string, facts freshet.EntryFacts, stream, number uint64) (meta entryMeta, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.entries[facts.At]
+	if o == nil {
+		return entryMeta{}, false
+	}
+	t := slices.Index(o.meta.Targets, pop)
+	if t < 0 {
+		return o.meta, true // not a target: its word counts for nothing
+	}
+	if !o.fold.apply(t, facts.Facts, stream, number) {
+		return o.meta, false
+	}
+	o.fold.compact()
+	return o.meta, true
+}
+
+// replace puts a fold that was made anew.
+func (l *ledger) replace(meta entryMeta, f *fold) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.put(meta, f)
+}
+
+// close returns the states of those entries that are closed now, and forgets
+// them. With no positions it looks at all.
+func (l *ledger) close(at ...freshet.Position) []store.State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(at) == 0 {
+		for p := range l.entries {
+			at = append(at, p)
+		}
+		slices.SortFunc(at, freshet.Position.Compare)
+	}
+	var states []store.State
+	for _, p := range at {
+		o := l.entries[p]
+		if o == nil {
+			continue
+		}
+		if closed, failed := l.members.view(o.meta, o.fold).closed(); closed {
+			states = append(states, store.State{
+				At: p, Closed: true, Failed: failed, Fold: o.fold.encode(len(o.meta.Targets)),
+			})
+			delete(l.entries, p)
+		}
+	}
+	return states
+}
+
+// owing yields every open entry with the targets that are not done with it.
+func (l *ledger) owing(yield func(entryMeta, []string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.entries {
+		var pops []string
+		for t, pop := range o.meta.Targets {
+			if !o.fold.done.has(t) {
+				pops = append(pops, pop)
+			}
+		}
+		yield(o.meta, pops)
+	}
+}
+
+func (f *fold) clone() *fold {
+	c := &fold{n: f.n, done: slices.Clone(f.done), part: make(map[int][]run, len(f.part))}
+	for t, runs := range f.part {
+		c.part[t] = runs // runs are replaced, never changed
+	}
+	return c
+}
+
+// refold makes the fold of an entry from all its evidence.
+func (e *Engine) refold(ctx context.Context, entry *freshet.Entry) (*fold, error) {
+	f := newFold(entry.Len(), len(entry.Targets))
+	for msg, err := range e.store.Evidence.EvidenceOf(ctx, entry.At) {
+		if err != nil {
+			return nil, err
+		}
+		t := entry.TargetIndex(msg.POP)
+		if t < 0 {
+			continue
+		}
+		for _, facts := range msg.Entries {
+			if facts.At == entry.At {
+				f.apply(t, facts.Facts, msg.Stream, msg.Number) // nothing is compacted yet: it cannot fail
+			}
+		}
+	}
+	f.compact()
+	return f, nil
+}
+
+// load brings the ledger up to the store: open entries are folded from their
+// evidence, and evidence that came after the last saved state is folded into
+// closed ones.
+func (e *Engine) load(ctx context.Context) error {
+	deadlines, err := e.store.States.Deadlines(ctx)
+	if err != nil {
+		return err
+	}
+	e.members.addDeadlines(deadlines...)
+	folded, err := e.store.States.Folded(ctx)
+	if err != nil {
+		return err
+	}
+	late := map[freshet.Position]bool{}
+	last := folded
+	for msg, err := range e.store.Evidence.EvidenceSince(ctx, folded) {
+		if err != nil {
+			return err
+		}
+		for _, facts := range msg.Entries {
+			late[facts.At] = true
+		}
+		last = msg.Cursor
+	}
+	var after freshet.Position
+	for {
+		entries, err := e.store.States.Open(ctx, after, 500)
+		if err != nil {
+			return err
+		}
+		for _, entry := range entries {
+			f, err := e.refold(ctx, entry)
+			if err != nil {
+				return err
+			}
+			e.ledger.replace(metaOf(entry), f)
+			delete(late, entry.At)
+			after = entry.At
+		}
+		if len(entries) == 0 {
+			break
+		}
+	}
+	for at := range late {
+		if err := e.refoldAt(ctx, at); err != nil {
+			return err
+		}
+	}
+	return e.store.States.SaveStates(ctx, e.ledger.close(), last)
+}
+
+// refoldAt folds an entry anew that is not open, or whose fold lost its
+// detail, and opens it: close decides whether it stays open.
+func (e *Engine) refoldAt(ctx context.Context, at freshet.Position) error {
+	entry, err := e.store.Log.Entry(ctx, at)
+	if freshet.ErrorCode(err) == freshet.CodeNotFound {
+		return nil // evidence about an entry that we do not have: another life of the log
+	}
+	if err != nil || entry.Kind == freshet.EntryMembership {
+		return err
+	}
+	f, err := e.refold(ctx, entry)
+	if err != nil {
+		return err
+	}
+	e.ledger.replace(metaOf(entry), f)
+	return nil
+}
+
+// Refold deletes everything derived and folds it again from recorded facts
+// (P7). Status is the same afterwards.
+func (e *Engine) Refold(ctx context.Context) error {
+	if err := e.store.States.ForgetStates(ctx); err != nil {
+		return err
+	}
+	e.ledger.mu.Lock()
+	clear(e.ledger.entries)
+	e.ledger.mu.Unlock()
+	return e.load(ctx)
+}

@@ -1,0 +1,218 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// members knows the POPs: who is enrolled, down or removed (recorded in the
+// log), whose deadline passed (recorded facts), and what each said last
+// (heartbeats; these decide nothing but what operators see, and deadlines).
+type members struct {
+	mu        sync.RWMutex // guards what follows
+	declared  map[string]freshet.POP
+	standing  map[string]standing
+	live      map[string]*contact
+	heads     map[string]freshet.Position
+	deadlines map[string][]store.Deadline
+	domains   []freshet.Domain
+	version   uint64
+	started   time.Time
+}
+
+// standing is what the membership entries so far say of one POP.
+type standing struct {
+	enrolled bool
+	down     bool
+	removed  freshet.Position // the last removal
+	lastUp   freshet.Position // the last return from being down
+}
+
+// contact is what was last heard of a POP.
+type contact struct {
+	beat     freshet.Heartbeat
+	at       time.Time // of the last heartbeat
+	progress time.Time // of the last evidence, or advance of the watermark
+}
+
+func newMembers(pops []freshet.POP) *members {
+	m := &members{
+		declared: map[string]freshet.POP{}, standing: map[string]standing{}, live: map[string]*contact{},
+		heads: map[string]freshet.Position{}, deadlines: map[string][]store.Deadline{},
+		// Versions only need to grow, over restarts too.
+		version: uint64(time.Now().UnixMilli()), started: time.Now(),
+	}
+	for _, p := range pops {
+		m.declared[p.ID] = p
+	}
+	return m
+}
+
+// apply takes in membership entries, in log order.
+func (m *members) apply(entries ...*freshet.Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range entries {
+		s := m.standing[e.Membership.POP]
+		switch e.Membership.Change {
+		case freshet.MemberEnrol:
+			s.enrolled, s.down = true, false
+		case freshet.MemberRemove:
+			s.enrolled, s.down, s.removed = false, false, e.At
+		case freshet.MemberDown:
+			s.down = true
+		case freshet.MemberUp:
+			if s.down {
+				s.lastUp = e.At
+			}
+			s.down = false
+		}
+		m.standing[e.Membership.POP] = s
+	}
+	m.version++
+}
+
+// excuse is why a delivery that has no evidence does not block its task.
+type excuse int
+
+const (
+	excuseNone    excuse = iota
+	excuseOverdue        // blocks still; its deadline passed
+	excuseDown           // the POP is, or was, marked down
+	excuseRemoved        // the POP was removed
+)
+
+// excuse tells how an entry without evidence from a POP stands. It depends on
+// recorded facts only.
+func (m *members) excuse(pop string, e entryMeta) excuse {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	s := m.standing[pop]
+	switch {
+	case e.At.Before(s.removed) || !s.enrolled && !s.removed.IsZero():
+		return excuseRemoved
+	case s.down || e.At.Before(s.lastUp):
+		return excuseDown
+	}
+	for _, d := range m.deadlines[pop] {
+		if d.Lo.Compare(e.At) <= 0 && e.At.Compare(d.Hi) <= 0 && (e.FinishBy.IsZero() || !d.At.Before(e.FinishBy)) {
+			return excuseOverdue
+		}
+	}
+	return excuseNone
+}
+
+func (m *members) addDeadlines(list ...store.Deadline) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, d := range list {
+		m.deadlines[d.POP] = append(m.deadlines[d.POP], d)
+	}
+}
+
+// headIs notes the last position pushed on a subject.
+func (m *members) headIs(subject string, at freshet.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.heads[subject] = freshet.Later(m.heads[subject], at)
+}
+
+func (m *members) head(subject string) freshet.Position {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.heads[subject]
+}
+
+// heard takes in a heartbeat and tells whether the topology changed by it.
+func (m *members) heard(pop string, h freshet.Heartbeat) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := m.contactOf(pop)
+	moved := c.beat.URL != h.URL && h.URL != ""
+	if c.beat.Watermark.Before(h.Watermark) || c.at.IsZero() {
+		c.progress = time.Now()
+	}
+	c.beat, c.at = h, time.Now()
+	if moved {
+		m.version++
+	}
+	return moved
+}
+
+// progressed notes that evidence of a POP arrived.
+func (m *members) progressed(pop string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.contactOf(pop).progress = time.Now()
+}
+
+func (m *members) contactOf(pop string) *contact {
+	c := m.live[pop]
+	if c == nil {
+		c = &contact{progress: m.started}
+		m.live[pop] = c
+	}
+	return c
+}
+
+// lastProgress returns when a POP last moved; the engine's start counts.
+func (m *members) lastProgress(pop string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.contactOf(pop).progress
+}
+
+func (m *members) setDomains(list []freshet.Domain) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.domains = list
+	m.version++
+}
+
+// accountDomains returns the domains of an account, of all with "".
+func (m *members) accountDomains(account string) []freshet.Domain {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if account == "" {
+		return m.domains
+	}
+	var list []freshet.Domain
+	for _, d := range m.domains {
+		if d.Account == account {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+// topology is what every POP must know.
+func (m *members) topology() freshet.Topology {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	t := freshet.Topology{Version: m.version, Domains: m.domains}
+	for _, id := range slices.Sorted(maps.Keys(m.declared)) {
+		s := m.standing[id]
+		if !s.enrolled {
+			continue
+		}
+		p := m.declared[id]
+		p.Down = s.down
+		if c := m.live[id]; c != nil && c.beat.URL != "" {
+			p.URL = c.beat.URL
+		}
+		t.POPs = append(t.POPs, p)
+	}
+	return t
+}
+
+// known tells whether a POP is enrolled.
+func (m *members) known(pop string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.standing[pop].enrolled
+}

@@ -1,0 +1,116 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// planBatch is how many rows one planner claims at once: enough that a claim
+// costs little beside the planning, few enough that the planners share a
+// burst of work evenly.
+const planBatch = 8
+
+// planRows is the loop of one planner: it claims rows and plans them. Rows
+// that it holds when the process dies are planned by another once the lease
+// ends.
+func (e *Engine) planRows(ctx context.Context, n int) error {
+	worker := fmt.Sprintf("%d-%d-%d", os.Getpid(), time.Now().UnixNano(), n)
+	poll := time.NewTicker(time.Second)
+	defer poll.Stop()
+	for {
+		rows, err := e.store.Jobs.Claim(ctx, store.Claim{
+			Worker: worker, Now: now(), Lease: e.o.PlanLease, Limit: planBatch,
+		})
+		if err != nil && ctx.Err() == nil {
+			e.log.LogAttrs(ctx, slog.LevelError, "rows could not be claimed", slog.Any("error", err))
+		}
+		if len(rows) > 0 {
+			wake(e.planNow) // there may be more than one planner's share
+		}
+		for _, r := range rows {
+			e.planRow(ctx, r)
+		}
+		if len(rows) > 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.planNow:
+		case <-poll.C:
+		}
+	}
+}
+
+// planRow plans one claimed row and puts its entries into the log. A row
+// whose planning could not be done now goes back.
+func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
+	attrs := []slog.Attr{slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
+	p, err := e.planOne(ctx, claim)
+	if err == nil {
+		err = e.store.Jobs.SavePlan(ctx, p)
+	}
+	if err != nil {
+		if ctx.Err() == nil {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be planned", append(attrs, slog.Any("error", err))...)
+			pause(ctx, time.Second) // the fault is the store's or the process's; do not spin on it
+		}
+		if err := e.store.Jobs.Release(context.WithoutCancel(ctx), claim); err != nil {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be released", append(attrs, slog.Any("error", err))...)
+		}
+		return
+	}
+	e.settle(1)
+	e.changes.touch(claim.Job.ID)
+	if len(p.Entries) > 0 {
+		wake(e.pushNow)
+	}
+	wake(e.planNow) // a later row of the same media may go ahead
+}
+
+func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan, error) {
+	job, row := claim.Job, claim.Row
+	var media *freshet.Media
+	if job.Direct == nil {
+		found, err := e.store.Catalog.Media(ctx, job.Account, []string{row.Media})
+		if err != nil {
+			return nil, err
+		}
+		if len(found) == 0 { // deleted since it was accepted
+			row.State, row.Fault, row.Message = freshet.RowFailed, "InvalidVideo.NotFound", "The video does not exist."
+			row.Modified = now()
+			return &store.Plan{Claim: claim, Row: row, Now: row.Modified}, nil
+		}
+		media = found[0]
+	}
+	planned, err := e.o.Planner.Plan(ctx, job, row, media)
+	if err != nil {
+		return nil, err
+	}
+	row.State, row.Modified = freshet.RowPlanned, now()
+	row.Fault, row.Message, row.Problems = planned.Fault, planned.Message, planned.Problems
+	if row.Fault != "" {
+		row.State = freshet.RowFailed
+	}
+	entries := e.o.Pack(job, planned, row.Modified)
+	for _, entry := range entries {
+		entry.Account, entry.Job, entry.Row = job.Account, job.ID, row.Index
+	}
+	return &store.Plan{Claim: claim, Row: row, Entries: entries, Remember: planned.Remember, Now: row.Modified}, nil
+}
+
+// pause waits for d or the end of ctx.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+	case <-t.C:
+	}
+}

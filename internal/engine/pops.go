@@ -1,0 +1,162 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+// enrol brings the membership in the log to what is declared.
+func (e *Engine) enrol(ctx context.Context) error {
+	past, err := e.store.Log.Members(ctx)
+	if err != nil {
+		return err
+	}
+	e.members.apply(past...)
+	var changes []*freshet.Entry
+	for _, id := range slices.Sorted(maps.Keys(e.members.declared)) {
+		if !e.members.standing[id].enrolled {
+			changes = append(changes, membership(freshet.MemberEnrol, id))
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(e.members.standing)) {
+		if _, ok := e.members.declared[id]; !ok && e.members.standing[id].enrolled {
+			changes = append(changes, membership(freshet.MemberRemove, id))
+			e.log.LogAttrs(ctx, slog.LevelWarn, "a POP is declared no more and is removed", slog.String("pop", id))
+		}
+	}
+	if len(changes) > 0 {
+		if err := e.store.Log.Append(ctx, now(), changes...); err != nil {
+			return err
+		}
+		e.members.apply(changes...)
+	}
+	return e.reloadDomains(ctx)
+}
+
+func membership(c freshet.MembershipChange, pop string) *freshet.Entry {
+	return &freshet.Entry{Kind: freshet.EntryMembership, Membership: freshet.Membership{Change: c, POP: pop}, Created: now()}
+}
+
+// SetPOP marks a POP down (excused: it takes no traffic from clients or
+// children) or up again. Only an operator's word does this; a deadline never
+// excuses.
+func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
+	if !e.members.known(id) {
+		return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
+	}
+	if p, _ := e.members.topology().POP(id); p.Down == down {
+		return nil
+	}
+	change := freshet.MemberUp
+	if down {
+		change = freshet.MemberDown
+	}
+	entry := membership(change, id)
+	if err := e.store.Log.Append(ctx, now(), entry); err != nil {
+		return err
+	}
+	e.members.apply(entry)
+	wake(e.pushNow)
+	e.pushTopology(ctx)
+	// What only this POP owed is final now, or owed again.
+	var jobs []string
+	e.ledger.owing(func(m entryMeta, pops []string) {
+		if slices.Contains(pops, id) {
+			jobs = append(jobs, m.Job)
+		}
+	})
+	folded, err := e.store.States.Folded(ctx)
+	if err != nil {
+		return err
+	}
+	if err := e.store.States.SaveStates(ctx, e.ledger.close(), folded); err != nil {
+		return err
+	}
+	e.changes.touch(jobs...)
+	return nil
+}
+
+// PutDomain inserts or replaces a domain, and tells the POPs.
+func (e *Engine) PutDomain(ctx context.Context, d freshet.Domain) error {
+	if err := e.store.Catalog.PutDomain(ctx, d); err != nil {
+		return err
+	}
+	if err := e.reloadDomains(ctx); err != nil {
+		return err
+	}
+	e.pushTopology(ctx)
+	return nil
+}
+
+func (e *Engine) reloadDomains(ctx context.Context) error {
+	list, err := e.store.Catalog.Domains(ctx, "")
+	if err != nil {
+		return err
+	}
+	e.members.setDomains(list)
+	return nil
+}
+
+// Domains returns the domains of an account, of all with "".
+func (e *Engine) Domains(_ context.Context, account string) ([]freshet.Domain, error) {
+	return e.members.accountDomains(account), nil
+}
+
+// Topology returns what the POPs are told.
+func (e *Engine) Topology() freshet.Topology { return e.members.topology() }
+
+func (e *Engine) pushTopology(ctx context.Context) {
+	if err := e.o.Bus.Push(ctx, bus.ChannelTopology, wire.EncodeTopology(e.members.topology())); err != nil {
+		// Agents ask for it every now and then, too.
+		e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed", slog.Any("error", err))
+	}
+}
+
+// POPs returns every enrolled POP as an operator sees it.
+func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
+	heads, err := e.store.Log.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	head := heads[freshet.SubjectPurge]
+	var list []freshet.POPStatus
+	for _, p := range e.members.topology().POPs {
+		s := freshet.POPStatus{ID: p.ID, Parents: p.Parents, URL: p.URL, Remote: p.Remote, Head: head, State: "never"}
+		e.members.mu.RLock()
+		if c := e.members.live[p.ID]; c != nil && !c.at.IsZero() {
+			s.State, s.LastContact = "up", c.at.UTC().Truncate(time.Millisecond)
+			if time.Since(c.at) > e.o.LostAfter {
+				s.State = "lost"
+			}
+			b := c.beat
+			s.Ready, s.Watermark, s.Owed, s.Exceptions = b.Ready && s.State == "up", b.Watermark, b.Owed, len(b.Exceptions)
+			s.Incarnation, s.Release = b.Incarnation, b.Release
+		}
+		e.members.mu.RUnlock()
+		if p.Down {
+			s.State = "down"
+		}
+		s.Lag = lag(s.Watermark, head)
+		list = append(list, s)
+	}
+	return list, nil
+}
+
+// lag is how many positions lie between a watermark and the head. Across
+// epochs it is the head's own position, the most that can be known.
+func lag(w, head freshet.Position) int {
+	switch {
+	case !w.Before(head):
+		return 0
+	case w.Epoch == head.Epoch:
+		return int(head.Pos - w.Pos)
+	}
+	return int(head.Pos)
+}

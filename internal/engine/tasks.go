@@ -1,0 +1,264 @@
+package engine
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// task makes the Task of one item of an entry.
+func (e *Engine) task(entry *freshet.Entry, v view, item int) freshet.Task {
+	s := v.task(item)
+	t := freshet.Task{
+		Account: entry.Account, ID: entry.FirstTask + uint64(item), Job: entry.Job, At: entry.At, Item: item,
+		URL: entry.URL(item), ObjectType: entry.ObjectType(), Status: s.status(len(v.Targets)),
+		Final: s.final, Targets: len(v.Targets), Created: entry.Created,
+	}
+	if t.Status == freshet.TaskFailed {
+		t.Description = v.describe(item)
+	}
+	return t
+}
+
+// FindTasks returns a page of the account's tasks, newest first (contract
+// §4.5).
+func (e *Engine) FindTasks(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+	if kept := now().Add(-e.o.TasksKept); f.Since.Before(kept) {
+		f.Since = kept
+	}
+	switch {
+	case len(f.IDs) > 0:
+		return e.tasksByID(ctx, f)
+	case f.URL != "":
+		return e.tasksByURL(ctx, f)
+	}
+	return e.tasksByEntry(ctx, f)
+}
+
+func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+	var found []freshet.Task
+	for _, id := range f.IDs {
+		entry, item, err := e.store.Tasks.TaskEntry(ctx, f.Account, id)
+		if freshet.ErrorCode(err) == freshet.CodeNotFound {
+			continue
+		}
+		if err != nil {
+			return freshet.TaskPage{}, err
+		}
+		if found, err = e.appendMatch(ctx, found, f, entry, item); err != nil {
+			return freshet.TaskPage{}, err
+		}
+	}
+	return page(found, f), nil
+}
+
+func (e *Engine) tasksByURL(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+	url, _, err := freshet.Address(f.URL, e.members.accountDomains(f.Account))
+	if err != nil {
+		return freshet.TaskPage{}, nil //nolint:nilerr // a URL that cannot be one of the account's matches nothing
+	}
+	refs, err := e.store.Tasks.FindURL(ctx, f.Account, url, f.Since)
+	if err != nil {
+		return freshet.TaskPage{}, err
+	}
+	var found []freshet.Task
+	for _, ref := range refs {
+		entry, err := e.store.Log.Entry(ctx, ref.At)
+		if err != nil {
+			return freshet.TaskPage{}, err
+		}
+		if found, err = e.appendMatch(ctx, found, f, entry, ref.Item); err != nil {
+			return freshet.TaskPage{}, err
+		}
+	}
+	return page(found, f), nil
+}
+
+// appendMatch appends a task if it passes the filter.
+func (e *Engine) appendMatch(
+	ctx context.Context, list []freshet.Task, f freshet.TaskFilter, entry *freshet.Entry, item int,
+) ([]freshet.Task, error) {
+	if entry.Created.Before(f.Since) || !f.Until.IsZero() && entry.Created.After(f.Until) ||
+		f.Domain != "" && f.Domain != entry.Domain || f.ObjectType != "" && f.ObjectType != entry.ObjectType() {
+		return list, nil
+	}
+	v, err := e.viewAt(ctx, entry)
+	if err != nil {
+		return list, err
+	}
+	t := e.task(entry, v, item)
+	if f.Status != "" && f.Status != t.Status {
+		return list, nil
+	}
+	return append(list, t), nil
+}
+
+// page cuts a page out of tasks and orders them newest first.
+func page(found []freshet.Task, f freshet.TaskFilter) freshet.TaskPage {
+	slices.SortFunc(found, func(a, b freshet.Task) int {
+		if c := b.Created.Compare(a.Created); c != 0 {
+			return c
+		}
+		return int(int64(b.ID) - int64(a.ID))
+	})
+	p := freshet.TaskPage{Total: len(found)}
+	lo := min(max(f.Offset, 0), len(found))
+	p.Tasks = found[lo:min(lo+f.Limit, len(found))]
+	return p
+}
+
+// tasksByEntry walks entries, newest first, and reads the URLs of those only
+// that the page shows.
+func (e *Engine) tasksByEntry(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+	var p freshet.TaskPage
+	q := store.TaskQuery{
+		Account: f.Account, Domain: f.Domain, ObjectType: f.ObjectType, Since: f.Since, Until: f.Until,
+	}
+	for head, err := range e.store.Tasks.EntryHeads(ctx, q) {
+		if err != nil {
+			return p, err
+		}
+		v, items, err := e.matching(ctx, head, f.Status)
+		if err != nil {
+			return p, err
+		}
+		first := p.Total
+		p.Total += len(items)
+		if first >= f.Offset+f.Limit || p.Total <= f.Offset || len(p.Tasks) >= f.Limit {
+			continue
+		}
+		entry, err := e.store.Log.Entry(ctx, head.At)
+		if err != nil {
+			return p, err
+		}
+		if v == nil {
+			full, err := e.viewAt(ctx, entry)
+			if err != nil {
+				return p, err
+			}
+			v = &full
+		}
+		for i, item := range items {
+			if first+i >= f.Offset && len(p.Tasks) < f.Limit {
+				p.Tasks = append(p.Tasks, e.task(entry, *v, item))
+			}
+		}
+	}
+	return p, nil
+}
+
+// matching returns which items of an entry have a status, last first. What
+// closed without a failure needs no look at its fold.
+func (e *Engine) matching(ctx context.Context, h store.EntryHead, want freshet.TaskStatus) (*view, []int, error) {
+	if want == "" || h.Closed && h.Failed == 0 {
+		if want != "" && want != freshet.TaskComplete {
+			return nil, nil, nil
+		}
+		items := make([]int, h.Len)
+		for i := range items {
+			items[i] = h.Len - 1 - i
+		}
+		return nil, items, nil
+	}
+	v, ok := e.ledger.view(h.At)
+	if !ok {
+		entry, err := e.store.Log.Entry(ctx, h.At)
+		if err != nil {
+			return nil, nil, err
+		}
+		if v, err = e.viewAt(ctx, entry); err != nil {
+			return nil, nil, err
+		}
+	}
+	var items []int
+	v.each(func(item int, s taskState) {
+		if s.status(len(v.Targets)) == want {
+			items = append(items, item)
+		}
+	})
+	slices.Reverse(items)
+	return &v, items, nil
+}
+
+// TaskReport returns a task with what every POP said of it.
+func (e *Engine) TaskReport(ctx context.Context, account string, id uint64) (*freshet.TaskReport, error) {
+	entry, item, err := e.store.Tasks.TaskEntry(ctx, account, id)
+	if err != nil {
+		return nil, err
+	}
+	v, err := e.viewAt(ctx, entry)
+	if err != nil {
+		return nil, err
+	}
+	report := &freshet.TaskReport{Task: e.task(entry, v, item), Deliveries: make([]freshet.Delivery, len(entry.Targets))}
+	for t, pop := range entry.Targets {
+		d := freshet.Delivery{POP: pop}
+		switch v.excuses[t] {
+		case excuseDown:
+			d.Outcome = freshet.OutcomeExcused
+		case excuseRemoved:
+			d.Outcome = freshet.OutcomeExcused
+		case excuseOverdue:
+			d.Overdue = true
+		case excuseNone:
+		}
+		report.Deliveries[t] = d
+	}
+	if err := e.addEvidence(ctx, entry, item, report.Deliveries); err != nil {
+		return nil, err
+	}
+	report.Media, err = e.mediaOf(ctx, entry)
+	return report, err
+}
+
+// addEvidence fills in deliveries from the newest fact of each POP.
+func (e *Engine) addEvidence(ctx context.Context, entry *freshet.Entry, item int, list []freshet.Delivery) error {
+	newest := map[int]run{}
+	for msg, err := range e.store.Evidence.EvidenceOf(ctx, entry.At) {
+		if err != nil {
+			return err
+		}
+		t := entry.TargetIndex(msg.POP)
+		if t < 0 {
+			continue
+		}
+		this := run{stream: msg.Stream, number: msg.Number}
+		for _, facts := range msg.Entries {
+			for _, fact := range facts.Facts {
+				if facts.At == entry.At && fact.Item == item && this.newer(newest[t]) {
+					newest[t] = this
+					list[t] = delivery(msg.POP, fact, msg.Incarnation, msg.ReceivedAt)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func delivery(pop string, f freshet.Fact, incarnation string, received time.Time) freshet.Delivery {
+	d := freshet.Delivery{
+		POP: pop, Outcome: f.Outcome, Reason: f.Reason, Verified: f.Verified, Attempts: f.Attempts,
+		ExecutedAt: f.ExecutedAt, ReceivedAt: received, Incarnation: incarnation,
+	}
+	if f.Before.Stored() {
+		d.Before = &f.Before
+	}
+	if f.After.Stored() {
+		d.After = &f.After
+	}
+	if f.Outcome == freshet.OutcomeCovered {
+		d.CoveredBy = &f.CoveredBy
+	}
+	return d
+}
+
+func (e *Engine) mediaOf(ctx context.Context, entry *freshet.Entry) (string, error) {
+	job, err := e.store.Jobs.Job(ctx, entry.Account, entry.Job)
+	if err != nil || entry.Row >= len(job.Rows) {
+		return "", err
+	}
+	return job.Rows[entry.Row].Media, nil
+}

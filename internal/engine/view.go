@@ -1,0 +1,202 @@
+package engine
+
+import (
+	"math"
+	"strings"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// entryMeta is an entry without its URLs.
+type entryMeta struct {
+	At        freshet.Position
+	Kind      freshet.EntryKind
+	Account   string
+	Job       string
+	Row       int
+	FirstTask uint64
+	Len       int
+	Targets   []string
+	FinishBy  time.Time
+	Created   time.Time
+	Type      string
+}
+
+func metaOf(e *freshet.Entry) entryMeta {
+	return entryMeta{
+		At: e.At, Kind: e.Kind, Account: e.Account, Job: e.Job, Row: e.Row, FirstTask: e.FirstTask, Len: e.Len(),
+		Targets: e.Targets, FinishBy: e.FinishBy, Created: e.Created, Type: e.ObjectType(),
+	}
+}
+
+// view is an entry with its fold and the standing of its targets at one
+// moment: everything that status follows from.
+type view struct {
+	entryMeta
+	fold    *fold
+	excuses []excuse // by target
+}
+
+func (m *members) view(meta entryMeta, f *fold) view {
+	v := view{entryMeta: meta, fold: f, excuses: make([]excuse, len(meta.Targets))}
+	for t, pop := range meta.Targets {
+		if !f.done.has(t) {
+			v.excuses[t] = m.excuse(pop, meta)
+		}
+	}
+	return v
+}
+
+// taskState counts the deliveries of one task.
+type taskState struct {
+	final, failed, overdue int
+}
+
+// status follows the rules of the vendor's words: Pending = no delivery is
+// final; Refreshing = some are; Complete = all are and none failed; Failed =
+// one failed for good, or its deadline passed.
+func (s taskState) status(targets int) freshet.TaskStatus {
+	switch {
+	case s.failed > 0 || s.overdue > 0:
+		return freshet.TaskFailed
+	case s.final >= targets:
+		return freshet.TaskComplete
+	case s.final > 0:
+		return freshet.TaskRefreshing
+	}
+	return freshet.TaskPending
+}
+
+// target returns how one item stands at one target.
+func (v view) target(t, item int) taskState {
+	if final, failed := v.fold.at(t, item); final {
+		if failed {
+			return taskState{final: 1, failed: 1}
+		}
+		return taskState{final: 1}
+	}
+	switch v.excuses[t] {
+	case excuseDown, excuseRemoved:
+		return taskState{final: 1}
+	case excuseOverdue:
+		return taskState{overdue: 1}
+	case excuseNone:
+	}
+	return taskState{}
+}
+
+// task returns how one item stands over all targets.
+func (v view) task(item int) taskState {
+	var sum taskState
+	for t := range v.Targets {
+		s := v.target(t, item)
+		sum.final += s.final
+		sum.failed += s.failed
+		sum.overdue += s.overdue
+	}
+	return sum
+}
+
+// each yields the state of every item. Targets without partial evidence
+// count alike for all items, so they are counted once.
+func (v view) each(yield func(item int, s taskState)) {
+	var base taskState
+	var partial []int
+	for t := range v.Targets {
+		if _, ok := v.fold.part[t]; ok {
+			partial = append(partial, t)
+			continue
+		}
+		s := v.target(t, 0)
+		base.final += s.final
+		base.overdue += s.overdue
+	}
+	for item := range v.Len {
+		s := base
+		for _, t := range partial {
+			one := v.target(t, item)
+			s.final += one.final
+			s.failed += one.failed
+			s.overdue += one.overdue
+		}
+		yield(item, s)
+	}
+}
+
+// tally counts the entry's tasks by status.
+func (v view) tally() freshet.Tally {
+	var sum freshet.Tally
+	v.each(func(_ int, s taskState) { sum.Add(s.status(len(v.Targets)), 1) })
+	return sum
+}
+
+// closed tells whether every delivery is final, and how many tasks failed.
+func (v view) closed() (bool, int) {
+	closed, failed := true, 0
+	v.each(func(_ int, s taskState) {
+		closed = closed && s.final >= len(v.Targets)
+		if s.failed > 0 {
+			failed++
+		}
+	})
+	return closed, failed
+}
+
+// popTally counts the entry's deliveries at one target.
+func (v view) popTally(t int) freshet.POPTally {
+	p := freshet.POPTally{POP: v.Targets[t], Targets: v.Len}
+	for item := range v.Len {
+		final, failed := v.fold.at(t, item)
+		s := v.target(t, item)
+		p.Final += s.final
+		p.Overdue += s.overdue
+		if failed {
+			p.Failed++
+		}
+		if !final && v.excuses[t] == excuseDown {
+			p.Excused++
+		}
+	}
+	return p
+}
+
+// describe says in words why a task failed: which POPs, and how.
+func (v view) describe(item int) string {
+	var failed, late []string
+	for t, pop := range v.Targets {
+		switch s := v.target(t, item); {
+		case s.failed > 0:
+			failed = append(failed, pop)
+		case s.overdue > 0:
+			late = append(late, pop)
+		}
+	}
+	var parts []string
+	if len(failed) > 0 {
+		parts = append(parts, "failed at "+names(failed))
+	}
+	if len(late) > 0 {
+		parts = append(parts, "no answer in time from "+names(late))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// maxNamed bounds the POPs named in a description.
+const maxNamed = 10
+
+func names(pops []string) string {
+	if len(pops) > maxNamed {
+		return strings.Join(pops[:maxNamed], ", ") + ", …"
+	}
+	return strings.Join(pops, ", ")
+}
+
+// percent returns final of targets in percent, rounded down to two decimals so
+// that 100 means all.
+func percent(final, targets int) float64 {
+	if targets == 0 {
+		return 100
+	}
+	return math.Floor(float64(final)*10000/float64(targets)) / 100
+}
