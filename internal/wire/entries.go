@@ -1,0 +1,143 @@
+package wire
+
+import (
+	"github.com/freshet-vod/freshet"
+)
+
+// EntryBatch is a run of entries of one subject. Prev is the last position
+// sent on the subject before them, so that a receiver sees a gap.
+type EntryBatch struct {
+	Subject string
+	Prev    freshet.Position
+	Entries []*freshet.Entry
+}
+
+// MaxEntries bounds the entries of one message, of log entries and of
+// evidence. An encoder given more makes a message that no decoder takes.
+const MaxEntries = 1 << 15
+
+// minEntry is the least number of bytes that an entry takes.
+const minEntry = 18
+
+// EncodeEntries encodes a batch; target sets that entries share are encoded
+// once.
+func EncodeEntries(b EntryBatch) []byte {
+	var w writer
+	w.str(b.Subject)
+	w.position(b.Prev)
+	sets, index := targetSets(b.Entries)
+	w.count(len(sets))
+	for _, s := range sets {
+		w.strs(s)
+	}
+	w.count(len(b.Entries))
+	at := b.Prev
+	for i, e := range b.Entries {
+		w.entry(e, at, index[i])
+		at = e.At
+	}
+	return seal(kindEntries, w.b, compression.fast)
+}
+
+// targetSets returns the distinct target sets of entries and, per entry, the
+// number of its set; 0 means no targets.
+func targetSets(entries []*freshet.Entry) (sets [][]string, index []int) {
+	seen := map[string]int{}
+	index = make([]int, len(entries))
+	for i, e := range entries {
+		if len(e.Targets) == 0 {
+			continue
+		}
+		var key writer
+		key.strs(e.Targets)
+		n, ok := seen[string(key.b)]
+		if !ok {
+			sets = append(sets, e.Targets)
+			n = len(sets)
+			seen[string(key.b)] = n
+		}
+		index[i] = n
+	}
+	return sets, index
+}
+
+func (w *writer) entry(e *freshet.Entry, before freshet.Position, targets int) {
+	w.positionAfter(e.At, before)
+	w.byte(byte(e.Kind))
+	w.str(e.Account)
+	w.str(e.Job)
+	w.varint(int64(e.Row))
+	w.str(e.Domain)
+	w.uvarint(e.FirstTask)
+	w.count(targets)
+	w.position(e.LastPurge)
+	w.time(e.FinishBy)
+	w.time(e.Created)
+	w.byte(byte(e.Membership.Change))
+	w.str(e.Membership.POP)
+	w.selector(e.Selector)
+}
+
+// DecodeEntries decodes a batch. Entries with the same targets share one
+// slice of them, which is not to be changed. Empty lists come back as nil.
+func DecodeEntries(b []byte) (EntryBatch, error) {
+	r, err := unseal(kindEntries, b)
+	if err != nil {
+		return EntryBatch{}, err
+	}
+	batch := EntryBatch{Subject: r.str(), Prev: r.position()}
+	sets := make([][]string, r.count(1))
+	for i := range sets {
+		sets[i] = r.strs()
+	}
+	n := r.count(minEntry)
+	if n > MaxEntries {
+		r.failf("message holds more than %d entries", MaxEntries)
+		n = 0
+	}
+	if n > 0 {
+		batch.Entries = make([]*freshet.Entry, 0, n)
+	}
+	at := batch.Prev
+	budget := &urlBudget{urls: MaxURLs, bytes: MaxURLBytes}
+	for range cap(batch.Entries) {
+		e := r.entry(at, sets, budget)
+		if r.err != nil {
+			break
+		}
+		batch.Entries = append(batch.Entries, e)
+		at = e.At
+	}
+	if err := finish(kindEntries, r); err != nil {
+		return EntryBatch{}, err
+	}
+	return batch, nil
+}
+
+func (r *reader) entry(before freshet.Position, sets [][]string, budget *urlBudget) *freshet.Entry {
+	e := &freshet.Entry{At: r.positionAfter(before), Kind: freshet.EntryKind(r.byte())}
+	if e.Kind < freshet.EntryPurge || e.Kind > freshet.EntryMembership {
+		r.failf("entry kind %d is unknown", e.Kind)
+	}
+	e.Account = r.str()
+	e.Job = r.str()
+	e.Row = r.int()
+	e.Domain = r.str()
+	e.FirstTask = r.uvarint()
+	switch set := r.uvarint(); {
+	case set > uint64(len(sets)):
+		r.failf("target set %d does not exist", set)
+	case set > 0:
+		e.Targets = sets[set-1]
+	}
+	e.LastPurge = r.position()
+	e.FinishBy = r.time()
+	e.Created = r.time()
+	e.Membership.Change = freshet.MembershipChange(r.byte())
+	if e.Membership.Change > freshet.MemberUp {
+		r.failf("change of membership %d is unknown", e.Membership.Change)
+	}
+	e.Membership.POP = r.str()
+	e.Selector = r.selector(budget)
+	return e
+}

@@ -1,0 +1,130 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/klauspost/compress/zstd"
+)
+
+// kind is the first byte of a message. The numbers never change.
+type kind byte
+
+const (
+	kindEntries   kind = 1
+	kindPull      kind = 2
+	kindHeads     kind = 3
+	kindHeartbeat kind = 4
+	kindTopology  kind = 5
+	kindEvidence  kind = 6
+	kindSelector  kind = 7
+	kindFacts     kind = 8
+	kindDict      kind = 9
+)
+
+func (k kind) String() string {
+	names := [...]string{
+		"", "entries", "pull request", "heads", "heartbeat", "topology", "evidence",
+		"selector", "facts", "dictionary",
+	}
+	if k == 0 || int(k) >= len(names) {
+		return fmt.Sprintf("unknown kind %d", byte(k))
+	}
+	return names[k]
+}
+
+// version1 is the second byte of every message so far. A change of layout
+// takes the next number, and its decoder joins this one's; none is removed,
+// because the store keeps such messages for years.
+const version1 = 1
+
+// The third byte of a message tells how the rest is written.
+const (
+	formPlain = 0
+	formZstd  = 1
+)
+
+// MaxUnpacked bounds a message after decompression, in bytes. It is ten times
+// what the bus carries: front-coded URLs and columns of facts rarely shrink by
+// more, so that only a forged message meets the limit.
+const MaxUnpacked = 8 << 20
+
+// worthTrying is the length from which compression can gain more than the
+// dozen bytes that it costs.
+const worthTrying = 48
+
+type compressors struct {
+	fast, small *zstd.Encoder
+	decoder     *zstd.Decoder
+}
+
+// compression is made while the program starts, and warmed up, because the
+// compressors hand out their workers over channels: made inside one
+// testing/synctest bubble they could not be used outside it. Workers get their
+// large tables when they first work.
+var compression = newCompressors() //nolint:gochecknoglobals // holds no state between calls, and is dear to make
+
+func newCompressors() compressors {
+	// Two workers of each kind: a message takes microseconds, and each worker
+	// keeps some megabytes.
+	encoder := func(level zstd.EncoderLevel) *zstd.Encoder {
+		e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(level), zstd.WithEncoderConcurrency(2),
+			zstd.WithWindowSize(1<<20), zstd.WithEncoderCRC(false), zstd.WithSingleSegment(true))
+		if err != nil {
+			panic("wire: options of the compressor: " + err.Error())
+		}
+		e.EncodeAll(nil, nil)
+		return e
+	}
+	d, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(2), zstd.WithDecoderMaxMemory(MaxUnpacked),
+		zstd.WithDecoderLowmem(true))
+	if err != nil {
+		panic("wire: options of the decompressor: " + err.Error())
+	}
+	return compressors{fast: encoder(zstd.SpeedDefault), small: encoder(zstd.SpeedBetterCompression), decoder: d}
+}
+
+// seal puts the head of a message before its body, which it compresses if
+// that makes it shorter.
+func seal(k kind, body []byte, e *zstd.Encoder) []byte {
+	head := []byte{byte(k), version1, formPlain}
+	if len(body) >= worthTrying {
+		msg := append(make([]byte, 0, len(head)+len(body)), byte(k), version1, formZstd)
+		if msg = e.EncodeAll(body, msg); len(msg) < len(head)+len(body) {
+			return msg
+		}
+	}
+	return append(head, body...)
+}
+
+// unseal checks the head of a message of the wanted kind and returns a reader
+// of its body.
+func unseal(want kind, msg []byte) (*reader, error) {
+	if len(msg) < 3 {
+		return nil, fmt.Errorf("decode %s: %w", want, errShort)
+	}
+	if k := kind(msg[0]); k != want {
+		return nil, fmt.Errorf("decode %s: message is of another kind (%s)", want, k)
+	}
+	if v := msg[1]; v != version1 {
+		return nil, fmt.Errorf("decode %s: version %d is unknown (this program knows version %d)", want, v, version1)
+	}
+	switch msg[2] {
+	case formPlain:
+		return &reader{b: msg[3:]}, nil
+	case formZstd:
+		body, err := compression.decoder.DecodeAll(msg[3:], nil)
+		if err != nil {
+			return nil, fmt.Errorf("decode %s: decompress: %w", want, err)
+		}
+		return &reader{b: body}, nil
+	}
+	return nil, fmt.Errorf("decode %s: form %d is unknown", want, msg[2])
+}
+
+// finish returns the fault of a decoder, if any, with the message's kind.
+func finish(k kind, r *reader) error {
+	if err := r.end(); err != nil {
+		return fmt.Errorf("decode %s: %w", k, err)
+	}
+	return nil
+}

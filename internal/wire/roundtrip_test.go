@@ -1,0 +1,147 @@
+package wire_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+// roundTrip checks that whatever is encoded is decoded to the same value.
+func roundTrip[T any](t *testing.T, gen *rapid.Generator[T], encode func(T) []byte, decode func([]byte) (T, error)) {
+	t.Helper()
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		want := gen.Draw(t, "value")
+		got, err := decode(encode(want))
+		if err != nil {
+			t.Fatalf("decode: %v", err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("the value changed on its way (-sent +received):\n%s", diff)
+		}
+	})
+}
+
+func TestRoundTrip_Entries(t *testing.T) {
+	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.EntryBatch {
+		b := wire.EntryBatch{Subject: rapid.String().Draw(t, "subject"), Prev: genPosition().Draw(t, "prev")}
+		if list := rapid.SliceOfN(genEntry(), 0, 5).Draw(t, "entries"); len(list) > 0 {
+			b.Entries = list
+		}
+		return b
+	}), wire.EncodeEntries, wire.DecodeEntries)
+}
+
+func TestRoundTrip_Pull(t *testing.T) {
+	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.PullRequest {
+		return wire.PullRequest{
+			Subject: rapid.String().Draw(t, "subject"),
+			After:   genPosition().Draw(t, "after"),
+			Limit:   rapid.Int().Draw(t, "limit"),
+		}
+	}), wire.EncodePull, wire.DecodePull)
+}
+
+func TestRoundTrip_Heads(t *testing.T) {
+	roundTrip(t, genCursors(), wire.EncodeHeads, wire.DecodeHeads)
+}
+
+func TestRoundTrip_Heartbeat(t *testing.T) {
+	roundTrip(t, genHeartbeat(), wire.EncodeHeartbeat, wire.DecodeHeartbeat)
+}
+
+func TestRoundTrip_Topology(t *testing.T) {
+	roundTrip(t, genTopology(), wire.EncodeTopology, wire.DecodeTopology)
+}
+
+func TestRoundTrip_Selector(t *testing.T) {
+	roundTrip(t, genSelector(), wire.PackSelector, wire.UnpackSelector)
+}
+
+func TestRoundTrip_Evidence(t *testing.T) {
+	roundTrip(t, rapid.Custom(func(t *rapid.T) freshet.Evidence {
+		return freshet.Evidence{
+			POP:         rapid.String().Draw(t, "pop"),
+			Stream:      rapid.Uint64().Draw(t, "stream"),
+			Number:      rapid.Uint64().Draw(t, "number"),
+			Incarnation: rapid.String().Draw(t, "incarnation"),
+			Entries:     genEntryFacts().Draw(t, "entries"),
+		}
+	}), wire.EncodeEvidence, wire.DecodeEvidence)
+}
+
+// dicts keeps one Dict per entry, and what the store would keep of it.
+type dicts struct {
+	live  map[freshet.Position]*wire.Dict
+	parts map[freshet.Position][][]byte
+}
+
+func newDicts() *dicts {
+	return &dicts{live: map[freshet.Position]*wire.Dict{}, parts: map[freshet.Position][][]byte{}}
+}
+
+func (d *dicts) of(at freshet.Position) *wire.Dict {
+	if d.live[at] == nil {
+		d.live[at] = &wire.Dict{}
+	}
+	return d.live[at]
+}
+
+// save keeps what was added, as a store does after each message.
+func (d *dicts) save() {
+	for at, dict := range d.live {
+		if part := dict.Added(); part != nil {
+			d.parts[at] = append(d.parts[at], part)
+		}
+	}
+}
+
+// restart forgets the live dictionaries, as a restart does.
+func (d *dicts) restart() error {
+	for at := range d.live {
+		dict, err := wire.LoadDict(d.parts[at]...)
+		if err != nil {
+			return err
+		}
+		d.live[at] = dict
+	}
+	return nil
+}
+
+func (d *dicts) load(at freshet.Position) (*wire.Dict, error) { return wire.LoadDict(d.parts[at]...) }
+
+// Many POPs report the same entries, in any order, with restarts of the store
+// in between: every message unpacks to what it was, with the dictionary as it
+// is at the end.
+func TestRoundTrip_FactsOfManyPOPsShareDicts(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		kept := newDicts()
+		var sent [][]freshet.EntryFacts
+		var packed [][]byte
+		for range rapid.IntRange(1, 5).Draw(t, "pops") {
+			facts := genEntryFacts().Draw(t, "facts")
+			sent = append(sent, facts)
+			packed = append(packed, wire.PackFacts(facts, kept.of))
+			kept.save()
+			if rapid.Bool().Draw(t, "restart") {
+				if err := kept.restart(); err != nil {
+					t.Fatalf("load dictionary: %v", err)
+				}
+			}
+		}
+		for i, want := range sent {
+			got, err := wire.UnpackFacts(packed[i], kept.load)
+			if err != nil {
+				t.Fatalf("message %d: %v", i, err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Fatalf("message %d changed (-packed +unpacked):\n%s", i, diff)
+			}
+		}
+	})
+}
