@@ -1,0 +1,49 @@
+package hls
+
+import (
+	"errors"
+	"strings"
+)
+
+var (
+	errUnclosed  = errors.New("a quoted attribute value is not closed")
+	errAttribute = errors.New("the attribute list is malformed")
+)
+
+// attributes reads NAME=value,NAME="value, with commas",… and expands the
+// variables in quoted values. Of a name that stands twice the first counts.
+// Blanks around names and behind values are tolerated: packagers write them.
+func (p *parser) attributes(s string) (map[string]string, error) {
+	out := make(map[string]string, 8)
+	for s = strings.TrimSpace(s); s != ""; {
+		name, rest, ok := strings.Cut(s, "=")
+		name = strings.TrimSpace(name)
+		if !ok || name == "" || strings.ContainsAny(name, `",`) {
+			return nil, errAttribute
+		}
+		var value string
+		if quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " \t"), `"`); ok {
+			end := strings.IndexByte(quoted, '"')
+			if end < 0 {
+				return nil, errUnclosed
+			}
+			var err error
+			if value, err = p.expand(quoted[:end]); err != nil {
+				return nil, err
+			}
+			rest = strings.TrimLeft(quoted[end+1:], " \t")
+			if rest != "" && rest[0] != ',' {
+				return nil, errAttribute
+			}
+		} else {
+			value, _, _ = strings.Cut(rest, ",")
+			rest = rest[len(value):]
+			value = strings.TrimSpace(value)
+		}
+		if _, twice := out[name]; !twice {
+			out[name] = value
+		}
+		s = strings.TrimSpace(strings.TrimPrefix(rest, ","))
+	}
+	return out, nil
+}

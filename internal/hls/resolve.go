@@ -1,0 +1,49 @@
+package hls
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+)
+
+// resolve makes a reference absolute. Only http and https name objects that a
+// cache could hold.
+func resolve(base *url.URL, raw string) (string, error) {
+	if raw == "" {
+		return "", errors.New("the URI is empty")
+	}
+	ref, err := url.Parse(raw)
+	if err != nil && colonInName(raw) {
+		// "12:30.ts" is a relative name to players, a fault to net/url.
+		ref, err = url.Parse("./" + raw)
+	}
+	if err != nil {
+		return "", errors.New("the URI is malformed")
+	}
+	if base != nil {
+		ref = base.ResolveReference(ref)
+	}
+	switch {
+	case ref.Scheme == "":
+		return "", errors.New("the URI is relative and the playlist has no address")
+	case ref.Scheme != "http" && ref.Scheme != "https":
+		return "", errors.New("the URI has the scheme " + quote(ref.Scheme) + ", which no cache serves")
+	case ref.Host == "":
+		return "", errors.New("the URI has no host")
+	}
+	ref.Fragment, ref.RawFragment = "", ""
+	return ref.String(), nil
+}
+
+// colonInName reports whether the first path segment has a colon but cannot be
+// a scheme, which begins with a letter.
+func colonInName(raw string) bool {
+	first, _, _ := strings.Cut(raw, "/")
+	c := raw[0] | 0x20
+	return strings.Contains(first, ":") && raw[0] != ':' && (c < 'a' || c > 'z')
+}
+
+// inline reports whether a URI holds its own data.
+func inline(raw string) bool {
+	return len(raw) >= 5 && strings.EqualFold(raw[:5], "data:")
+}
