@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+	"net"
+	"strconv"
+)
+
+// Address is where something listens: HOST:PORT. An empty host means every
+// interface.
+type Address string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (a *Address) UnmarshalText(b []byte) error {
+	host, port, err := net.SplitHostPort(string(b))
+	if err != nil {
+		return errAddress
+	}
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || strconv.FormatUint(n, 10) != port {
+		return errAddress
+	}
+	if host != "" && net.ParseIP(host) == nil && !validHost(host) {
+		return errAddress
+	}
+	*a = Address(b)
+	return nil
+}
+
+// Loopback reports whether only this machine can reach the address.
+func (a Address) Loopback() bool {
+	host, _, err := net.SplitHostPort(string(a))
+	if err != nil {
+		return false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || ip != nil && ip.IsLoopback()
+}
+
+// fixed reports whether the port is chosen; port 0 picks a free one.
+func (a Address) fixed() bool {
+	_, port, err := net.SplitHostPort(string(a))
+	return err == nil && port != "0"
+}
+
+//nolint:gochecknoglobals // a sentinel; never assigned again
+var errAddress = errors.New("is not an address HOST:PORT with a port from 0 to 65535")

@@ -1,0 +1,250 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// check looks for what no single value shows: ranges, names that do not exist
+// or exist twice, and keys that need each other.
+func (c *Config) check(f *faults) {
+	if strings.TrimSpace(c.Data) == "" {
+		f.add("data", "is empty; it must name a folder")
+	}
+	for i, e := range c.PublicEndpoints {
+		if !ValidDomain(e) {
+			f.add(fmt.Sprintf("public_endpoints[%d]", i), "%q is not HOST or HOST:PORT in lower case", e)
+		}
+	}
+	c.checkNumbers(f)
+	c.checkDomains(f)
+	c.checkPOPs(f)
+	c.checkMember(f)
+	c.checkBus(f)
+	c.checkListeners(f)
+}
+
+func (c *Config) checkNumbers(f *faults) {
+	t := c.Timeouts
+	inRange(f, "timeouts.deadline", t.Deadline, Duration(time.Second), Duration(30*24*time.Hour))
+	inRange(f, "timeouts.prefetch_finish_by", t.PrefetchFinishBy, Duration(time.Second), Duration(30*24*time.Hour))
+	inRange(f, "timeouts.signature", t.Signature, Duration(time.Minute), Duration(24*time.Hour))
+	inRange(f, "timeouts.stop", t.Stop, Duration(100*time.Millisecond), Duration(10*time.Minute))
+	between(f, "limits.planners", c.Limits.Planners, 1, 64)
+	between(f, "limits.prefetch_workers", c.Limits.PrefetchWorkers, 1, 256)
+	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
+	oneOf(f, "log.format", c.Log.Format, "text", "json")
+}
+
+func (c *Config) checkDomains(f *faults) {
+	taken := map[string]string{}
+	for i, d := range c.Domains {
+		key := fmt.Sprintf("domains[%d]", i)
+		names := append([]string{d.Name}, d.Aliases...)
+		for j, name := range names {
+			k := key + ".name"
+			if j > 0 {
+				k = fmt.Sprintf("%s.aliases[%d]", key, j-1)
+			}
+			switch by, ok := taken[name]; {
+			case name == "":
+				f.add(k, "is missing")
+			case !ValidDomain(name):
+				f.add(k, "%q is not a host name in lower case", name)
+			case ok:
+				f.add(k, "%q is used by %s already", name, by)
+			}
+			taken[name] = k
+		}
+		switch {
+		case d.Origin == "":
+			f.add(key+".origin", "is missing")
+		case d.Origin.Scheme() != "http" && d.Origin.Scheme() != "https":
+			f.add(key+".origin", "%q does not begin with http:// or https://", d.Origin)
+		}
+	}
+}
+
+func (c *Config) checkPOPs(f *faults) {
+	if c.POPs != nil && len(c.POPs) == 0 && c.POP == nil {
+		f.add("pops", "is empty; leave it out for the default, or declare at least one POP")
+	}
+	at := map[string]int{}
+	for i, p := range c.POPs {
+		key := fmt.Sprintf("pops[%d]", i)
+		switch first, ok := at[p.ID]; {
+		case p.ID == "":
+			f.add(key+".id", "is missing")
+		case !ValidPOPID(p.ID):
+			f.add(key+".id", "%q is not 1 to %d letters, digits, - and _", p.ID, maxPOPID)
+		case ok:
+			f.add(key+".id", "%q is the ID of pops[%d] already", p.ID, first)
+		default:
+			at[p.ID] = i
+		}
+		if p.Remote && len(p.Caches) > 0 {
+			f.add(key+".caches", "belong in the file of the remote POP's own process")
+		}
+		if !p.Remote {
+			checkCaches(f, key+".caches", p.Caches)
+		}
+	}
+	known := true
+	for i, p := range c.POPs {
+		for j, parent := range p.Parents {
+			key := fmt.Sprintf("pops[%d].parents[%d]", i, j)
+			if _, ok := at[parent]; !ok {
+				known = false
+				f.add(key, "%q is not the ID of a POP", parent)
+			}
+			if slices.Index(p.Parents, parent) < j {
+				f.add(key, "%q is listed twice", parent)
+			}
+		}
+	}
+	if known {
+		c.checkCycles(f, at)
+	}
+}
+
+// checkCycles refuses POPs that would wait for each other for ever. Each cycle
+// is told once, at the first POP on it.
+func (c *Config) checkCycles(f *faults, at map[string]int) {
+	const visiting, done = 1, 2
+	state := make([]int, len(c.POPs))
+	var path []string
+	var visit func(i int)
+	visit = func(i int) {
+		state[i] = visiting
+		path = append(path, c.POPs[i].ID)
+		for j, parent := range c.POPs[i].Parents {
+			switch k := at[parent]; state[k] {
+			case 0:
+				visit(k)
+			case visiting:
+				loop := append(slices.Clone(path[slices.Index(path, parent):]), parent)
+				f.add(fmt.Sprintf("pops[%d].parents[%d]", i, j), "makes a cycle: %s", strings.Join(loop, " → "))
+			}
+		}
+		path = path[:len(path)-1]
+		state[i] = done
+	}
+	for i, p := range c.POPs {
+		if at[p.ID] == i && state[i] == 0 {
+			visit(i)
+		}
+	}
+}
+
+func checkCaches(f *faults, key string, caches []Cache) {
+	if len(caches) != 1 {
+		f.add(key, "holds %d caches; exactly 1 is needed", len(caches))
+	}
+	for i, k := range caches {
+		key := fmt.Sprintf("%s[%d]", key, i)
+		oneOf(f, key+".driver", k.Driver, DriverEdge)
+		if k.Listen == "" {
+			f.add(key+".listen", "is missing")
+		}
+		if s := k.URL.Scheme(); k.URL != "" && s != "http" && s != "https" {
+			f.add(key+".url", "%q does not begin with http:// or https://", k.URL)
+		}
+		inRange(f, key+".max_bytes", k.MaxBytes, MiB, 1024*TiB)
+		inRange(f, key+".max_object_bytes", k.MaxObjectBytes, KiB, k.MaxBytes)
+		inRange(f, key+".default_ttl", k.DefaultTTL, Duration(time.Second), Duration(365*24*time.Hour))
+	}
+}
+
+func (c *Config) checkMember(f *faults) {
+	if c.POP == nil {
+		if len(c.Caches) > 0 {
+			f.add("caches", "belong beside `pop`; the caches of a control plane's POPs belong inside `pops`")
+		}
+		return
+	}
+	if len(c.POPs) > 0 {
+		f.add("pops", "and `pop` exclude each other: a file is that of a control plane or of one POP")
+	}
+	if len(c.Domains) > 0 {
+		f.add("domains", "come from the control plane; leave them out beside `pop`")
+	}
+	checkCaches(f, "caches", c.Caches)
+	if !ValidPOPID(c.POP.ID) {
+		f.add("pop.id", "%q is not 1 to %d letters, digits, - and _", c.POP.ID, maxPOPID)
+	}
+	switch {
+	case c.POP.Control == "":
+		f.add("pop.control", "is missing; it is the control plane's bus.listen as nats://HOST:PORT")
+	case c.POP.Control.Scheme() != "nats":
+		f.add("pop.control", "%q does not begin with nats://", c.POP.Control)
+	}
+	if c.POP.TokenFile == "" {
+		f.add("pop.token_file", "is missing")
+	}
+}
+
+func (c *Config) checkBus(f *faults) {
+	if c.Bus.Listen != "" && c.Bus.TokenFile == "" {
+		f.add("bus.token_file", "is missing; a bus that listens needs a token")
+	}
+	if c.Bus.Listen != "" {
+		return
+	}
+	for i, p := range c.POPs {
+		if p.Remote {
+			f.add(fmt.Sprintf("pops[%d].remote", i), "needs bus.listen, where the POP connects to")
+		}
+	}
+}
+
+// checkListeners refuses two listeners on one address, which would be seen
+// only when the second one is opened.
+func (c *Config) checkListeners(f *faults) {
+	taken := map[Address]string{}
+	listen := func(key string, a Address) {
+		if a == "" || !a.fixed() {
+			return
+		}
+		if by, ok := taken[a]; ok {
+			f.add(key, "%q is the address of %s already", string(a), by)
+		}
+		taken[a] = key
+	}
+	if c.POP == nil {
+		listen("listen", c.Listen)
+		listen("bus.listen", c.Bus.Listen)
+	}
+	for i, k := range c.Caches {
+		listen(fmt.Sprintf("caches[%d].listen", i), k.Listen)
+	}
+	for i, p := range c.POPs {
+		for j, k := range p.Caches {
+			listen(fmt.Sprintf("pops[%d].caches[%d].listen", i, j), k.Listen)
+		}
+	}
+}
+
+func inRange[T interface {
+	cmp.Ordered
+	fmt.Stringer
+}](f *faults, key string, v, lo, hi T,
+) {
+	if v < lo || v > hi {
+		f.add(key, "%s is out of range; allowed is %s", v, rangeText(lo, hi))
+	}
+}
+
+func between(f *faults, key string, v, lo, hi int) {
+	if v < lo || v > hi {
+		f.add(key, "%d is out of range; allowed is %d to %d", v, lo, hi)
+	}
+}
+
+func oneOf(f *faults, key, v string, allowed ...string) {
+	if !slices.Contains(allowed, v) {
+		f.add(key, "%q is not allowed; it must be %s", v, strings.Join(allowed, ", "))
+	}
+}
