@@ -1,0 +1,496 @@
+package auth_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+func TestGoodSignaturesNameTheAccount(t *testing.T) {
+	t.Parallel()
+	a, _ := newAuth(t)
+	for name, r := range map[string]*auth.Request{
+		"V1": v1(t, keyID, time.Now()), "V3": v3(t, keyID, time.Now(), ""), "V3 with a body": v3(t, keyID, time.Now(), "a=b"),
+	} {
+		id, err := a.Vendor(t.Context(), r)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if id.Account != account || id.KeyID != keyID || id.Nonce == 0 || time.Until(id.NonceExpires) < 29*time.Minute {
+			t.Errorf("%s: identity %+v", name, id)
+		}
+	}
+}
+
+// flip changes one character of a parameter after signing.
+func setParam(r *auth.Request, name string, change func(string) string) {
+	for i := range r.Params {
+		if r.Params[i].Name == name {
+			r.Params[i].Value = change(r.Params[i].Value)
+		}
+	}
+}
+
+func flip(s string) string {
+	c := byte('A')
+	if s[5] == 'A' {
+		c = 'B'
+	}
+	return s[:5] + string(c) + s[6:]
+}
+
+func drop(r *auth.Request, name string) {
+	kept := r.Params[:0]
+	for _, p := range r.Params {
+		if p.Name != name {
+			kept = append(kept, p)
+		}
+	}
+	r.Params = kept
+}
+
+func TestContract_1_8_NegativeTable(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	cases := []struct {
+		name string
+		req  func(*testing.T) *auth.Request
+		want auth.Kind
+	}{
+		{"V1 one character of the signature", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v1(t, keyID, now)
+			setParam(r, "Signature", flip)
+			return r
+		}, auth.Mismatch},
+		{"V1 a signature that is no base64", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v1(t, keyID, now)
+			setParam(r, "Signature", func(string) string { return "@@@" })
+			return r
+		}, auth.Mismatch},
+		{"V3 one character of the signature", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			h := r.Header.Get("Authorization")
+			i := len(h) - 64
+			r.Header.Set("Authorization", h[:i]+flip(h[i:]))
+			return r
+		}, auth.Mismatch},
+		{"V1 signed as GET, sent as POST", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v1(t, keyID, now)
+			r.Method = "POST"
+			return r
+		}, auth.Mismatch},
+		{"V1 key without its ampersand", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v1(t, keyID, now)
+			toSign := auth.StringToSignV1("GET", r.Params)
+			setParam(r, "Signature", func(string) string { return auth.SignatureV1(strings.TrimSuffix(secret, "t"), toSign) })
+			return r
+		}, auth.Mismatch},
+		{"V1 a parameter changed", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v1(t, keyID, now)
+			setParam(r, "MediaRefreshJobId", func(string) string { return "41d465e31957abce" })
+			return r
+		}, auth.Mismatch},
+		{"V3 a body byte changed", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "SliceCount=3")
+			r.Body = []byte("SliceCount=4")
+			return r
+		}, auth.Mismatch},
+		{"V3 a parameter changed", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			setParam(r, "TaskType", func(string) string { return "Preload" })
+			return r
+		}, auth.Mismatch},
+		{"V3 another host", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			r.Host = "elsewhere:8080"
+			return r
+		}, auth.Mismatch},
+		{"V1 the time one hour old", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, keyID, now.Add(-time.Hour)) }, auth.Expired},
+		{"V1 the time one hour ahead", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, keyID, now.Add(time.Hour)) }, auth.Expired},
+		{"V3 the time one hour old", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, keyID, now.Add(-time.Hour), "") }, auth.Expired},
+		{"V1 an unknown key", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, "nobody", now) }, auth.UnknownKey},
+		{"V3 an unknown key", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, "nobody", now, "") }, auth.UnknownKey},
+		{"V1 a disabled key", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, "off", now) }, auth.DisabledKey},
+		{"V3 a disabled key", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, "off", now, "") }, auth.DisabledKey},
+		{"V1 a temporary key without its token", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, "STS.testid", now) }, auth.MissingToken},
+		{"V3 a temporary key without its token", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, "STS.testid", now, "") }, auth.MissingToken},
+		{"V1 a temporary key with a token", func(t *testing.T) *auth.Request {
+			t.Helper()
+			return v1(t, "STS.testid", now, func(p url.Values) { p.Set("SecurityToken", "CAIS+token/with=chars") })
+		}, 0},
+		{"V3 an algorithm that is not built", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			r.Header.Set("Authorization", strings.Replace(r.Header.Get("Authorization"), "SHA256", "SM3", 1))
+			return r
+		}, auth.Unsupported},
+		{"V3 blanks after the commas", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			r.Header.Set("Authorization", strings.ReplaceAll(r.Header.Get("Authorization"), ",", ", "))
+			return r
+		}, 0},
+		{"V3 without Signature", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			h, _, _ := strings.Cut(r.Header.Get("Authorization"), ",Signature")
+			r.Header.Set("Authorization", h)
+			return r
+		}, auth.Incomplete},
+		{"V3 with two Credentials", func(t *testing.T) *auth.Request {
+			t.Helper()
+			r := v3(t, keyID, now, "")
+			r.Header.Set("Authorization", r.Header.Get("Authorization")+",Credential=other")
+			return r
+		}, auth.Incomplete},
+		{"a bearer token parameter", func(t *testing.T) *auth.Request {
+			t.Helper()
+			return &auth.Request{Params: params(t, "BearerToken=x&SignatureType=BEARERTOKEN"), Header: http.Header{}}
+		}, auth.Unsupported},
+		{"a bearer token header", func(t *testing.T) *auth.Request {
+			t.Helper()
+			return &auth.Request{Header: http.Header{"X-Acs-Bearer-Token": {"x"}}}
+		}, auth.Unsupported},
+		{"nothing", func(t *testing.T) *auth.Request { t.Helper(); return &auth.Request{Header: http.Header{}} }, auth.NoCredentials},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			a, _ := newAuth(t)
+			_, err := a.Vendor(t.Context(), c.req(t))
+			if got := kind(t, err); got != c.want {
+				t.Errorf("kind %d (%v), want %d", got, err, c.want)
+			}
+		})
+	}
+}
+
+func TestContract_1_3_EverySystemParameterOfV1IsNeeded(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"AccessKeyId", "Signature", "SignatureMethod", "SignatureVersion", "SignatureNonce", "Timestamp"} {
+		a, _ := newAuth(t)
+		r := v1(t, keyID, time.Now())
+		drop(r, name)
+		_, err := a.Vendor(t.Context(), r)
+		f, ok := errors.AsType[*auth.Fault](err)
+		if !ok || f.Kind != auth.Missing || f.Param != name {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+func TestContract_1_3_ValuesOfSystemParameters(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, value string
+		want        auth.Kind
+	}{
+		{"SignatureMethod", "Hmac-SHA1", 0},
+		{"SignatureMethod", "hmac-sha1", 0},
+		{"SignatureMethod", "HMAC-SHA256", auth.UnsupportedMethod},
+		{"SignatureVersion", "2.0", auth.UnsupportedMethod},
+		{"Timestamp", "yesterday", auth.TimeFormat},
+		{"Timestamp", "2026-01-02 03:04:05", auth.TimeFormat},
+		{"SignatureType", "", 0},
+	} {
+		a, _ := newAuth(t)
+		p := url.Values{"Action": {"X"}}
+		auth.SignV1("GET", p, keyID, secret, time.Now(), newNonce())
+		p.Set(c.name, c.value)
+		p.Del("Signature")
+		p.Set("Signature", auth.SignatureV1(secret, auth.StringToSignV1("GET", params(t, p.Encode()))))
+		_, err := a.Vendor(t.Context(), &auth.Request{Method: "GET", Params: params(t, p.Encode()), Header: http.Header{}})
+		if got := kind(t, err); got != c.want {
+			t.Errorf("%s=%s: kind %d (%v), want %d", c.name, c.value, got, err, c.want)
+		}
+	}
+}
+
+// TestContract_1_5_HeadersThatMustBeSigned: each is dropped from SignedHeaders
+// and the request signed again.
+func TestContract_1_5_HeadersThatMustBeSigned(t *testing.T) {
+	t.Parallel()
+	all := []string{"host", "x-acs-action", "x-acs-content-sha256", "x-acs-date", "x-acs-signature-nonce", "x-acs-version"}
+	for i, dropped := range all {
+		a, _ := newAuth(t)
+		r := v3(t, keyID, time.Now(), "")
+		list := append(append([]string{}, all[:i]...), all[i+1:]...)
+		toSign := auth.StringToSignV3(auth.CanonicalV3(r, r.Host, list, r.Header.Get("X-Acs-Content-Sha256")))
+		r.Header.Set("Authorization", "ACS3-HMAC-SHA256 Credential="+keyID+",SignedHeaders="+strings.Join(list, ";")+",Signature="+auth.SignatureV3(secret, toSign))
+		if _, err := a.Vendor(t.Context(), r); kind(t, err) != auth.Mismatch {
+			t.Errorf("without %s: %v", dropped, err)
+		}
+		if dropped == "host" {
+			continue
+		}
+		r = v3(t, keyID, time.Now(), "")
+		r.Header.Del(dropped)
+		if _, err := a.Vendor(t.Context(), r); kind(t, err) != auth.Missing {
+			t.Errorf("%s absent: %v", dropped, err)
+		}
+	}
+}
+
+func TestContract_12_PublicEndpoints(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		signed, received string
+		want             auth.Kind
+	}{
+		{"vod.example.com", "vod.example.com", 0},
+		{"vod.example.com:443", "vod.example.com", 0},
+		{"vod.example.com", "vod.example.com:80", 0},
+		{"api.example.com", "10.0.0.1:8080", 0},
+		{"api.example.com:443", "10.0.0.1:8080", 0},
+		{"api.example.com:8443", "10.0.0.1:8080", auth.Mismatch},
+		{"[::1]", "[::1]:80", 0},
+		{"evil.example.com", "10.0.0.1:8080", auth.Mismatch},
+	} {
+		a, _ := newAuth(t, func(o *auth.Options) { o.PublicEndpoints = []string{"https://api.example.com/"} })
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+c.signed+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Acs-Action", "X")
+		req.Header.Set("X-Acs-Version", "Y")
+		auth.SignV3(req, keyID, secret, nil, time.Now(), newNonce())
+		_, err = a.Vendor(t.Context(), &auth.Request{Method: "GET", Path: "/", Host: c.received, Header: req.Header})
+		if got := kind(t, err); got != c.want {
+			t.Errorf("signed for %s, received for %s: %v", c.signed, c.received, err)
+		}
+	}
+}
+
+func TestReplayIsRefusedWhileTheRequestIsValid(t *testing.T) {
+	t.Parallel()
+	for _, write := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			a, _ := newAuth(t)
+			for range 12 { // at any phase of the sets' rotation
+				r := v3(t, keyID, time.Now().Add(14*time.Minute), "")
+				r.Write = write
+				if _, err := a.Vendor(t.Context(), r); err != nil {
+					t.Fatal(err)
+				}
+				for range 40 {
+					if _, err := a.Vendor(t.Context(), r); kind(t, err) != auth.NonceUsed && kind(t, err) != auth.Expired {
+						t.Fatalf("a replay was accepted: %v", err)
+					}
+					<-time.After(53 * time.Second)
+				}
+				<-time.After(7 * time.Minute)
+			}
+		})
+	}
+}
+
+func TestABadSignatureBurnsNoNonce(t *testing.T) {
+	t.Parallel()
+	a, _ := newAuth(t)
+	r := v1(t, keyID, time.Now())
+	good := r.Params.Get("Signature")
+	setParam(r, "Signature", flip)
+	if _, err := a.Vendor(t.Context(), r); kind(t, err) != auth.Mismatch {
+		t.Fatal(err)
+	}
+	setParam(r, "Signature", func(string) string { return good })
+	if _, err := a.Vendor(t.Context(), r); err != nil {
+		t.Errorf("the good request after a forged one: %v", err)
+	}
+}
+
+func TestNonceCheckAndAddIsAtomic(t *testing.T) {
+	t.Parallel()
+	a, _ := newAuth(t)
+	r := v1(t, keyID, time.Now())
+	var passed atomic.Int32
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() {
+			if _, err := a.Vendor(context.Background(), r); err == nil {
+				passed.Add(1)
+			}
+		})
+	}
+	wg.Wait()
+	if passed.Load() != 1 {
+		t.Errorf("%d of 16 copies of one request passed, want 1", passed.Load())
+	}
+}
+
+func TestNoncesOfWritesSurviveARestart(t *testing.T) {
+	t.Parallel()
+	a, keys := newAuth(t)
+	r := v3(t, keyID, time.Now(), "")
+	id, err := a.Vendor(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys.nonces = []store.Nonce{{Fingerprint: id.Nonce, Expires: id.NonceExpires}}
+	again, err := auth.New(t.Context(), auth.Options{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Vendor(t.Context(), r); kind(t, err) != auth.NonceUsed {
+		t.Errorf("replay after a restart: %v", err)
+	}
+}
+
+// TestP10_NonceMemoryIsBounded: writes are refused at the bound and accepted
+// again after a rotation; reads go on.
+func TestP10_NonceMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		a, _ := newAuth(t, func(o *auth.Options) { o.MaxNonces = 3 })
+		call := func(write bool) error {
+			r := v1(t, keyID, time.Now())
+			r.Write = write
+			_, err := a.Vendor(t.Context(), r)
+			return err
+		}
+		for i := range 10 {
+			if err := call(false); err != nil {
+				t.Fatalf("read %d: %v", i, err)
+			}
+		}
+		for i := range 3 {
+			if err := call(true); err != nil {
+				t.Fatalf("write %d: %v", i, err)
+			}
+		}
+		e, ok := errors.AsType[*freshet.Error](call(true))
+		if !ok || e.Code != freshet.CodeLimited || e.RetryAfter <= 0 {
+			t.Fatalf("write over the bound: %v", e)
+		}
+		<-time.After(e.RetryAfter)
+		if err := call(true); err != nil {
+			t.Errorf("write after RetryAfter: %v", err)
+		}
+	})
+}
+
+func TestKeysAreCachedAndInvalidatedExactly(t *testing.T) {
+	t.Parallel()
+	a, keys := newAuth(t)
+	for range 3 {
+		if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if keys.reads != 1 {
+		t.Errorf("%d reads of the store for three calls, want 1", keys.reads)
+	}
+	if err := a.DisableKey(t.Context(), account, keyID); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); kind(t, err) != auth.DisabledKey {
+		t.Errorf("after disabling: %v", err)
+	}
+	if err := a.PutKey(t.Context(), store.Key{ID: keyID, Secret: "other", Account: account}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); kind(t, err) != auth.Mismatch {
+		t.Errorf("after a change of the secret: %v", err)
+	}
+}
+
+// TestAReadThatRacesADisableIsNotCached: the old key must not come back.
+func TestAReadThatRacesADisableIsNotCached(t *testing.T) {
+	t.Parallel()
+	a, keys := newAuth(t)
+	var once sync.Once
+	keys.gate = func() {
+		once.Do(func() {
+			keys.mu.Lock()
+			keys.gate = nil
+			keys.mu.Unlock()
+			if err := a.PutKey(context.Background(), store.Key{ID: keyID, Secret: secret, Account: account, Disabled: true}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	_, _ = a.Vendor(t.Context(), v1(t, keyID, time.Now())) // reads the key before the change
+	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); kind(t, err) != auth.DisabledKey {
+		t.Errorf("a call after the disable: %v", err)
+	}
+}
+
+func TestP8_KeysOfAnotherAccountCannotBeDisabled(t *testing.T) {
+	t.Parallel()
+	a, _ := newAuth(t)
+	err := a.DisableKey(t.Context(), "other", keyID)
+	if freshet.ErrorCode(err) != freshet.CodeNotFound {
+		t.Errorf("got %v", err)
+	}
+	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestCreateKeyMakesAKeyThatWorks(t *testing.T) {
+	t.Parallel()
+	a, _ := newAuth(t)
+	k, err := a.CreateKey(t.Context(), "second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := url.Values{"Action": {"X"}}
+	auth.SignV1("POST", p, k.ID, k.Secret, time.Now(), newNonce())
+	id, err := a.Vendor(t.Context(), &auth.Request{Method: "POST", Params: params(t, p.Encode()), Header: http.Header{}})
+	if err != nil || id.Account != "second" || id.KeyID != k.ID {
+		t.Errorf("identity %+v, %v", id, err)
+	}
+	if list, err := a.ListKeys(t.Context(), "second"); err != nil || len(list) != 1 {
+		t.Errorf("list %v, %v", list, err)
+	}
+	if err := a.PutKey(t.Context(), store.Key{ID: "x", Account: "y"}); freshet.ErrorCode(err) != freshet.CodeInvalid {
+		t.Errorf("a key without a secret: %v", err)
+	}
+}
+
+func TestAStoreThatDoesNotAnswerIsNotABadKey(t *testing.T) {
+	t.Parallel()
+	a, keys := newAuth(t)
+	keys.fail = errors.New("disk on fire")
+	_, err := a.Vendor(t.Context(), v1(t, keyID, time.Now()))
+	if freshet.ErrorCode(err) != freshet.CodeUnavailable {
+		t.Errorf("got %v", err)
+	}
+	if _, err := auth.New(t.Context(), auth.Options{Keys: keys}); err == nil {
+		t.Error("New succeeded without its nonces")
+	}
+}
+
+func TestOptionsAreCheckedAtTheDoor(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]auth.Options{
+		"no keys":                       {},
+		"a negative window":             {Keys: newKeys(), Window: -1},
+		"a memory shorter than replays": {Keys: newKeys(), Window: time.Hour, NonceMemory: time.Hour},
+	} {
+		if _, err := auth.New(t.Context(), o); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

@@ -1,0 +1,102 @@
+package auth
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"strings"
+)
+
+// Native authenticates a request of the native API: the V3 signature with the
+// real path, or HTTP Basic over TLS or loopback. The body is what was read of
+// r.Body, nil for none. The error is a [*freshet.Error].
+func (a *Auth) Native(r *http.Request, body []byte) (Identity, error) {
+	id, err := a.native(r, body)
+	if err != nil {
+		return Identity{}, reword(err)
+	}
+	return id, nil
+}
+
+func (a *Auth) native(r *http.Request, body []byte) (Identity, error) {
+	header := r.Header.Get("Authorization")
+	switch scheme, _, _ := strings.Cut(header, " "); {
+	case strings.HasPrefix(scheme, "ACS3-"):
+		params, err := ParseParams(r.URL.RawQuery, "")
+		if err != nil {
+			return Identity{}, err
+		}
+		view := &Request{
+			Method: r.Method, Path: r.URL.EscapedPath(), Host: r.Host, Params: params,
+			Header: r.Header, Body: body, Write: r.Method != http.MethodGet && r.Method != http.MethodHead,
+		}
+		c, err := readV3(view, []string{headerDate, headerNonce, headerBodyHash}, a.otherHosts)
+		if err != nil {
+			return Identity{}, err
+		}
+		return a.verify(r.Context(), c, view.Write)
+	case strings.EqualFold(scheme, "Basic"):
+		keyID, secret, err := Basic(r)
+		if err != nil {
+			return Identity{}, err
+		}
+		return a.basic(r.Context(), keyID, secret)
+	case strings.EqualFold(scheme, "Bearer"), r.Header.Get(headerBearer) != "":
+		return Identity{}, &Fault{Kind: Unsupported, Param: "a bearer token"}
+	case header != "":
+		return Identity{}, &Fault{Kind: Unsupported, Param: shown(scheme)}
+	}
+	return Identity{}, &Fault{Kind: NoCredentials}
+}
+
+// basic checks a key ID and its secret. An unknown key and a wrong secret look
+// the same: with Basic a caller could otherwise collect key IDs.
+func (a *Auth) basic(ctx context.Context, keyID, secret string) (Identity, error) {
+	key, err := a.keys.get(ctx, keyID)
+	if err != nil {
+		return Identity{}, err
+	}
+	want, got := sha256.Sum256([]byte(key.Secret)), sha256.Sum256([]byte(secret))
+	if subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
+		return Identity{}, &Fault{Kind: UnknownKey}
+	}
+	if key.Disabled {
+		return Identity{}, &Fault{Kind: DisabledKey}
+	}
+	return Identity{Account: key.Account, KeyID: key.ID}, nil
+}
+
+// Basic takes the key ID and secret out of a request with HTTP Basic
+// credentials, if nobody but its two ends could read them: it came over TLS,
+// or from this machine. A request that a local proxy forwards counts by what
+// the proxy says of its client's connection.
+func Basic(r *http.Request) (keyID, secret string, err error) {
+	keyID, secret, ok := r.BasicAuth()
+	if !ok {
+		return "", "", &Fault{Kind: Incomplete}
+	}
+	if !private(r) {
+		return "", "", &Fault{Kind: Insecure}
+	}
+	return keyID, secret, nil
+}
+
+func private(r *http.Request) bool {
+	if r.TLS != nil {
+		return true
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return false
+	}
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+		return false
+	}
+	h := r.Header
+	if forwarded := h.Get("X-Forwarded-For") != "" || h.Get("Forwarded") != "" || h.Get("Via") != ""; forwarded {
+		return strings.EqualFold(h.Get("X-Forwarded-Proto"), "https")
+	}
+	return true
+}
