@@ -1,0 +1,208 @@
+package catalog
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// Bounds of one media.
+const (
+	maxID      = 128
+	maxText    = 1024
+	maxStreams = 1000
+)
+
+// Parse reads one media in our form, or a GetPlayInfo response of the vendor
+// (contract §4.10), and normalises it: values in their canonical spelling,
+// URLs canonical and under the domain's own name. The error names the field.
+// With an error the media may still be returned, for its ID only.
+//
+// An unknown key is refused in our form, where it is a typing mistake that
+// would lose what it was meant to say; in the vendor's it is ignored, because
+// the vendor adds keys.
+func Parse(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
+	if !utf8.Valid(line) {
+		return nil, errors.New("the line is not valid UTF-8")
+	}
+	var probe struct {
+		VideoBase, PlayInfoList json.RawMessage
+	}
+	var raw media
+	switch err := json.Unmarshal(line, &probe); {
+	case err != nil:
+		return nil, explain("", err)
+	case probe.VideoBase != nil || probe.PlayInfoList != nil:
+		if raw, err = parseVendor(line); err != nil {
+			return nil, err
+		}
+	default:
+		if err := strict(line, &raw); err != nil {
+			return named(raw.MediaID), explain("", err)
+		}
+	}
+	return raw.normal(domains)
+}
+
+// media is a line before it is checked. Times and enumerations are text here,
+// so that faults name the field and the value.
+type media struct {
+	MediaID   string `json:"MediaId"`
+	Title     string
+	MediaType string
+	Status    string
+	AppID     string `json:"AppId"`
+	Streams   []json.RawMessage
+	UpdatedAt string // of an exported media; taken and ignored
+
+	vendor bool
+}
+
+type stream struct {
+	JobID            string `json:"JobId"`
+	Format           string
+	Definition       string
+	StreamType       string
+	PlayURL          string
+	CreationTime     string
+	ModificationTime string
+	Size             int64
+	Bitrate          text
+	Encrypt          flag
+}
+
+func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
+	if !validID(raw.MediaID) {
+		return nil, fmt.Errorf("MediaId: %q is not 1 to %d letters, digits, - and _", clip(raw.MediaID), maxID)
+	}
+	m := &freshet.Media{ID: raw.MediaID, Title: raw.Title, Status: raw.Status, AppID: raw.AppID}
+	for _, f := range []struct{ name, value string }{{"Title", raw.Title}, {"Status", raw.Status}, {"AppId", raw.AppID}} {
+		if len(f.value) > maxText || strings.ContainsFunc(f.value, unicode.IsControl) {
+			return m, fmt.Errorf("%s: holds control characters or more than %d bytes", f.name, maxText)
+		}
+	}
+	if strings.EqualFold(raw.Status, freshet.StatusNormal) || raw.Status == "" {
+		m.Status = freshet.StatusNormal
+	}
+	if raw.MediaType != "" {
+		t, ok := freshet.ParseOne(raw.MediaType, freshet.StreamTypes())
+		if !ok {
+			return m, fmt.Errorf("MediaType: %q is not video or audio", clip(raw.MediaType))
+		}
+		m.Type = string(t)
+	}
+	switch {
+	case raw.Streams == nil:
+		return m, errors.New("Streams: is missing; a media without streams says so with []")
+	case len(raw.Streams) > maxStreams:
+		return m, fmt.Errorf("Streams: holds %d streams; allowed are %d", len(raw.Streams), maxStreams)
+	}
+	m.Streams = make([]freshet.Stream, 0, len(raw.Streams))
+	for i, text := range raw.Streams {
+		s, err := parseStream(text, raw.vendor, domains)
+		if err != nil {
+			return m, explain(fmt.Sprintf("%s[%d]", raw.streamsKey(), i), err)
+		}
+		m.Streams = append(m.Streams, s)
+	}
+	return m, nil
+}
+
+func (raw *media) streamsKey() string {
+	if raw.vendor {
+		return "PlayInfoList.PlayInfo"
+	}
+	return "Streams"
+}
+
+func parseStream(line []byte, vendor bool, domains []freshet.Domain) (freshet.Stream, error) {
+	var raw stream
+	decode := strict
+	if vendor {
+		decode = json.Unmarshal
+	}
+	if err := decode(line, &raw); err != nil {
+		return freshet.Stream{}, err
+	}
+	s := freshet.Stream{JobID: raw.JobID, Size: raw.Size, Bitrate: string(raw.Bitrate), Encrypted: bool(raw.Encrypt)}
+	var ok bool
+	if s.Format, ok = freshet.ParseOne(raw.Format, freshet.Formats()); !ok {
+		return s, unknown("Format", raw.Format, freshet.Formats())
+	}
+	if s.Definition, ok = freshet.ParseOne(raw.Definition, freshet.Definitions()); !ok {
+		return s, unknown("Definition", raw.Definition, freshet.Definitions())
+	}
+	if s.Type, ok = freshet.ParseOne(raw.StreamType, freshet.StreamTypes()); !ok {
+		return s, unknown("StreamType", raw.StreamType, freshet.StreamTypes())
+	}
+	if s.Size < 0 {
+		return s, &fieldError{"Size", "is negative"}
+	}
+	if len(s.JobID) > maxID || len(s.Bitrate) > maxID {
+		return s, &fieldError{"JobId, Bitrate", fmt.Sprintf("hold more than %d bytes", maxID)}
+	}
+	var err error
+	if s.URL, _, err = freshet.Address(raw.PlayURL, domains); err != nil {
+		return s, &fieldError{"PlayURL", err.Error()}
+	}
+	if s.Created, err = parseTime(raw.CreationTime); err != nil {
+		return s, &fieldError{"CreationTime", err.Error()}
+	}
+	if s.Modified, err = parseTime(raw.ModificationTime); err != nil {
+		return s, &fieldError{"ModificationTime", err.Error()}
+	}
+	return s, nil
+}
+
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
+		return time.Time{}, fmt.Errorf("%q is not a time such as 2026-01-02T03:04:05Z", clip(s))
+	}
+	return t.UTC().Truncate(time.Millisecond), nil
+}
+
+// strict decodes exactly one value without unknown keys.
+func strict(line []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(line))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return err
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("the line holds more than one JSON value")
+	}
+	return nil
+}
+
+// validID reports whether s can be a media ID: it is listed with commas, put
+// into paths and shown in terminals.
+func validID(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-' || c == '_' {
+			continue
+		}
+		return false
+	}
+	return s != "" && len(s) <= maxID
+}
+
+// named returns a media that carries nothing but its ID, or nil.
+func named(id string) *freshet.Media {
+	if !validID(id) {
+		return nil
+	}
+	return &freshet.Media{ID: id}
+}
