@@ -6,11 +6,23 @@ import (
 )
 
 // A column is the values of one field over all facts of a message. It is
-// written as byte planes: the width of the greatest value, then the lowest
-// bytes of all values, then the next bytes, and so on. The upper planes of
-// most columns are constant, and a plane of noise does not spoil its
-// neighbours for the compressor. Every value takes at least one byte before
-// compression, which bounds what a forged count can allocate.
+// written in one of two forms, which its first byte tells apart:
+//
+//   - byte planes (1 to 8, the width in bytes of the greatest value): the
+//     lowest bytes of all values, then the next bytes, and so on. The upper
+//     planes of most columns are constant, and compress to nothing.
+//   - packed bits (packedBits plus the width in bits of the greatest value), for
+//     noise such as the milliseconds of fetches by viewers, which does not
+//     compress; a plane of a few noisy bits would cost nearly a byte.
+//
+// Either way every value takes at least one byte before compression, which
+// bounds what a forged count can allocate.
+
+const (
+	packedBits    = 0x80
+	minPackedBits = 8
+	maxPackedBits = 56 // so that a value and a rest of 7 bits fit into 64
+)
 
 func (w *writer) column(vals []uint64) {
 	if len(vals) == 0 {
@@ -20,12 +32,52 @@ func (w *writer) column(vals []uint64) {
 	for _, v := range vals {
 		all |= v
 	}
-	width := max(1, (bits.Len64(all)+7)/8)
-	w.byte(byte(width))
-	for plane := range width {
+	width := bits.Len64(all)
+	if noise(vals, width) {
+		w.byte(byte(packedBits + width))
+		w.packed(vals, width)
+		return
+	}
+	planes := max(1, (width+7)/8)
+	w.byte(byte(planes))
+	for plane := range planes {
 		for _, v := range vals {
 			w.byte(byte(v >> (8 * plane)))
 		}
+	}
+}
+
+// noise reports whether values look like random numbers of a width that is not
+// whole bytes: nearly all differ from their neighbour, and on average they
+// lack no more than two of the bits.
+func noise(vals []uint64, width int) bool {
+	if width%8 == 0 || width < minPackedBits || width > maxPackedBits {
+		return false
+	}
+	changes, filled, prev := 0, 0, vals[0]
+	for _, v := range vals[1:] {
+		if v != prev {
+			changes++
+		}
+		filled += bits.Len64(v)
+		prev = v
+	}
+	n := len(vals) - 1
+	return 4*changes >= 3*n && filled >= n*(width-2)
+}
+
+func (w *writer) packed(vals []uint64, width int) {
+	var acc uint64
+	have := 0
+	for _, v := range vals {
+		acc |= v << have
+		for have += width; have >= 8; have -= 8 {
+			w.byte(byte(acc))
+			acc >>= 8
+		}
+	}
+	if have > 0 {
+		w.byte(byte(acc))
 	}
 }
 
@@ -36,13 +88,36 @@ func (r *reader) column(vals []uint64) {
 		return
 	}
 	width := int(r.byte())
-	if r.err == nil && (width < 1 || width > 8) {
-		r.failf("column is %d bytes wide", width)
-	}
-	for plane := range width {
-		for i, c := range r.take(len(vals)) {
-			vals[i] |= uint64(c) << (8 * plane)
+	switch {
+	case r.err != nil:
+	case width >= packedBits+minPackedBits && width <= packedBits+maxPackedBits:
+		r.packed(vals, width-packedBits)
+	case width >= 1 && width <= 8:
+		for plane := range width {
+			for i, c := range r.take(len(vals)) {
+				vals[i] |= uint64(c) << (8 * plane)
+			}
 		}
+	default:
+		r.failf("form %d of a column is unknown", width)
+	}
+}
+
+func (r *reader) packed(vals []uint64, width int) {
+	p := r.take((len(vals)*width + 7) / 8)
+	if r.err != nil {
+		return
+	}
+	var acc uint64
+	have, next := 0, 0
+	for i := range vals {
+		for ; have < width; have += 8 {
+			acc |= uint64(p[next]) << have
+			next++
+		}
+		vals[i] = acc & (1<<width - 1)
+		acc >>= width
+		have -= width
 	}
 }
 

@@ -16,6 +16,20 @@ type EntryBatch struct {
 // evidence. An encoder given more makes a message that no decoder takes.
 const MaxEntries = 1 << 15
 
+// Fits reports whether a decoder takes the batch. Packed URLs say little about
+// it: a numbered segment takes a fifth of a byte, so that 256 KB can hold more
+// than MaxURLs of them.
+func (b EntryBatch) Fits() bool {
+	urls, size := 0, 0
+	for _, e := range b.Entries {
+		urls += len(e.Selector.URLs)
+		for _, u := range e.Selector.URLs {
+			size += len(u)
+		}
+	}
+	return len(b.Entries) <= MaxEntries && urls <= MaxURLs && size <= MaxURLBytes
+}
+
 // minEntry is the least number of bytes that an entry takes.
 const minEntry = 18
 

@@ -84,10 +84,12 @@ func newCompressors() compressors {
 }
 
 // seal puts the head of a message before its body, which it compresses if
-// that makes it shorter.
+// that makes it shorter. A body over MaxUnpacked stays as it is: no decoder
+// would unpack it, and callers that split what is longer than the bus carries
+// see that it is.
 func seal(k kind, body []byte, e *zstd.Encoder) []byte {
 	head := []byte{byte(k), version1, formPlain}
-	if len(body) >= worthTrying {
+	if len(body) >= worthTrying && len(body) <= MaxUnpacked {
 		msg := append(make([]byte, 0, len(head)+len(body)), byte(k), version1, formZstd)
 		if msg = e.EncodeAll(body, msg); len(msg) < len(head)+len(body) {
 			return msg

@@ -1,0 +1,217 @@
+package wire_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+var update = flag.Bool("update", false, "record the messages in testdata anew; never for a version that was released")
+
+// sample is one message of a kind: the value, and how it travels. Of every
+// sample a recording of version 1 lies in testdata, which must decode to the
+// same value for ever.
+type sample struct {
+	name   string
+	value  any
+	encode func() []byte
+	decode func([]byte) (any, error)
+}
+
+func at(ms int64) time.Time { return time.UnixMilli(1795355100000 + ms).UTC() }
+
+func pos(n uint64) freshet.Position { return freshet.Position{Epoch: 2, Pos: n} }
+
+func sampleEvidence() freshet.Evidence {
+	stored := freshet.Copy{FetchedAt: at(-86400001), Generation: pos(7), Validator: `"3f80f-1b6-3e1cb03b"`, Size: 438}
+	again := freshet.Copy{FetchedAt: at(250), Generation: pos(40), Validator: `W/"4e2a"`, Size: 1 << 33}
+	var many []freshet.Fact
+	for i := range 40 { // enough for a column of packed bits
+		many = append(many, freshet.Fact{
+			Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1 + i%2,
+			ExecutedAt: at(int64(i*i*7919) % 2003), Before: stored,
+		})
+	}
+	return freshet.Evidence{
+		POP: "edge-1", Stream: 1795355100123456789, Number: 12, Incarnation: "c0ffee",
+		Entries: []freshet.EntryFacts{
+			{At: pos(40), Facts: many},
+			{At: pos(41), Facts: []freshet.Fact{
+				{Item: 0, Outcome: freshet.OutcomeAlready, Verified: freshet.VerifiedProbe, Attempts: 1, ExecutedAt: at(300)},
+				{Item: 2, Outcome: freshet.OutcomeCovered, CoveredBy: pos(43)},
+				{Item: 3, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonOrigin5xx, Attempts: 5, ExecutedAt: at(400), Before: stored, After: stored},
+			}},
+			{At: freshet.Position{Epoch: 3, Pos: 1}},
+			{At: freshet.Position{Epoch: 3, Pos: 2}, Facts: []freshet.Fact{
+				{Item: 1, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspectJoined, Attempts: 2, ExecutedAt: at(900), After: again},
+				{Item: 0, Outcome: freshet.OutcomeCancelled, Reason: freshet.ReasonSuperseded},
+			}},
+		},
+	}
+}
+
+func sampleBatch() wire.EntryBatch {
+	return wire.EntryBatch{Subject: freshet.SubjectPurge, Prev: pos(39), Entries: []*freshet.Entry{
+		{
+			At: pos(40), Kind: freshet.EntryPurge, Account: "acme", Job: "41d465e31957", Row: 3,
+			Domain: "vod.example.com", FirstTask: 1001, Targets: []string{"edge-1", "shield"}, Created: at(0),
+			Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{
+				"http://vod.example.com/a/hd.m3u8", "http://vod.example.com/a/hd/1.ts", "http://vod.example.com/a/hd/2.ts",
+				"http://vod.example.com/a/hd/10.ts", "http://vod.example.com/b",
+			}},
+		},
+		{
+			At: pos(41), Kind: freshet.EntryPrefetch, Account: "acme", Job: "41d465e31958", Domain: "vod.example.com",
+			FirstTask: 1006, Targets: []string{"edge-1", "shield"}, LastPurge: pos(40), FinishBy: at(3600000), Created: at(1),
+			Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://vod.example.com/a/hd.m3u8"}},
+		},
+		{
+			At: freshet.Position{Epoch: 3, Pos: 1}, Kind: freshet.EntryMembership, Created: at(2),
+			Membership: freshet.Membership{Change: freshet.MemberDown, POP: "edge-2"},
+		},
+		{
+			At: freshet.Position{Epoch: 3, Pos: 2}, Kind: freshet.EntryPurge, Account: "acme", Domain: "vod.example.com",
+			FirstTask: 2001, Targets: []string{"shield"}, Created: at(3),
+			Selector: freshet.Selector{Kind: freshet.SelectTag, Pattern: "film-7", Hosts: []string{"vod.example.com", "vod2.example.com"}},
+		},
+	}}
+}
+
+func sampleHeartbeat() freshet.Heartbeat {
+	return freshet.Heartbeat{
+		POP: "edge-1", Watermark: pos(40), Incarnation: "c0ffee",
+		Exceptions: []freshet.Exception{{At: pos(12), Items: []int{0, 5, 6}}, {At: pos(13)}},
+		Cursors:    []freshet.Cursor{{Subject: freshet.SubjectPurge, At: pos(41)}, {Subject: freshet.SubjectPrefetch, At: pos(38)}},
+		Known:      pos(41), KnownTask: 1006, Owed: 2, Ready: true, URL: "http://10.0.0.8:8081", Release: "v0.1.0",
+	}
+}
+
+func sampleTopology() freshet.Topology {
+	return freshet.Topology{
+		Version: 9,
+		Domains: []freshet.Domain{
+			{
+				Account: "acme", Name: "vod.example.com", Aliases: []string{"cdn.example.com"},
+				Origin: "http://127.0.0.1:9000", TLS: true, IgnoreParams: []string{"utm_source"},
+			},
+			{Account: "acme", Name: "off.example.com", Origin: "https://origin.example.com", Offline: true},
+		},
+		POPs: []freshet.POP{
+			{ID: "shield", URL: "http://127.0.0.1:8101"},
+			{ID: "edge-1", Parents: []string{"shield"}, Remote: true, Down: true},
+		},
+	}
+}
+
+// sampleDict returns the parts of a dictionary and the facts packed with it.
+func sampleDict() (part, facts []byte) {
+	d := &wire.Dict{}
+	facts = wire.PackFacts(sampleEvidence().Entries, func(freshet.Position) *wire.Dict { return d })
+	return d.Added(), facts
+}
+
+func erase[T any](decode func([]byte) (T, error)) func([]byte) (any, error) {
+	return func(b []byte) (any, error) { return decode(b) }
+}
+
+func samples() []sample {
+	heads := sampleHeartbeat().Cursors
+	pull := wire.PullRequest{Subject: freshet.SubjectPrefetch, After: pos(38), Limit: 256}
+	sel := sampleBatch().Entries[0].Selector
+	tag := sampleBatch().Entries[3].Selector
+	evidence := sampleEvidence()
+	return []sample{
+		{"entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
+		{"pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
+		{"heads", heads, func() []byte { return wire.EncodeHeads(heads) }, erase(wire.DecodeHeads)},
+		{"heartbeat", sampleHeartbeat(), func() []byte { return wire.EncodeHeartbeat(sampleHeartbeat()) }, erase(wire.DecodeHeartbeat)},
+		{"topology", sampleTopology(), func() []byte { return wire.EncodeTopology(sampleTopology()) }, erase(wire.DecodeTopology)},
+		{"evidence", evidence, func() []byte { return wire.EncodeEvidence(evidence) }, erase(wire.DecodeEvidence)},
+		{"selector-exact", sel, func() []byte { return wire.PackSelector(sel) }, erase(wire.UnpackSelector)},
+		{"selector-tag", tag, func() []byte { return wire.PackSelector(tag) }, erase(wire.UnpackSelector)},
+		{"facts", evidence.Entries, func() []byte { _, facts := sampleDict(); return facts }, erase(unpackSampleFacts)},
+	}
+}
+
+// unpackSampleFacts unpacks with a dictionary made now; the recorded one has a
+// test of its own.
+func unpackSampleFacts(b []byte) ([]freshet.EntryFacts, error) {
+	part, _ := sampleDict()
+	d, err := wire.LoadDict(part)
+	if err != nil {
+		return nil, err
+	}
+	return wire.UnpackFacts(b, func(freshet.Position) (*wire.Dict, error) { return d, nil })
+}
+
+// recorded returns the message of testdata, which it writes first with
+// -update.
+func recorded(tb testing.TB, name string, now []byte) []byte {
+	tb.Helper()
+	file := filepath.Join("testdata", "v1", name+".hex")
+	if *update {
+		var out bytes.Buffer
+		for chunk := now; len(chunk) > 0; chunk = chunk[min(len(chunk), 40):] {
+			out.WriteString(hex.EncodeToString(chunk[:min(len(chunk), 40)]) + "\n")
+		}
+		if err := os.WriteFile(file, out.Bytes(), 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	msg, err := hex.DecodeString(strings.Join(strings.Fields(string(text)), ""))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return msg
+}
+
+func TestRecordedMessagesDecodeForEver(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples() {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			for origin, msg := range map[string][]byte{"recorded": recorded(t, s.name, s.encode()), "new": s.encode()} {
+				got, err := s.decode(msg)
+				if err != nil {
+					t.Fatalf("%s message: %v", origin, err)
+				}
+				if diff := cmp.Diff(s.value, got); diff != "" {
+					t.Errorf("%s message decodes to another value (-want +got):\n%s", origin, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestRecordedDictServesRecordedFacts(t *testing.T) {
+	t.Parallel()
+	part, facts := sampleDict()
+	d, err := wire.LoadDict(recorded(t, "dict", part))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := wire.UnpackFacts(recorded(t, "facts", facts), func(freshet.Position) (*wire.Dict, error) { return d, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(sampleEvidence().Entries, got); diff != "" {
+		t.Error(diff)
+	}
+	if d.Added() != nil {
+		t.Error("a loaded dictionary says that something was added")
+	}
+}
