@@ -37,7 +37,7 @@ func FuzzParseParams(f *testing.F) {
 			if _, ok := p.Lookup(name); !ok {
 				t.Errorf("%q is lost", name)
 			}
-			if len(values) > 1 && p.Twice() == "" {
+			if _, twice := p.Twice(); len(values) > 1 && !twice {
 				t.Errorf("%q stands there twice and nobody says so", name)
 			}
 			if len(values) == 1 && p.Get(name) != values[0] {
@@ -67,7 +67,7 @@ func FuzzV1(f *testing.F) {
 			t.Error("accepted without a signature")
 		}
 		// What is signed is always accepted, whatever the text.
-		if p.Twice() != "" || method == "" || strings.Contains(query, "BearerToken") || strings.Contains(query, "%") {
+		if _, twice := p.Twice(); twice || method == "" || strings.Contains(query, "BearerToken") || strings.Contains(query, "%") {
 			return
 		}
 		v := url.Values{}

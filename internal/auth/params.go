@@ -77,14 +77,14 @@ func (p Params) Lookup(name string) (string, bool) {
 	return p[i].Value, true
 }
 
-// Twice returns a name that stands there more than once, or "".
-func (p Params) Twice() string {
+// Twice returns a name that stands there more than once, if there is one.
+func (p Params) Twice() (string, bool) {
 	for i := 1; i < len(p); i++ {
 		if p[i].Name == p[i-1].Name {
-			return shown(p[i].Name)
+			return shown(p[i].Name), true
 		}
 	}
-	return ""
+	return "", false
 }
 
 // unescape decodes form encoding. Text that is not UTF-8 is refused: it could

@@ -1,0 +1,142 @@
+package rpc
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// The vendor's words for task types.
+const (
+	wordRefresh = "Refresh"
+	wordPreload = "Preload"
+)
+
+// The values of ResultType: the latest stream of each kind, or all streams.
+const (
+	wordSingle   = "Single"
+	wordMultiple = "Multiple"
+)
+
+type refreshAnswer struct {
+	JobID       string `json:"MediaRefreshJobId" xml:"MediaRefreshJobId"`
+	NonExistent string `json:"NonExistMediaIds" xml:"NonExistMediaIds"`
+	Forbidden   string `json:"ForbiddenMediaIds" xml:"ForbiddenMediaIds"`
+	RequestID   string `json:"RequestId" xml:"RequestId"`
+}
+
+// refreshMediaPlayUrls purges or prefetches media (contract §4.1).
+func (s *server) refreshMediaPlayUrls(ctx context.Context, c *call) (any, error) {
+	sub, err := readSubmission(c)
+	if err != nil {
+		return nil, err
+	}
+	sub.Account = c.identity.Account
+	sub.Nonce, sub.NonceExpires = c.identity.Nonce, c.identity.NonceExpires
+	receipt, err := s.Engine.Submit(ctx, sub)
+	if err != nil {
+		return nil, err
+	}
+	return refreshAnswer{
+		JobID:       receipt.JobID,
+		NonExistent: strings.Join(receipt.NonExistent, ","),
+		Forbidden:   strings.Join(receipt.Forbidden, ","),
+		RequestID:   c.requestID,
+	}, nil
+}
+
+// readSubmission reads and checks the parameters in the order of contract
+// §4.1's table; the first fault is answered.
+func readSubmission(c *call) (freshet.Submission, error) {
+	var sub freshet.Submission
+	sub.Media = items(c.params.Get("MediaIds"), freshet.MaxMediaPerJob)
+	if len(sub.Media) == 0 {
+		return sub, missing("MediaIds")
+	}
+	if len(sub.Media) > freshet.MaxMediaPerJob {
+		return sub, &fault{kind: mediaIDsExceededMax}
+	}
+	task, err := enum(c, "TaskType", wordRefresh, wordPreload)
+	switch {
+	case err != nil:
+		return sub, err
+	case task == "":
+		return sub, missing("TaskType")
+	case task == wordRefresh:
+		sub.Type = freshet.Purge
+	default:
+		sub.Type = freshet.Prefetch
+	}
+	if sub.Filter, err = readFilter(c); err != nil {
+		return sub, err
+	}
+	sub.Policy = filterPolicy(sub.Filter)
+	sub.UserData = c.params.Get("UserData")
+	if err := checkUserData(sub.UserData); err != nil {
+		return sub, &fault{kind: invalidParameter, name: "UserData", cause: err}
+	}
+	return sub, nil
+}
+
+func readFilter(c *call) (freshet.Filter, error) {
+	var f freshet.Filter
+	var err error
+	if f.Formats, err = enums(c, "Formats", freshet.Formats()); err != nil {
+		return f, err
+	}
+	if f.Definitions, err = enums(c, "Definitions", freshet.Definitions()); err != nil {
+		return f, err
+	}
+	if f.StreamTypes, err = enums(c, "StreamType", freshet.StreamTypes()); err != nil {
+		return f, err
+	}
+	result, err := enum(c, "ResultType", wordSingle, wordMultiple)
+	if err != nil {
+		return f, err
+	}
+	f.Multiple = result == wordMultiple
+	if f.Slices, err = c.boolean("SliceFlag"); err != nil {
+		return f, err
+	}
+	// SliceCount is checked even where it has no effect (U22).
+	def := 0
+	if f.Slices {
+		def = freshet.DefaultSliceCount
+	}
+	f.SliceCount, err = c.integer("SliceCount", def, 1, freshet.MaxSliceCount)
+	return f, err
+}
+
+// filterPolicy is the text that GetMediaRefreshJobs and callbacks repeat: the
+// filters of the call in normal form (contract §4.1, FilterPolicy).
+func filterPolicy(f freshet.Filter) string {
+	policy := struct {
+		Formats     string `json:",omitempty"`
+		Definitions string `json:",omitempty"`
+		StreamType  string `json:",omitempty"`
+		ResultType  string
+		SliceFlag   bool
+		SliceCount  int `json:",omitempty"`
+	}{join(f.Formats), join(f.Definitions), join(f.StreamTypes), wordSingle, f.Slices, f.SliceCount}
+	if f.Multiple {
+		policy.ResultType = wordMultiple
+	}
+	b, err := json.Marshal(policy)
+	if err != nil {
+		panic("rpc: encoding a filter policy: " + err.Error()) // strings and numbers only
+	}
+	return string(b)
+}
+
+func join[T ~string](list []T) string {
+	var b strings.Builder
+	for i, v := range list {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(string(v))
+	}
+	return b.String()
+}

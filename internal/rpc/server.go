@@ -1,0 +1,228 @@
+package rpc
+
+import (
+	"context"
+	_ "embed" // the list of operations
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/auth"
+)
+
+// MaxHeaderBytes is what the listener must accept as a request head: the SDKs
+// put every parameter into the URL, and a legal ObjectPath holds 1000 lines
+// (contract §12).
+const MaxHeaderBytes = 4 << 20
+
+const (
+	defaultMaxBody     = 4 << 20
+	defaultWaitPlanned = time.Second
+)
+
+// version is the only version of the API.
+const version = "2017-03-21"
+
+// Engine is what the vendor's API needs of the core. Errors are
+// [*freshet.Error]; anything else is a fault of the server.
+type Engine interface {
+	// Submit accepts a job; when it returns, the job is durable.
+	Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error)
+	// WaitPlanned returns a job of the account, after waiting at most so long
+	// for its rows (of one media, unless that is "") to be final. An unknown
+	// job is a CodeNotFound error; an unknown media is not waited for.
+	WaitPlanned(ctx context.Context, account, job, media string, atMost time.Duration) (*freshet.Job, error)
+	// RowTasks returns the tasks of a row in plan order; their URLs are
+	// canonical.
+	RowTasks(ctx context.Context, account string, row freshet.Row) ([]freshet.RowTask, error)
+	// FindTasks returns a page of tasks, newest first. The time span of the
+	// filter includes Since and excludes Until.
+	FindTasks(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error)
+	// Domains returns the domains of the account.
+	Domains(ctx context.Context, account string) ([]freshet.Domain, error)
+}
+
+// Authenticator establishes who calls; [auth.Auth] is one.
+type Authenticator interface {
+	Vendor(ctx context.Context, r *auth.Request) (auth.Identity, error)
+}
+
+// Options are what the handler needs. Zero values of the last four take
+// defaults.
+type Options struct {
+	Engine Engine
+	Auth   Authenticator
+	Log    *slog.Logger
+	// HostID is shown in errors; "" = the host that the client asked for.
+	HostID string
+	// MaxBody bounds the body of a call in bytes; 4 MB.
+	MaxBody int64
+	// WaitPlanned is how long GetMediaRefreshJobs waits for a row's outcome;
+	// 1 second (contract §4.1 U8).
+	WaitPlanned time.Duration
+}
+
+//go:embed actions.txt
+var actionNames string
+
+// operation is one operation of the API that is built.
+type operation struct {
+	write bool // it changes something
+	run   func(context.Context, *call) (any, error)
+}
+
+// server is the handler.
+type server struct {
+	Options
+	built map[string]operation
+	known map[string]bool // every operation of the vendor, built or not
+}
+
+// New makes the handler of the vendor's API. It is to be mounted at "/" and
+// answers every other path with InvalidAction.NotFound.
+func New(o Options) (http.Handler, error) {
+	var faults []error
+	if o.Engine == nil {
+		faults = append(faults, errors.New("rpc: Engine is nil"))
+	}
+	if o.Auth == nil {
+		faults = append(faults, errors.New("rpc: Auth is nil"))
+	}
+	if o.MaxBody < 0 || o.WaitPlanned < 0 {
+		faults = append(faults, errors.New("rpc: MaxBody and WaitPlanned may not be negative"))
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxBody == 0 {
+		o.MaxBody = defaultMaxBody
+	}
+	if o.WaitPlanned == 0 {
+		o.WaitPlanned = defaultWaitPlanned
+	}
+	s := &server{Options: o, known: make(map[string]bool)}
+	for name := range strings.FieldsSeq(actionNames) {
+		s.known[name] = true
+	}
+	s.built = map[string]operation{
+		"RefreshMediaPlayUrls":    {write: true, run: s.refreshMediaPlayUrls},
+		"GetMediaRefreshJobs":     {run: s.getMediaRefreshJobs},
+		"DescribeVodRefreshTasks": {run: s.describeVodRefreshTasks},
+	}
+	return s, nil
+}
+
+// ServeHTTP implements [http.Handler].
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	c := newCall(r)
+	answer, err := s.serve(r.Context(), w, c)
+	if err != nil {
+		f := faultOf(err)
+		if f.kind == internalError {
+			s.Log.ErrorContext(r.Context(), "call failed",
+				slog.String("request", c.requestID), slog.String("action", c.action), slog.Any("error", err))
+		}
+		s.writeFault(w, c, f)
+		return
+	}
+	write(w, c, http.StatusOK, c.action+"Response", answer)
+}
+
+// serve makes the checks of contract §3.1 in their order, then runs the
+// operation.
+func (s *server) serve(ctx context.Context, w http.ResponseWriter, c *call) (any, error) {
+	parsed := s.parse(w, c)
+	if m := c.http.Method; m != http.MethodGet && m != http.MethodPost {
+		return nil, &fault{kind: unsupportedHTTPMethod}
+	}
+	if parsed != nil {
+		return nil, parsed
+	}
+	if c.http.URL.Path != "/" && c.http.URL.Path != "" {
+		return nil, &fault{kind: actionNotFound}
+	}
+	if name, twice := c.params.Twice(); twice {
+		return nil, invalid(name)
+	}
+	op, err := s.dispatch(c)
+	if err != nil {
+		return nil, err
+	}
+	if c.badFormat {
+		return nil, invalid("Format")
+	}
+	c.identity, err = s.Auth.Vendor(ctx, &auth.Request{
+		Method: c.http.Method, Path: "/", Host: c.http.Host, Params: c.params,
+		Header: c.http.Header, Body: c.body, Write: op.write,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if op.run == nil {
+		return nil, &fault{kind: unsupportedOperation}
+	}
+	return op.run(ctx, c)
+}
+
+// parse reads the body and decodes the parameters, and finds out which format
+// the answer must have, also if the call is refused.
+func (s *server) parse(w http.ResponseWriter, c *call) error {
+	form, err := s.readBody(w, c)
+	if err == nil {
+		c.params, err = auth.ParseParams(c.http.URL.RawQuery, form)
+	}
+	c.scheme = auth.SchemeOf(&auth.Request{Params: c.params, Header: c.http.Header})
+	c.chooseFormat()
+	return err
+}
+
+// readBody reads the body and returns it as a form if it is one (contract
+// §1.2).
+func (s *server) readBody(w http.ResponseWriter, c *call) (string, error) {
+	r := c.http
+	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
+		return "", nil
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return "", &fault{kind: requestTooLarge, name: fmt.Sprint(s.MaxBody)}
+	}
+	if err != nil {
+		return "", &fault{kind: invalidParameter, name: "body", cause: err}
+	}
+	c.body = body
+	if isForm(r.Header.Get("Content-Type")) {
+		return string(body), nil
+	}
+	return "", nil
+}
+
+// dispatch finds the operation (contract §1.7).
+func (s *server) dispatch(c *call) (operation, error) {
+	c.action = c.system("Action", "X-Acs-Action")
+	if c.action == "" {
+		return operation{}, missing("Action")
+	}
+	switch c.system("Version", "X-Acs-Version") {
+	case version:
+	case "":
+		return operation{}, missing("Version")
+	default:
+		return operation{}, &fault{kind: invalidVersion}
+	}
+	if op, ok := s.built[c.action]; ok {
+		return op, nil
+	}
+	if s.known[c.action] {
+		return operation{}, nil
+	}
+	return operation{}, &fault{kind: actionNotFound}
+}
