@@ -1,0 +1,171 @@
+// Package agent is the worker of one POP. It reads the log, carries out purges
+// in order behind its parents, warms objects, and reports what happened, so
+// that nothing is lost and a repeat is harmless (P2, P3, P5).
+//
+// It must not know any particular cache, transport or database: it names the
+// interfaces of packages bus, cache and store. The wiring of a process makes
+// one Agent for each POP and runs it. If it is wrong, a POP serves stale
+// bodies after a task reads Complete, which is the one thing that Freshet
+// promises will not happen.
+//
+// One goroutine, the loop of Run, owns all state of a life of the agent;
+// everything that may wait (the cache, the disk, the wire) happens in workers
+// that hand their findings back to the loop as functions.
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
+)
+
+// Agent is the worker of one POP.
+type Agent struct {
+	o      Options
+	log    *slog.Logger
+	powers cache.Powers
+	beat   atomic.Pointer[freshet.Heartbeat]
+}
+
+// New makes an Agent. Nothing happens until Run.
+func New(o Options) (*Agent, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	o.setDefaults()
+	a := &Agent{o: o, log: o.Log.With(slog.String("pop", o.POP)), powers: o.Driver.Powers()}
+	a.beat.Store(&freshet.Heartbeat{POP: o.POP, URL: o.URL, Release: o.Release})
+	return a, nil
+}
+
+// Heartbeat returns what the agent says of itself now. It claims nothing
+// that is not durable. The caller must not change what it points to.
+func (a *Agent) Heartbeat() freshet.Heartbeat { return *a.beat.Load() }
+
+// Run works until ctx ends and then returns nil; everything it started has
+// ended by then. It fails only if the journal cannot be read. It may be called
+// again afterwards, but not twice at a time.
+func (a *Agent) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	l, err := a.start(ctx)
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // being told to stop while starting is no fault
+	}
+	if err != nil {
+		return err
+	}
+	stop, err := a.o.Bus.Listen(l.hear(ctx))
+	if err != nil {
+		return err
+	}
+	// The order matters: whoever waits to hand something to the loop gives up
+	// when ctx ends, and only then can be waited for.
+	defer func() {
+		cancel()
+		stop()
+		l.workers.Wait()
+	}()
+	l.workers.Go(func() { a.beatOften(ctx, l.beatNow) })
+	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
+	l.workers.Go(func() { l.followTopology(ctx) })
+	l.workers.Go(func() { l.watchContent(ctx, l.ledger.incarnation) })
+	l.loop(ctx)
+	return nil
+}
+
+// life is one life of an agent, from a start to its end. All fields but the
+// channels belong to the goroutine that runs loop.
+type life struct {
+	*Agent
+	events  chan func()   // findings of workers, to be run by the loop
+	beatNow chan struct{} // a heartbeat is wanted now
+	spooled chan struct{} // evidence waits to be sent
+	workers sync.WaitGroup
+	wake    time.Time // when the loop must look again, though nothing happens
+
+	gate     gate
+	reader   reader
+	purges   purges
+	excepts  exceptions
+	redos    redos
+	fetches  prefetches
+	ledger   ledger
+	topology topology
+	relevant atomic.Pointer[map[string]bool] // POPs whose heartbeats matter; nil: all
+	ready    readiness
+}
+
+// loop runs until ctx ends. Each turn does everything that can be done, then
+// waits for news.
+func (l *life) loop(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		l.wake = time.Time{}
+		l.turn(ctx)
+		wait := time.Hour
+		if !l.wake.IsZero() {
+			wait = max(time.Until(l.wake), 0)
+		}
+		timer.Reset(wait)
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case fn := <-l.events:
+			fn()
+			l.drain()
+		}
+	}
+}
+
+// drain takes in what else has arrived: one turn then serves many findings,
+// which makes their durable step one step too.
+func (l *life) drain() {
+	for range 256 {
+		select {
+		case fn := <-l.events:
+			fn()
+		default:
+			return
+		}
+	}
+}
+
+func (l *life) turn(ctx context.Context) {
+	l.openGates(ctx)
+	l.startDueRedos()
+	l.startPurges(ctx)
+	l.startPrefetches(ctx)
+	l.pull(ctx)
+	l.commit(ctx)
+	l.saveTopology(ctx)
+	l.judgeReady()
+}
+
+// wakeAt asks for a turn at a time at the latest.
+func (l *life) wakeAt(t time.Time) {
+	if l.wake.IsZero() || t.Before(l.wake) {
+		l.wake = t
+	}
+}
+
+// post hands a finding to the loop. It gives up when the life ends: what is
+// lost then is found again in the next life.
+func (l *life) post(ctx context.Context, fn func()) {
+	select {
+	case l.events <- fn:
+	case <-ctx.Done():
+	}
+}
+
+// work runs fn in a worker; what it returns is run by the loop.
+func (l *life) work(ctx context.Context, fn func() func()) {
+	l.workers.Go(func() { l.post(ctx, fn()) })
+}

@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// Options are what an agent needs. POP, Bus, Driver and Journal must be set;
+// zero values elsewhere mean the defaults named here.
+type Options struct {
+	POP     string
+	Bus     bus.Agent
+	Driver  cache.Driver
+	Journal store.Journal
+	Log     *slog.Logger // default: none
+	Release string       // version of the program, for the heartbeat
+	URL     string       // where the cache answers, for the heartbeat
+
+	// OnTopology is called with each newer topology, and at the start with the
+	// saved one. OnReady is called when the POP may take traffic, and when it
+	// may not any more; until its first call it may not. Both are called by
+	// the agent's own loop, one call at a time, and must return quickly.
+	OnTopology func(freshet.Topology)
+	OnReady    func(ready bool)
+
+	PrefetchWorkers int           // objects prefetched at once; default 8
+	PurgeWorkers    int           // purge calls at once; default 4
+	PurgeBatch      int           // URLs per purge call, if the cache takes as many; default 256
+	ReadAhead       int           // entries per subject held in memory; default 4096
+	ReadAheadBytes  int           // bytes of URLs per subject held in memory; default 32 MiB
+	PullLimit       int           // entries per pull; default 512
+	HeartbeatEvery  time.Duration // default 1 s
+	HeartbeatMin    time.Duration // shortest time between two heartbeats; default 20 ms
+	GatherFor       time.Duration // how long facts of prefetches are gathered; default 100 ms
+	TopologyEvery   time.Duration // how often the topology is asked for again; default 30 s
+	CallTimeout     time.Duration // of one call to the control plane; default 15 s
+	RetryMin        time.Duration // first pause after a failure; default 100 ms
+	RetryMax        time.Duration // longest pause after failures; default 30 s
+}
+
+// maxExceptions bounds the list of purges that failed for good, because it is
+// part of every durable step and of every heartbeat. 10,000 failing entries
+// are months of an operator not looking; the oldest are forgotten first.
+const maxExceptions = 10_000
+
+// prefetchAttempts is how often a prefetch of one object is tried in all. An
+// origin that fails three times over several seconds needs a person.
+const prefetchAttempts = 3
+
+func (o *Options) check() error {
+	switch {
+	case o.POP == "":
+		return errors.New("agent: no POP is named")
+	case o.Bus == nil || o.Driver == nil || o.Journal == nil:
+		return errors.New("agent: a bus, a driver and a journal are needed")
+	}
+	return nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.OnTopology == nil {
+		o.OnTopology = func(freshet.Topology) {}
+	}
+	if o.OnReady == nil {
+		o.OnReady = func(bool) {}
+	}
+	orDefault(&o.PrefetchWorkers, 8)
+	orDefault(&o.PurgeWorkers, 4)
+	orDefault(&o.PurgeBatch, 256)
+	orDefault(&o.ReadAhead, 4096)
+	orDefault(&o.ReadAheadBytes, 32<<20)
+	orDefault(&o.PullLimit, 512)
+	orDefault(&o.HeartbeatEvery, time.Second)
+	orDefault(&o.HeartbeatMin, 20*time.Millisecond)
+	orDefault(&o.GatherFor, 100*time.Millisecond)
+	orDefault(&o.TopologyEvery, 30*time.Second)
+	orDefault(&o.CallTimeout, 15*time.Second)
+	orDefault(&o.RetryMin, 100*time.Millisecond)
+	orDefault(&o.RetryMax, 30*time.Second)
+	// A cache that says nothing of its batch size takes one object at a time.
+	o.PurgeBatch = min(o.PurgeBatch, max(1, o.Driver.Powers().MaxBatch))
+}
+
+func orDefault[T int | time.Duration](v *T, d T) {
+	if *v <= 0 {
+		*v = d
+	}
+}

@@ -1,0 +1,315 @@
+package agent
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
+)
+
+// prefetches is everything about warming. Prefetches never hold up the
+// watermark: they are journalled when read, and done when they may.
+type prefetches struct {
+	list    []*prefetch // in log order
+	bytes   int
+	running map[*fetch]struct{}
+	byURL   map[string][]wish // items without a final answer
+}
+
+// prefetch is one entry.
+type prefetch struct {
+	entry *freshet.Entry
+	final []bool
+	left  int
+	next  int       // the first item that was never started
+	retry []retried // items that failed for now
+	tries map[int]int
+}
+
+type retried struct {
+	item  int
+	after time.Time
+}
+
+// wish is one item of a prefetch.
+type wish struct {
+	p    *prefetch
+	item int
+}
+
+// fetch is one object that is being prefetched.
+type fetch struct {
+	wish
+	cancel     context.CancelFunc
+	superseded bool
+	parked     []*object // purges that wait for its end
+}
+
+func newPrefetches() prefetches {
+	return prefetches{running: map[*fetch]struct{}{}, byURL: map[string][]wish{}}
+}
+
+// readPrefetch takes in one entry of the prefetch subject. A POP that lost its
+// journal reads the log from its beginning, and does not answer for what ended
+// while it was unaware: an earlier life may have answered better.
+func (l *life) readPrefetch(entry *freshet.Entry) {
+	if entry.Kind != freshet.EntryPrefetch || entry.TargetIndex(l.o.POP) < 0 || entry.Len() == 0 {
+		return
+	}
+	forgotten := l.reader.lostJournal || !l.reader.until.Before(entry.At)
+	if forgotten && !entry.FinishBy.IsZero() && entry.FinishBy.Before(time.Now()) {
+		return
+	}
+	l.ledger.keep(entry)
+	l.addPrefetch(entry)
+}
+
+func (l *life) addPrefetch(entry *freshet.Entry) {
+	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}}
+	f := &l.fetches
+	f.list = append(f.list, p)
+	f.bytes += selectorSize(entry.Selector)
+	for i := range entry.Len() {
+		u := entry.URL(i)
+		if l.purgeAhead(u, entry.At) {
+			l.ended(p, freshet.Fact{Item: i, Outcome: freshet.OutcomeCancelled, Reason: freshet.ReasonSuperseded})
+			continue
+		}
+		f.byURL[u] = append(f.byURL[u], wish{p, i})
+	}
+}
+
+// supersede ends prefetches, waiting or running, of what a later purge names.
+func (l *life) supersede(w *work) {
+	f := &l.fetches
+	if len(f.byURL) == 0 {
+		return
+	}
+	if w.entry.Selector.Kind == freshet.SelectExact {
+		for _, u := range w.entry.Selector.URLs {
+			l.supersedeURL(u, w.entry.At)
+		}
+		return
+	}
+	for u := range f.byURL {
+		if w.match(u) {
+			l.supersedeURL(u, w.entry.At)
+		}
+	}
+}
+
+func (l *life) supersedeURL(url string, at freshet.Position) {
+	for _, s := range slices.Clone(l.fetches.byURL[url]) {
+		if !s.p.entry.At.Before(at) {
+			continue
+		}
+		if r := l.fetching(s); r != nil {
+			r.superseded = true
+			r.cancel()
+			continue
+		}
+		l.ended(s.p, freshet.Fact{
+			Item: s.item, Outcome: freshet.OutcomeCancelled, Reason: freshet.ReasonSuperseded, Attempts: s.p.tries[s.item],
+		})
+	}
+}
+
+func (l *life) fetching(s wish) *fetch {
+	for r := range l.fetches.running {
+		if r.wish == s {
+			return r
+		}
+	}
+	return nil
+}
+
+// ended gives an item its final answer.
+func (l *life) ended(p *prefetch, f freshet.Fact) {
+	p.final[f.Item] = true
+	p.left--
+	u := p.entry.URL(f.Item)
+	rest := slices.DeleteFunc(l.fetches.byURL[u], func(s wish) bool { return s == wish{p, f.Item} })
+	if len(rest) == 0 {
+		delete(l.fetches.byURL, u)
+	} else {
+		l.fetches.byURL[u] = rest
+	}
+	l.ledger.fact(p.entry.At, f, false)
+}
+
+// mayStart reports whether every purge before the prefetch is behind the POP
+// and its parents, so that what it stores now is new.
+func (l *life) mayStart(p *prefetch) bool {
+	last := p.entry.LastPurge
+	parents, known := l.parents()
+	if !known || l.ledger.durable.Before(last) {
+		return false
+	}
+	for _, parent := range parents {
+		if down, removed := l.standing(parent); !down && !removed && !l.covers(parent, last) {
+			return false
+		}
+	}
+	return true
+}
+
+// startPrefetches starts what may start, oldest entries first, and ends what
+// is out of time.
+func (l *life) startPrefetches(ctx context.Context) {
+	f := &l.fetches
+	f.list = slices.DeleteFunc(f.list, func(p *prefetch) bool {
+		l.expire(p)
+		for p.left > 0 && len(f.running) < l.o.PrefetchWorkers && l.mayStart(p) {
+			item, ok := l.nextItem(p)
+			if !ok {
+				break
+			}
+			l.startFetch(ctx, wish{p, item})
+		}
+		if p.left > 0 {
+			return false
+		}
+		f.bytes -= selectorSize(p.entry.Selector)
+		l.ledger.drop(p.entry.At)
+		return true
+	})
+}
+
+// expire ends the items of a prefetch whose time has passed. Those in flight
+// end by their own deadline.
+func (l *life) expire(p *prefetch) {
+	by := p.entry.FinishBy
+	if by.IsZero() || p.left == 0 {
+		return
+	}
+	if time.Now().Before(by) {
+		l.wakeAt(by)
+		return
+	}
+	for i, final := range p.final {
+		if !final && l.fetching(wish{p, i}) == nil {
+			l.ended(p, freshet.Fact{
+				Item: i, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonTimeout, Attempts: p.tries[i],
+			})
+		}
+	}
+}
+
+// nextItem returns an item to start: a new one, else one whose pause is over.
+func (l *life) nextItem(p *prefetch) (int, bool) {
+	for p.next < len(p.final) {
+		p.next++
+		if !p.final[p.next-1] {
+			return p.next - 1, true
+		}
+	}
+	p.retry = slices.DeleteFunc(p.retry, func(r retried) bool { return p.final[r.item] })
+	for i, r := range p.retry {
+		if !time.Now().Before(r.after) {
+			p.retry = slices.Delete(p.retry, i, i+1)
+			return r.item, true
+		}
+		l.wakeAt(r.after)
+	}
+	return 0, false
+}
+
+func (l *life) startFetch(ctx context.Context, s wish) {
+	u := s.p.entry.URL(s.item)
+	if l.purgeFailed(u, s.p.entry.At) {
+		l.ended(s.p, freshet.Fact{
+			Item: s.item, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonPurgeFailed, Attempts: s.p.tries[s.item],
+		})
+		return
+	}
+	s.p.tries[s.item]++
+	r := &fetch{wish: s}
+	var fetchCtx context.Context
+	if by := s.p.entry.FinishBy; by.IsZero() {
+		fetchCtx, r.cancel = context.WithCancel(ctx)
+	} else {
+		fetchCtx, r.cancel = context.WithDeadline(ctx, by)
+	}
+	l.fetches.running[r] = struct{}{}
+	obj := cache.Object{URL: u, Generation: s.p.entry.At}
+	// The result must reach the loop even if the fetch was cancelled, so it is
+	// posted under the context of the life.
+	l.work(ctx, func() func() {
+		v := l.prefetchObject(fetchCtx, obj)
+		return func() { l.fetched(r, v) }
+	})
+}
+
+// prefetchObject stores one object and looks whether it is really there: some
+// caches drop objects silently when they are short of something.
+func (a *Agent) prefetchObject(ctx context.Context, obj cache.Object) verdict {
+	v := verdict{executed: now()}
+	results := a.o.Driver.Prefetch(ctx, []cache.Object{obj})
+	if !v.accept(results, 0) {
+		return v
+	}
+	s := state(a.o.Driver.Inspect(ctx, []cache.Object{obj}, cache.InspectNow), 0)
+	switch {
+	case s.Fault == freshet.ReasonUnsupported:
+		v.verified, v.after = freshet.VerifiedAnswer, results[0].After
+	case s.Fault != freshet.ReasonNone:
+		v.fail(s.Fault, "the cache could not be inspected after the prefetch")
+	case !s.Copy.Stored():
+		v.fail(freshet.ReasonNoSpace, "the cache stored nothing")
+	default:
+		v.verified, v.after = freshet.VerifiedInspect, s.Copy
+	}
+	return v
+}
+
+// fetched takes in how the prefetch of one object ended.
+func (l *life) fetched(r *fetch, v verdict) {
+	r.cancel()
+	delete(l.fetches.running, r)
+	l.purges.todo = append(l.purges.todo, r.parked...)
+	v.attempts = r.p.tries[r.item]
+	f := v.fact(r.item)
+	by := r.p.entry.FinishBy
+	switch {
+	case v.outcome != freshet.OutcomeFailed:
+	case r.superseded:
+		f.Outcome, f.Reason = freshet.OutcomeCancelled, freshet.ReasonSuperseded
+	case !by.IsZero() && !time.Now().Before(by):
+		f.Reason = freshet.ReasonTimeout
+	case v.transient() && v.attempts < prefetchAttempts:
+		r.p.retry = append(r.p.retry, retried{r.item, time.Now().Add(l.pause(v.attempts))})
+		return
+	}
+	l.ended(r.p, f)
+}
+
+// parkBehindPrefetch makes a purge wait for the end of a prefetch of the same
+// object that comes before it in the log: that one was told to stop, but a
+// cache may store what it has at the last moment.
+func (l *life) parkBehindPrefetch(o *object, at freshet.Position) bool {
+	for r := range l.fetches.running {
+		if r.p.entry.At.Before(at) && r.p.entry.URL(r.item) == o.url {
+			r.superseded = true
+			r.cancel()
+			r.parked = append(r.parked, o)
+			return true
+		}
+	}
+	return false
+}
+
+// parkPattern does the same for a pattern; it is asked again in the next turn.
+func (l *life) parkPattern(w *work) bool {
+	wait := false
+	match := matcher(w.entry.Selector)
+	for r := range l.fetches.running {
+		if r.p.entry.At.Before(w.entry.At) && match(r.p.entry.URL(r.item)) {
+			r.superseded = true
+			r.cancel()
+			wait = true
+		}
+	}
+	return wait
+}

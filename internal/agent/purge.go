@@ -1,0 +1,268 @@
+package agent
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// object is one URL with pending purges. However many entries name it, it is
+// purged once, at the highest of their positions.
+type object struct {
+	url      string
+	refs     []ref
+	queued   bool // in todo, delayed, parked behind a prefetch, or being purged
+	attempts int  // calls made so far
+	failed   int  // of them, that failed in a row
+}
+
+// ref is one item of a work.
+type ref struct {
+	w    *work
+	item int
+}
+
+func (o *object) at() freshet.Position {
+	var at freshet.Position
+	for _, r := range o.refs {
+		at = freshet.Later(at, r.w.entry.At)
+	}
+	return at
+}
+
+// delayed is a batch of objects that wait after a transient failure.
+type delayed struct {
+	objects []*object
+	after   time.Time
+}
+
+// patternRun is the execution of the first pattern. Patterns run one at a
+// time, in order: unlike an object they cannot be told apart, so one cannot
+// stand for another.
+type patternRun struct {
+	running  bool
+	attempts int
+	after    time.Time
+}
+
+// schedule hands the items of a work over to execution. It notes what the
+// parents could not carry out as they say now, since that is what the gate
+// was opened on; they may forget it once a later purge has made it good.
+func (l *life) schedule(w *work) {
+	w.blocked = l.blocked(w.entry)
+	q := &l.purges
+	if w.entry.Selector.Kind != freshet.SelectExact {
+		q.patterns = append(q.patterns, w)
+		return
+	}
+	for i, u := range w.entry.Selector.URLs {
+		o := q.objects[u]
+		if o == nil {
+			o = &object{url: u}
+			q.objects[u] = o
+		}
+		o.refs = append(o.refs, ref{w, i})
+		l.enqueue(o)
+	}
+}
+
+func (l *life) enqueue(o *object) {
+	if !o.queued {
+		o.queued = true
+		l.purges.todo = append(l.purges.todo, o)
+	}
+}
+
+// startPurges starts as many calls as are allowed. Objects in different calls
+// are different objects, so their order does not matter.
+func (l *life) startPurges(ctx context.Context) {
+	q := &l.purges
+	q.delayed = slices.DeleteFunc(q.delayed, func(d delayed) bool {
+		if time.Now().Before(d.after) {
+			l.wakeAt(d.after)
+			return false
+		}
+		q.todo = append(q.todo, d.objects...)
+		return true
+	})
+	l.startPattern(ctx)
+	for q.running < l.o.PurgeWorkers {
+		batch, at := l.nextBatch()
+		if len(batch) == 0 {
+			return
+		}
+		q.running++
+		urls := make([]string, len(batch))
+		for i, o := range batch {
+			urls[i] = o.url
+		}
+		l.work(ctx, func() func() {
+			verdicts := l.purgeObjects(ctx, at, urls)
+			return func() { l.purged(ctx, at, batch, verdicts) }
+		})
+	}
+}
+
+// nextBatch takes objects of one position: the position is a generation, and
+// a higher one than the object's own would remove bodies that are fresh.
+func (l *life) nextBatch() ([]*object, freshet.Position) {
+	q := &l.purges
+	var batch []*object
+	var at freshet.Position
+	taken := 0
+	for _, o := range q.todo {
+		p := o.at()
+		if len(batch) > 0 && p != at || len(batch) == l.o.PurgeBatch {
+			break
+		}
+		taken++
+		if l.parkBehindPrefetch(o, p) {
+			continue
+		}
+		batch, at = append(batch, o), p
+	}
+	q.todo = slices.Delete(q.todo, 0, taken)
+	return batch, at
+}
+
+// purged takes in how a call ended.
+func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object, verdicts []verdict) {
+	q := &l.purges
+	q.running--
+	var again []*object
+	worst := 0
+	for i, o := range batch {
+		v := verdicts[i]
+		o.attempts += v.attempts
+		v.attempts = o.attempts
+		if v.transient() {
+			o.failed++
+			worst = max(worst, o.failed)
+			again = append(again, o)
+			continue
+		}
+		l.settle(ctx, o, at, v)
+	}
+	if len(again) > 0 {
+		if worst == 1 {
+			l.log.LogAttrs(ctx, slog.LevelWarn, "purge failed for now, trying on",
+				slog.String("position", at.String()), slog.Int("objects", len(again)),
+				slog.String("url", again[0].url), slog.String("reason", verdicts[slices.Index(batch, again[0])].reason.String()),
+				slog.String("detail", verdicts[slices.Index(batch, again[0])].detail))
+		}
+		q.delayed = append(q.delayed, delayed{again, time.Now().Add(l.pause(worst))})
+	}
+	l.advance()
+}
+
+// settle answers every item that a purge of an object at a position stands
+// for: its own, and those below, which it covers.
+func (l *life) settle(ctx context.Context, o *object, at freshet.Position, v verdict) {
+	blocked := slices.ContainsFunc(o.refs, func(r ref) bool {
+		return r.w.entry.At == at && r.w.isBlocked(r.item)
+	})
+	if v.outcome == freshet.OutcomeFailed {
+		l.log.LogAttrs(ctx, slog.LevelError, "purge failed for good", slog.String("position", at.String()),
+			slog.String("url", o.url), slog.String("reason", v.reason.String()), slog.String("detail", v.detail))
+	} else if !blocked {
+		l.redeem(o.url, at)
+	}
+	var rest []ref
+	for _, r := range o.refs {
+		if at.Before(r.w.entry.At) {
+			rest = append(rest, r)
+			continue
+		}
+		f := v.fact(r.item)
+		switch {
+		case v.outcome == freshet.OutcomeFailed:
+		case r.w.isBlocked(r.item) && (blocked || r.w.entry.At == at):
+			f.Outcome, f.Reason = freshet.OutcomeFailed, freshet.ReasonBlockedByParent
+		case r.w.entry.At.Before(at):
+			f = freshet.Fact{Item: r.item, Outcome: freshet.OutcomeCovered, CoveredBy: at}
+		}
+		r.w.executed = r.w.executed || f.Outcome != freshet.OutcomeCovered
+		l.answer(r.w, f)
+	}
+	o.refs, o.queued, o.attempts, o.failed = rest, false, 0, 0
+	if len(rest) > 0 {
+		l.enqueue(o)
+	} else {
+		delete(l.purges.objects, o.url)
+	}
+}
+
+// fact is what is reported of an item that was carried out itself.
+func (v *verdict) fact(item int) freshet.Fact {
+	return freshet.Fact{
+		Item: item, Outcome: v.outcome, Reason: v.reason, Verified: v.verified, Attempts: v.attempts,
+		ExecutedAt: v.executed, Before: v.before, After: v.after,
+	}
+}
+
+// answer gives one item of a work its final answer.
+func (l *life) answer(w *work, f freshet.Fact) {
+	if f.Outcome == freshet.OutcomeFailed {
+		l.except(w.entry, f.Item)
+	} else {
+		l.unexcept(w.entry.At, f.Item)
+	}
+	l.ledger.fact(w.entry.At, f, true)
+	w.left--
+	if w.left == 0 {
+		l.finished(w)
+	}
+}
+
+// startPattern starts the first pattern, if it may run.
+func (l *life) startPattern(ctx context.Context) {
+	q := &l.purges
+	if q.pattern.running || len(q.patterns) == 0 || l.parkPattern(q.patterns[0]) {
+		return
+	}
+	if time.Now().Before(q.pattern.after) {
+		l.wakeAt(q.pattern.after)
+		return
+	}
+	q.pattern.running = true
+	w := q.patterns[0]
+	l.work(ctx, func() func() {
+		v := l.purgePattern(ctx, w.entry.At, w.entry.Selector)
+		return func() { l.patternPurged(ctx, w, v) }
+	})
+}
+
+func (l *life) patternPurged(ctx context.Context, w *work, v verdict) {
+	run := &l.purges.pattern
+	run.running = false
+	run.attempts++
+	v.attempts = run.attempts
+	attrs := []slog.Attr{
+		slog.String("position", w.entry.At.String()), slog.String("pattern", w.entry.Selector.Pattern),
+		slog.String("reason", v.reason.String()), slog.String("detail", v.detail),
+	}
+	switch {
+	case v.transient():
+		if run.attempts == 1 {
+			l.log.LogAttrs(ctx, slog.LevelWarn, "pattern could not be purged for now, trying on", attrs...)
+		}
+		run.after = time.Now().Add(l.pause(run.attempts))
+		return
+	case v.outcome == freshet.OutcomeFailed:
+		l.log.LogAttrs(ctx, slog.LevelError, "pattern could not be purged", attrs...)
+	case !w.isBlocked(0):
+		l.redeemPattern(w.entry)
+	}
+	l.purges.patterns = slices.Delete(l.purges.patterns, 0, 1)
+	*run = patternRun{}
+	f := v.fact(0)
+	if v.outcome != freshet.OutcomeFailed && w.isBlocked(0) {
+		f.Outcome, f.Reason = freshet.OutcomeFailed, freshet.ReasonBlockedByParent
+	}
+	w.executed = true
+	l.answer(w, f)
+	l.advance()
+}

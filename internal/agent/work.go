@@ -1,0 +1,112 @@
+package agent
+
+import (
+	"slices"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// work is one entry of the purge subject that is being dealt with: one that
+// was read, or one that is redone.
+type work struct {
+	entry    *freshet.Entry
+	left     int                   // items without a final answer; 0 also for entries that are not for this POP
+	bypassed []string              // excused parents that it did not wait for
+	again    []string              // of a redo: the parents on whose account it is done again
+	blocked  func(item int) bool   // what a parent could not carry out; nil: nothing
+	executed bool                  // an item was carried out, so a bypassed parent must be made good
+	flush    bool                  // the cache must revalidate everything instead
+	match    func(url string) bool // of a pattern
+}
+
+func (w *work) isBlocked(item int) bool { return w.blocked != nil && w.blocked(item) }
+
+// purges is everything about executing purges. The queue is in log order; its
+// first `opened` works were handed over to execution.
+type purges struct {
+	queue  []*work
+	opened int
+	bytes  int
+
+	// ahead holds, for each URL of an unfinished purge in the queue, the
+	// highest position: a prefetch below it is pointless.
+	ahead         map[string]freshet.Position
+	patternsAhead []*work // the same for patterns
+
+	objects  map[string]*object // by URL, those with a pending item
+	todo     []*object          // runnable, in order
+	delayed  []delayed
+	running  int // calls in flight
+	patterns []*work
+	pattern  patternRun
+}
+
+func newPurges() purges {
+	return purges{ahead: map[string]freshet.Position{}, objects: map[string]*object{}}
+}
+
+// readPurge takes in one entry of the purge subject.
+func (l *life) readPurge(entry *freshet.Entry) {
+	w := &work{entry: entry}
+	switch {
+	case entry.Kind == freshet.EntryMembership:
+		l.readMembership(w)
+	case entry.Kind == freshet.EntryPurge && entry.TargetIndex(l.o.POP) >= 0:
+		w.left = entry.Len()
+		w.match = matcher(entry.Selector)
+		if entry.Selector.Kind == freshet.SelectExact {
+			for _, u := range entry.Selector.URLs {
+				l.purges.ahead[u] = entry.At
+			}
+		} else {
+			l.purges.patternsAhead = append(l.purges.patternsAhead, w)
+		}
+		l.supersede(w)
+	}
+	l.purges.queue = append(l.purges.queue, w)
+	l.purges.bytes += selectorSize(entry.Selector)
+}
+
+// advance moves the watermark over everything that is finished.
+func (l *life) advance() {
+	q := &l.purges
+	n := 0
+	for ; n < q.opened && q.queue[n].left == 0; n++ {
+		w := q.queue[n]
+		q.bytes -= selectorSize(w.entry.Selector)
+		if w.entry.Kind == freshet.EntryMembership {
+			l.passMembership(w.entry)
+		}
+		l.ledger.reached(w.entry.At)
+	}
+	if n > 0 {
+		q.queue = slices.Delete(q.queue, 0, n)
+		q.opened -= n
+	}
+}
+
+// finished is called when the last item of a work has its answer.
+func (l *life) finished(w *work) {
+	if w.again == nil {
+		for _, u := range w.entry.Selector.URLs {
+			if l.purges.ahead[u] == w.entry.At {
+				delete(l.purges.ahead, u)
+			}
+		}
+		if i := slices.Index(l.purges.patternsAhead, w); i >= 0 {
+			l.purges.patternsAhead = slices.Delete(l.purges.patternsAhead, i, i+1)
+		}
+	}
+	l.redoFinished(w)
+}
+
+// purgeAhead reports whether a purge of the URL was read that is not finished
+// and comes after a position.
+func (l *life) purgeAhead(url string, after freshet.Position) bool {
+	if at, ok := l.purges.ahead[url]; ok && after.Before(at) {
+		return true
+	}
+	return slices.ContainsFunc(l.purges.patternsAhead, func(w *work) bool {
+		return after.Before(w.entry.At) && w.match(url)
+	})
+}
