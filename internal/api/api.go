@@ -1,0 +1,139 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// Engine takes submissions and tells what became of them. Everything it
+// returns belongs to the account asked for.
+type Engine interface {
+	// Submit accepts work durably.
+	Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error)
+	// DryRun plans a submission and does nothing.
+	DryRun(ctx context.Context, s freshet.Submission) (freshet.DryRun, error)
+	// JobReport returns a job with its progress.
+	JobReport(ctx context.Context, account, id string) (*freshet.JobReport, error)
+	// ListJobs returns jobs, newest first, created before a time if it is set.
+	ListJobs(ctx context.Context, account string, before time.Time, limit int) ([]*freshet.Job, error)
+	// WaitJob returns a report once it is newer than version since, with 0 or
+	// a job that is done at once, or an error when ctx ends.
+	WaitJob(ctx context.Context, account, id string, since uint64) (*freshet.JobReport, uint64, error)
+	// TaskReport returns a task with what every POP said of it.
+	TaskReport(ctx context.Context, account string, id uint64) (*freshet.TaskReport, error)
+}
+
+// POPs shows the points of presence and marks them down or up.
+type POPs interface {
+	// POPs returns every enrolled POP.
+	POPs(ctx context.Context) ([]freshet.POPStatus, error)
+	// SetPOP marks a POP down (excused) or up.
+	SetPOP(ctx context.Context, id string, down bool) error
+}
+
+// Domains keeps acceleration domains.
+type Domains interface {
+	// PutDomain inserts or replaces a domain by name, and tells the POPs.
+	PutDomain(ctx context.Context, d freshet.Domain) error
+	// Domains returns the domains of an account.
+	Domains(ctx context.Context, account string) ([]freshet.Domain, error)
+}
+
+// Media keeps the catalog.
+type Media interface {
+	// PutMedia inserts or replaces media.
+	PutMedia(ctx context.Context, now time.Time, media []*freshet.Media) error
+	// Media returns those of the account's media that exist.
+	Media(ctx context.Context, account string, ids []string) ([]*freshet.Media, error)
+	// ListMedia returns media with IDs greater than after, in order of ID.
+	ListMedia(ctx context.Context, account, after string, limit int) ([]*freshet.Media, error)
+}
+
+// Keys keeps access keys.
+type Keys interface {
+	// CreateKey makes a key; its secret is told once.
+	CreateKey(ctx context.Context, account string) (store.Key, error)
+	// DisableKey disables a key of the account for good.
+	DisableKey(ctx context.Context, account, id string) error
+	// ListKeys returns the keys of an account, oldest first.
+	ListKeys(ctx context.Context, account string) ([]store.Key, error)
+}
+
+// Identity is who calls.
+type Identity struct {
+	Account string
+	// Nonce is the fingerprint of the signature's nonce, to be stored with
+	// what the call writes; 0 = none.
+	Nonce        uint64
+	NonceExpires time.Time
+}
+
+// Authenticate tells who sent a request with the given body. Its errors are
+// *freshet.Error.
+type Authenticate func(r *http.Request, body []byte) (Identity, error)
+
+// Options are the parts that the API speaks for. All are needed.
+type Options struct {
+	Authenticate Authenticate
+	Engine       Engine
+	POPs         POPs
+	Domains      Domains
+	Media        Media
+	Keys         Keys
+	Log          *slog.Logger
+}
+
+func (o Options) check() error {
+	var faults []error
+	for _, p := range []struct {
+		name string
+		set  bool
+	}{
+		{"Authenticate", o.Authenticate != nil},
+		{"Engine", o.Engine != nil},
+		{"POPs", o.POPs != nil},
+		{"Domains", o.Domains != nil},
+		{"Media", o.Media != nil},
+		{"Keys", o.Keys != nil},
+		{"Log", o.Log != nil},
+	} {
+		if !p.set {
+			faults = append(faults, errors.New("api: "+p.name+" is nil"))
+		}
+	}
+	return errors.Join(faults...)
+}
+
+// server holds what handlers need.
+type server struct {
+	Options
+	mux     *http.ServeMux
+	uploads chan struct{} // one slot per large body in memory
+}
+
+// New returns the handler of everything under /v1/. Event streams end when
+// the request's context does; a server that is stopped gracefully should
+// cancel its base context, or it waits for them.
+func New(o Options) (http.Handler, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &server{Options: o, mux: http.NewServeMux(), uploads: make(chan struct{}, maxUploads)}
+	for _, r := range s.routes() {
+		s.mux.Handle(r.pattern, s.serve(r))
+	}
+	s.mux.Handle("/v1/", s.serve(route{open: true, handle: s.noRoute}))
+	guard := http.NewCrossOriginProtection()
+	guard.SetDenyHandler(s.serve(route{open: true, handle: crossOrigin}))
+	return guard.Handler(s.mux), nil
+}
+
+func crossOrigin(*call) error {
+	return freshet.Errorf(freshet.CodeForbidden, "The request was made by another site's page.")
+}

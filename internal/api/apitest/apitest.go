@@ -1,0 +1,339 @@
+// Package apitest serves the native API over a scripted engine kept in
+// memory, for the tests of the API, of its client and of the command line.
+//
+// It must not be imported by anything but tests. If it strays from what the
+// engine does, those tests prove nothing; so it keeps to the words of the
+// interfaces in package api.
+package apitest
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/api"
+	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// The access key that every Fake knows, and its account.
+const (
+	KeyID   = "test-key"
+	Secret  = "test-secret"
+	Account = "default"
+)
+
+// Epoch is when everything in a Fake was made, so that answers can be
+// compared.
+func Epoch() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
+
+// Fake is an engine, a catalog and a keyring of one account. Its fields may be
+// set before it serves and read between calls.
+type Fake struct {
+	mu      sync.Mutex
+	changed chan struct{} // closed at each change of a job
+	version uint64
+
+	Submitted []freshet.Submission
+	Jobs      map[string]*freshet.JobReport
+	Tasks     map[uint64]*freshet.TaskReport
+	POPStates []freshet.POPStatus
+	DomainSet map[string]freshet.Domain
+	MediaSet  map[string]*freshet.Media
+	KeySet    map[string]store.Key
+	Err       error // if set, every call of the engine fails with it
+}
+
+// New returns a Fake with one domain and one key.
+func New() *Fake {
+	return &Fake{
+		changed: make(chan struct{}), version: 1,
+		Jobs: map[string]*freshet.JobReport{}, Tasks: map[uint64]*freshet.TaskReport{}, MediaSet: map[string]*freshet.Media{},
+		POPStates: []freshet.POPStatus{{ID: "shield", State: "up", Ready: true}, {ID: "edge-1", Parents: []string{"shield"}, State: "up", Ready: true}},
+		DomainSet: map[string]freshet.Domain{
+			"vod.example.com": {Account: Account, Name: "vod.example.com", Aliases: []string{"cdn.example.com"}, Origin: "http://origin.example.com"},
+		},
+		KeySet: map[string]store.Key{KeyID: {ID: KeyID, Secret: Secret, Account: Account, Created: Epoch()}},
+	}
+}
+
+// Serve serves f under an address of its own until the test ends.
+func Serve(t *testing.T, f *Fake) *httptest.Server {
+	t.Helper()
+	a, err := auth.New(t.Context(), auth.Options{Keys: keyStore{f}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := api.New(api.Options{
+		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
+			id, err := a.Native(r, body)
+			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
+		},
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Update changes what f holds, and wakes those who wait for a job.
+func (f *Fake) Update(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+	f.version++
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// Submit implements [api.Engine]. A job of media that begin with "none" has
+// nothing to do.
+func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.Err != nil {
+		return freshet.Receipt{}, f.Err
+	}
+	f.Submitted = append(f.Submitted, s)
+	var r freshet.Receipt
+	rows := []freshet.RowReport{}
+	for _, id := range s.Media {
+		if f.MediaSet[id] == nil {
+			r.NonExistent = append(r.NonExistent, id)
+			continue
+		}
+		rows = append(rows, freshet.RowReport{Row: freshet.Row{Media: id, State: freshet.RowAccepted, Modified: Epoch()}})
+	}
+	if s.Direct != nil {
+		rows = append(rows, freshet.RowReport{Row: freshet.Row{State: freshet.RowAccepted, Modified: Epoch()}})
+	}
+	if len(rows) == 0 {
+		return r, nil
+	}
+	r.JobID = fmt.Sprintf("%016x", len(f.Jobs)+1)
+	if f.Jobs[r.JobID] == nil {
+		job := freshet.Job{Account: s.Account, ID: r.JobID, Type: s.Type, Filter: s.Filter, Direct: s.Direct, Native: true, Created: Epoch()}
+		f.Jobs[r.JobID] = &freshet.JobReport{Job: job, Rows: rows}
+	}
+	return r, nil
+}
+
+// DryRun implements [api.Engine].
+func (f *Fake) DryRun(_ context.Context, s freshet.Submission) (freshet.DryRun, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var run freshet.DryRun
+	for _, id := range s.Media {
+		m := f.MediaSet[id]
+		if m == nil {
+			run.NonExistent = append(run.NonExistent, id)
+			continue
+		}
+		row := freshet.PlannedRow{Media: id}
+		for _, st := range m.Streams {
+			row.URLs = append(row.URLs, freshet.PlannedURL{Media: id, URL: st.URL, Kind: "file", Stream: string(st.Definition) + "/" + string(st.Format)})
+		}
+		run.Rows = append(run.Rows, row)
+	}
+	return run, f.Err
+}
+
+// JobReport implements [api.Engine].
+func (f *Fake) JobReport(_ context.Context, _, id string) (*freshet.JobReport, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.report(id)
+}
+
+func (f *Fake) report(id string) (*freshet.JobReport, error) {
+	if f.Err != nil {
+		return nil, f.Err
+	}
+	j := f.Jobs[id]
+	if j == nil {
+		return nil, freshet.Errorf(freshet.CodeNotFound, "There is no job %q.", id)
+	}
+	c := *j
+	return &c, nil
+}
+
+// ListJobs implements [api.Engine].
+func (f *Fake) ListJobs(_ context.Context, _ string, before time.Time, limit int) ([]*freshet.Job, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var jobs []*freshet.Job
+	for _, r := range f.Jobs {
+		if before.IsZero() || r.Created.Before(before) {
+			jobs = append(jobs, &r.Job)
+		}
+	}
+	slices.SortFunc(jobs, func(a, b *freshet.Job) int {
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(a.ID, b.ID))
+	})
+	return jobs[:min(limit, len(jobs))], nil
+}
+
+// WaitJob implements [api.Engine].
+func (f *Fake) WaitJob(ctx context.Context, _, id string, since uint64) (*freshet.JobReport, uint64, error) {
+	for {
+		f.mu.Lock()
+		r, err := f.report(id)
+		version, changed := f.version, f.changed
+		f.mu.Unlock()
+		if err != nil || since == 0 || version > since || r.Done {
+			return r, version, err
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, since, ctx.Err()
+		}
+	}
+}
+
+// TaskReport implements [api.Engine].
+func (f *Fake) TaskReport(_ context.Context, _ string, id uint64) (*freshet.TaskReport, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if t := f.Tasks[id]; t != nil {
+		return t, nil
+	}
+	return nil, freshet.Errorf(freshet.CodeNotFound, "There is no task %d.", id)
+}
+
+// POPs implements [api.POPs].
+func (f *Fake) POPs(context.Context) ([]freshet.POPStatus, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.POPStates), f.Err
+}
+
+// SetPOP implements [api.POPs].
+func (f *Fake) SetPOP(_ context.Context, id string, down bool) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.POPStates {
+		if p := &f.POPStates[i]; p.ID == id {
+			p.State = "up"
+			if down {
+				p.State = "down"
+			}
+			return nil
+		}
+	}
+	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
+}
+
+// PutDomain implements [api.Domains].
+func (f *Fake) PutDomain(_ context.Context, d freshet.Domain) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if d.Name == "taken.example.com" {
+		return freshet.Errorf(freshet.CodeConflict, "The name %s is taken.", d.Name)
+	}
+	f.DomainSet[d.Name] = d
+	return nil
+}
+
+// Domains implements [api.Domains].
+func (f *Fake) Domains(context.Context, string) ([]freshet.Domain, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var list []freshet.Domain
+	for _, name := range slices.Sorted(maps.Keys(f.DomainSet)) {
+		list = append(list, f.DomainSet[name])
+	}
+	return list, f.Err
+}
+
+// PutMedia implements [api.Media].
+func (f *Fake) PutMedia(_ context.Context, _ time.Time, media []*freshet.Media) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.Err != nil {
+		return f.Err
+	}
+	for _, m := range media {
+		f.MediaSet[m.ID] = m
+	}
+	return nil
+}
+
+// Media implements [api.Media].
+func (f *Fake) Media(_ context.Context, _ string, ids []string) ([]*freshet.Media, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var media []*freshet.Media
+	for _, id := range ids {
+		if m := f.MediaSet[id]; m != nil {
+			media = append(media, m)
+		}
+	}
+	return media, nil
+}
+
+// ListMedia implements [api.Media].
+func (f *Fake) ListMedia(_ context.Context, _, after string, limit int) ([]*freshet.Media, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var media []*freshet.Media
+	for _, id := range slices.Sorted(maps.Keys(f.MediaSet)) {
+		if id > after && len(media) < limit {
+			media = append(media, f.MediaSet[id])
+		}
+	}
+	return media, nil
+}
+
+// AddMedia puts a media with one stream into f.
+func (f *Fake) AddMedia(ids ...string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, id := range ids {
+		f.MediaSet[id] = &freshet.Media{
+			Account: Account, ID: id, Title: "Film " + id, Type: "video", Status: freshet.StatusNormal,
+			Streams: []freshet.Stream{{Format: "mp4", Definition: "HD", Type: freshet.StreamVideo, URL: "http://vod.example.com/" + id + ".mp4"}},
+		}
+	}
+}
+
+// keyStore is the store behind the keyring.
+type keyStore struct{ f *Fake }
+
+func (k keyStore) PutKey(_ context.Context, key store.Key) error {
+	k.f.mu.Lock()
+	defer k.f.mu.Unlock()
+	k.f.KeySet[key.ID] = key
+	return nil
+}
+
+func (k keyStore) Key(_ context.Context, id string) (store.Key, error) {
+	k.f.mu.Lock()
+	defer k.f.mu.Unlock()
+	if key, ok := k.f.KeySet[id]; ok {
+		return key, nil
+	}
+	return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no access key %q.", id)
+}
+
+func (k keyStore) ListKeys(context.Context, string) ([]store.Key, error) {
+	k.f.mu.Lock()
+	defer k.f.mu.Unlock()
+	keys := slices.Collect(maps.Values(k.f.KeySet))
+	slices.SortFunc(keys, func(a, b store.Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
+	return keys, nil
+}
+
+func (k keyStore) Nonces(context.Context, time.Time) ([]store.Nonce, error) { return nil, nil }

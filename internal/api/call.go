@@ -1,0 +1,182 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// bodyTime is how long a client may take to send its body. It bounds how long
+// a slot for a large body can be held.
+const bodyTime = time.Minute
+
+// call is one request on its way through a handler.
+type call struct {
+	w      *writer
+	r      *http.Request
+	id     string // of the request, in answers and in the log
+	caller Identity
+	body   []byte
+	status int // of a fault, if its code's own does not fit
+}
+
+// serve makes an http.Handler of a route: it reads the body, authenticates,
+// and turns the handler's error into a problem. It is the only place that
+// does, and the only one that logs.
+func (s *server) serve(rt route) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := &call{w: &writer{ResponseWriter: w}, r: r, id: uuid.NewString()}
+		c.w.Header().Set("X-Request-Id", c.id)
+		c.w.Header().Set("Cache-Control", "no-store")
+		c.w.Header().Set("X-Content-Type-Options", "nosniff")
+		defer func() {
+			if p := recover(); p != nil {
+				if p == http.ErrAbortHandler { //nolint:errorlint // a value of panic, compared as net/http does
+					panic(p)
+				}
+				s.Log.LogAttrs(r.Context(), slog.LevelError, "a handler panicked",
+					slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+				c.fail(freshet.Errorf(freshet.CodeInternal, "panic"))
+			}
+		}()
+		err := s.handle(rt, c)
+		if err == nil || r.Context().Err() != nil {
+			return // done, or nobody is there to be told
+		}
+		if code := freshet.ErrorCode(err); code == freshet.CodeInternal || code == freshet.CodeUnavailable {
+			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id),
+				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
+		}
+		if _, told := errors.AsType[errTold](err); !told {
+			c.fail(err)
+		}
+	})
+}
+
+// errTold is a fault that the client knows of already: it is logged only.
+type errTold struct{ error }
+
+// Unwrap returns the fault.
+func (e errTold) Unwrap() error { return e.error }
+
+func (s *server) handle(rt route, c *call) error {
+	if rt.open {
+		return rt.handle(c)
+	}
+	limit := int64(maxBody)
+	if rt.upload {
+		limit = maxUpload
+		select {
+		case s.uploads <- struct{}{}:
+			defer func() { <-s.uploads }()
+		default:
+			return &freshet.Error{Code: freshet.CodeLimited, RetryAfter: time.Second, Message: "Too many imports are running; try again in a moment."}
+		}
+	}
+	if err := c.readBody(limit); err != nil {
+		return err
+	}
+	var err error
+	if c.caller, err = s.Authenticate(c.r, c.body); err != nil {
+		return err
+	}
+	return rt.handle(c)
+}
+
+func (c *call) readBody(limit int64) error {
+	if c.r.Body == nil || c.r.Body == http.NoBody {
+		return nil
+	}
+	control := http.NewResponseController(c.w)
+	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("bounding the time of a request's body: %w", err)
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, limit))
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return freshet.Errorf(freshet.CodeTooLarge, "The body is longer than %d bytes.", limit)
+	}
+	if err != nil {
+		return freshet.Errorf(freshet.CodeInvalid, "The body could not be read whole: %w.", err)
+	}
+	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("lifting the bound of a request's body: %w", err)
+	}
+	c.body = body
+	return nil
+}
+
+// decode reads the body as exactly one JSON value without unknown keys.
+func (c *call) decode(v any) error {
+	if t, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";"); t != "" && strings.TrimSpace(t) != "application/json" {
+		return freshet.Invalid("Content-Type", "The body must be application/json.")
+	}
+	d := json.NewDecoder(bytes.NewReader(c.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badJSON(err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return freshet.Errorf(freshet.CodeInvalid, "The body holds more than one JSON value.")
+	}
+	return nil
+}
+
+func badJSON(err error) error {
+	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return freshet.Invalid(t.Field, "%s may not be a JSON %s.", t.Field, t.Value)
+	}
+	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
+		name = strings.Trim(name, `"`)
+		return freshet.Invalid(name, "The key %q is unknown.", name)
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return freshet.Errorf(freshet.CodeInvalid, "The body is not JSON: it is empty or ends early.")
+	}
+	return freshet.Errorf(freshet.CodeInvalid, "The body is not JSON: %s.", strings.TrimPrefix(err.Error(), "json: "))
+}
+
+// reply writes a value as JSON.
+func (c *call) reply(status int, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encoding an answer: %w", err)
+	}
+	c.w.Header().Set("Content-Type", "application/json")
+	c.w.WriteHeader(status)
+	// A client that went away is its own affair.
+	_, _ = c.w.Write(append(text, '\n'))
+	return nil
+}
+
+// writer remembers whether the answer has begun: afterwards no problem can be
+// written any more.
+type writer struct {
+	http.ResponseWriter
+	begun bool
+}
+
+// WriteHeader implements [http.ResponseWriter].
+func (w *writer) WriteHeader(status int) {
+	w.begun = true
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements [http.ResponseWriter].
+func (w *writer) Write(b []byte) (int, error) {
+	w.begun = true
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap lets [http.ResponseController] reach the connection.
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,127 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+func (s *server) submit(c *call) error {
+	sub, err := s.submission(c)
+	if err != nil {
+		return err
+	}
+	receipt, err := s.Engine.Submit(c.r.Context(), sub)
+	if err != nil {
+		return err
+	}
+	if receipt.JobID == "" {
+		return nothingToDo(receipt)
+	}
+	c.w.Header().Set("Location", "/v1/jobs/"+receipt.JobID)
+	return c.reply(http.StatusAccepted, receipt)
+}
+
+// nothingToDo is the fault of a job none of whose media can be worked on.
+func nothingToDo(receipt freshet.Receipt) error {
+	e := &freshet.Error{Code: freshet.CodeNotFound, Field: "media", Message: "None of the media exists."}
+	if len(receipt.NonExistent) == 0 {
+		e.Code, e.Message = freshet.CodeForbidden, "None of the media may be touched."
+	}
+	for _, id := range receipt.NonExistent {
+		e.Sub = append(e.Sub, freshet.Sub{ID: id, Message: "does not exist"})
+	}
+	for _, id := range receipt.Forbidden {
+		e.Sub = append(e.Sub, freshet.Sub{ID: id, Message: "may not be touched"})
+	}
+	return e
+}
+
+func (s *server) plan(c *call) error {
+	sub, err := s.submission(c)
+	if err != nil {
+		return err
+	}
+	run, err := s.Engine.DryRun(c.r.Context(), sub)
+	if err != nil {
+		return err
+	}
+	if len(run.Rows) == 0 {
+		return nothingToDo(freshet.Receipt{NonExistent: run.NonExistent, Forbidden: run.Forbidden})
+	}
+	for i := range run.Rows {
+		run.Rows[i].URLs = list(run.Rows[i].URLs)
+	}
+	return c.reply(http.StatusOK, run)
+}
+
+func (s *server) job(c *call) error {
+	if _, err := c.query(); err != nil {
+		return err
+	}
+	report, err := s.Engine.JobReport(c.r.Context(), c.caller.Account, c.r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, whole(report))
+}
+
+// whole replaces missing lists by empty ones, so that programs need not tell
+// null from nothing.
+func whole(r *freshet.JobReport) *freshet.JobReport {
+	r.POPs, r.Rows = list(r.POPs), list(r.Rows)
+	return r
+}
+
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
+// JobPage is the answer of GET /v1/jobs.
+type JobPage struct {
+	Jobs []*freshet.Job `json:"jobs"`
+	// Next is the value of before that yields the next page, if there is one.
+	Next time.Time `json:"next,omitzero"`
+}
+
+func (s *server) listJobs(c *call) error {
+	q, err := c.query("before", "limit")
+	if err != nil {
+		return err
+	}
+	limit, err := limitOf(q)
+	if err != nil {
+		return err
+	}
+	before, err := timeOf(q, "before")
+	if err != nil {
+		return err
+	}
+	jobs, err := s.Engine.ListJobs(c.r.Context(), c.caller.Account, before, limit)
+	if err != nil {
+		return err
+	}
+	page := JobPage{Jobs: list(jobs)}
+	if len(jobs) == limit {
+		page.Next = jobs[limit-1].Created
+	}
+	return c.reply(http.StatusOK, page)
+}
+
+func (s *server) task(c *call) error {
+	id, err := strconv.ParseUint(c.r.PathValue("id"), 10, 64)
+	if err != nil {
+		return freshet.Errorf(freshet.CodeNotFound, "There is no such task: a task ID is a number.")
+	}
+	report, err := s.Engine.TaskReport(c.r.Context(), c.caller.Account, id)
+	if err != nil {
+		return err
+	}
+	report.Deliveries = list(report.Deliveries)
+	return c.reply(http.StatusOK, report)
+}

@@ -1,0 +1,101 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// Problem is a fault as it is written: RFC 9457, with members of our own.
+type Problem struct {
+	Type      string        `json:"type"`
+	Title     string        `json:"title"`
+	Status    int           `json:"status"`
+	Detail    string        `json:"detail"`
+	Code      freshet.Code  `json:"code"`
+	Field     string        `json:"field,omitempty"`
+	RequestID string        `json:"request_id"`
+	Errors    []ItemProblem `json:"errors,omitempty"`
+}
+
+// ItemProblem is the fault of one item of a request.
+type ItemProblem struct {
+	Line   int    `json:"line,omitempty"`
+	ID     string `json:"id,omitempty"`
+	Detail string `json:"detail"`
+}
+
+// ProblemType is the media type of a problem.
+const ProblemType = "application/problem+json"
+
+// statusOf is the one table from codes to statuses.
+func statusOf(code freshet.Code) int {
+	switch code {
+	case freshet.CodeInvalid:
+		return http.StatusBadRequest
+	case freshet.CodeUnauthenticated:
+		return http.StatusUnauthorized
+	case freshet.CodeForbidden:
+		return http.StatusForbidden
+	case freshet.CodeNotFound:
+		return http.StatusNotFound
+	case freshet.CodeConflict:
+		return http.StatusConflict
+	case freshet.CodeTooLarge:
+		return http.StatusRequestEntityTooLarge
+	case freshet.CodeLimited:
+		return http.StatusTooManyRequests
+	case freshet.CodeUnavailable:
+		return http.StatusServiceUnavailable
+	case freshet.CodeInternal:
+	}
+	return http.StatusInternalServerError
+}
+
+// problem words an error for the caller. What is no freshet.Error, and what is
+// our own fault, is told by the request's ID only: its text is for the log.
+func (c *call) problem(err error) (Problem, *freshet.Error) {
+	e, ok := errors.AsType[*freshet.Error](err)
+	if !ok || e.Code == freshet.CodeInternal {
+		e = &freshet.Error{Code: freshet.CodeInternal, Message: "Freshet failed to answer; its log knows more under this request ID."}
+	}
+	p := Problem{
+		Type: "about:blank", Status: statusOf(e.Code), Detail: e.Message,
+		Code: e.Code, Field: e.Field, RequestID: c.id,
+	}
+	if c.status != 0 {
+		p.Status = c.status
+	}
+	p.Title = http.StatusText(p.Status)
+	for _, s := range e.Sub {
+		p.Errors = append(p.Errors, ItemProblem{Line: s.Line, ID: s.ID, Detail: s.Message})
+	}
+	return p, e
+}
+
+// fail writes a problem, unless the answer has begun: then the connection is
+// cut, so that the client does not take the half for the whole.
+func (c *call) fail(err error) {
+	if c.w.begun {
+		panic(http.ErrAbortHandler)
+	}
+	p, e := c.problem(err)
+	h := c.w.Header()
+	h.Set("Content-Type", ProblemType)
+	if e.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `ACS3-HMAC-SHA256, Basic realm="freshet"`)
+	}
+	text, err := json.Marshal(p)
+	if err != nil { // text and numbers always encode
+		text = nil
+	}
+	c.w.WriteHeader(p.Status)
+	_, _ = c.w.Write(append(text, '\n'))
+}

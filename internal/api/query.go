@@ -1,0 +1,58 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// The bounds of a page.
+const (
+	defaultLimit = 50
+	maxLimit     = 500
+)
+
+// query returns the request's parameters; one that is not known, or given
+// twice, is refused: a mistyped filter would silently list everything.
+func (c *call) query(known ...string) (url.Values, error) {
+	q, err := url.ParseQuery(c.r.URL.RawQuery)
+	if err != nil {
+		return nil, freshet.Errorf(freshet.CodeInvalid, "The query is malformed.")
+	}
+	for name, values := range q {
+		if !slices.Contains(known, name) {
+			return nil, freshet.Invalid(name, "The parameter %q is unknown.", name)
+		}
+		if len(values) > 1 {
+			return nil, freshet.Invalid(name, "The parameter %q is given twice.", name)
+		}
+	}
+	return q, nil
+}
+
+func limitOf(q url.Values) (int, error) {
+	s := q.Get("limit")
+	if s == "" {
+		return defaultLimit, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > maxLimit {
+		return 0, freshet.Invalid("limit", "limit must be a number from 1 to %d.", maxLimit)
+	}
+	return n, nil
+}
+
+func timeOf(q url.Values, name string) (time.Time, error) {
+	s := q.Get(name)
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return time.Time{}, freshet.Invalid(name, "%s must be a time such as 2026-01-02T03:04:05Z.", name)
+	}
+	return t.UTC(), nil
+}

@@ -1,0 +1,213 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// Bounds of a job request.
+const (
+	maxUserData = 1024
+	maxTag      = 128
+	maxFinishBy = 30 * 24 * time.Hour
+)
+
+// JobRequest is the body of POST /v1/jobs and POST /v1/plan. Either Media or
+// some of URLs, Prefixes and Tags are given.
+type JobRequest struct {
+	Type     freshet.TaskType `json:"type"`
+	Media    []string         `json:"media,omitempty"`
+	Filters  *freshet.Filter  `json:"filters,omitempty"` // with Media; without, a purge is of everything
+	URLs     []string         `json:"urls,omitempty"`
+	Prefixes []string         `json:"prefixes,omitempty"`
+	Tags     []string         `json:"tags,omitempty"`
+	UserData string           `json:"user_data,omitempty"`
+	FinishBy time.Time        `json:"finish_by,omitzero"` // prefetch only
+}
+
+// submission reads and checks a job request. What it returns is valid: IDs
+// are distinct, values canonical, and every host is the account's.
+func (s *server) submission(c *call) (freshet.Submission, error) {
+	var r JobRequest
+	if err := c.decode(&r); err != nil {
+		return freshet.Submission{}, err
+	}
+	sub := freshet.Submission{
+		Account: c.caller.Account, Type: r.Type, UserData: r.UserData, Native: true, FinishBy: r.FinishBy.UTC(),
+		Nonce: c.caller.Nonce, NonceExpires: c.caller.NonceExpires,
+	}
+	if err := r.checkCommon(time.Now()); err != nil {
+		return sub, err
+	}
+	direct := len(r.URLs) + len(r.Prefixes) + len(r.Tags)
+	switch {
+	case direct > 0 && len(r.Media) > 0:
+		return sub, freshet.Invalid("media", "media excludes urls, prefixes and tags: make two jobs.")
+	case direct == 0 && len(r.Media) == 0:
+		return sub, freshet.Invalid("media", "Name media, urls, prefixes or tags.")
+	case direct > 0:
+		domains, err := s.Domains.Domains(c.r.Context(), c.caller.Account)
+		if err != nil {
+			return sub, err
+		}
+		sub.Direct, err = r.direct(domains)
+		return sub, err
+	}
+	var err error
+	if sub.Media, err = mediaIDs(r.Media); err != nil {
+		return sub, err
+	}
+	sub.Filter, err = r.filter()
+	return sub, err
+}
+
+func (r *JobRequest) checkCommon(now time.Time) error {
+	if r.Type != freshet.Purge && r.Type != freshet.Prefetch {
+		return freshet.Invalid("type", "type must be purge or prefetch.")
+	}
+	if len(r.UserData) > maxUserData || strings.ContainsFunc(r.UserData, unicode.IsControl) {
+		return freshet.Invalid("user_data", "user_data may hold %d bytes and no control characters.", maxUserData)
+	}
+	if r.FinishBy.IsZero() {
+		return nil
+	}
+	if r.Type != freshet.Prefetch {
+		return freshet.Invalid("finish_by", "finish_by belongs to prefetches; a purge is never given up.")
+	}
+	if until := r.FinishBy.Sub(now); until <= 0 || until > maxFinishBy {
+		return freshet.Invalid("finish_by", "finish_by must be in the future, and at most %d days from now.", maxFinishBy/(24*time.Hour))
+	}
+	return nil
+}
+
+func mediaIDs(list []string) ([]string, error) {
+	ids := make([]string, 0, len(list))
+	for _, id := range list {
+		if id == "" || len(id) > 128 || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c == ',' || c > '~' }) {
+			return nil, freshet.Invalid("media", "A media ID is 1 to 128 letters, digits, - and _.")
+		}
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		if len(ids) > freshet.MaxMediaPerJob {
+			return nil, &freshet.Error{
+				Code: freshet.CodeTooLarge, Field: "media",
+				Message: fmt.Sprintf("A job takes at most %d media; make several.", freshet.MaxMediaPerJob),
+			}
+		}
+	}
+	return ids, nil
+}
+
+func (r *JobRequest) filter() (freshet.Filter, error) {
+	if r.Filters == nil {
+		// The native purge without filters covers all that the media ever had.
+		return freshet.Filter{Everything: r.Type == freshet.Purge}, nil
+	}
+	f := *r.Filters
+	var err error
+	if f.Formats, err = canonical("formats", f.Formats, freshet.Formats()); err != nil {
+		return f, err
+	}
+	if f.Definitions, err = canonical("definitions", f.Definitions, freshet.Definitions()); err != nil {
+		return f, err
+	}
+	if f.StreamTypes, err = canonical("stream_types", f.StreamTypes, freshet.StreamTypes()); err != nil {
+		return f, err
+	}
+	if f.SliceCount < 0 || f.SliceCount > freshet.MaxSliceCount {
+		return f, freshet.Invalid("filters.slice_count", "slice_count must be 1 to %d.", freshet.MaxSliceCount)
+	}
+	f.Slices = f.Slices || f.SliceCount > 0
+	narrowed := f.Multiple || f.Slices || len(f.Formats)+len(f.Definitions)+len(f.StreamTypes) > 0
+	switch {
+	case f.Everything && r.Type != freshet.Purge:
+		return f, freshet.Invalid("filters.everything", "Only a purge can be of everything.")
+	case f.Everything && narrowed:
+		return f, freshet.Invalid("filters.everything", "everything excludes all other filters.")
+	case !narrowed && r.Type == freshet.Purge:
+		f.Everything = true
+	}
+	return f, nil
+}
+
+func canonical[T ~string](name string, values, known []T) ([]T, error) {
+	var out []T
+	for _, v := range values {
+		k, ok := freshet.ParseOne(string(v), known)
+		if !ok {
+			names := make([]string, len(known))
+			for i := range known {
+				names[i] = string(known[i])
+			}
+			return nil, freshet.Invalid("filters."+name, "%q is unknown; known are %s.", clip(string(v)), strings.Join(names, ", "))
+		}
+		if !slices.Contains(out, k) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
+func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
+	switch n := len(r.URLs) + len(r.Prefixes) + len(r.Tags); {
+	case n > freshet.MaxDirectPerJob:
+		return nil, &freshet.Error{
+			Code: freshet.CodeTooLarge, Field: "urls",
+			Message: fmt.Sprintf("A job takes at most %d URLs, prefixes and tags; make several.", freshet.MaxDirectPerJob),
+		}
+	case r.Filters != nil:
+		return nil, freshet.Invalid("filters", "filters belong to media.")
+	case r.Type == freshet.Prefetch && len(r.Prefixes)+len(r.Tags) > 0:
+		return nil, freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix or tag covers before it is cached.")
+	}
+	d := &freshet.Direct{Tags: r.Tags}
+	var err error
+	if d.URLs, err = addresses("urls", r.URLs, domains); err != nil {
+		return nil, err
+	}
+	if d.Prefixes, err = addresses("prefixes", r.Prefixes, domains); err != nil {
+		return nil, err
+	}
+	for i, tag := range r.Tags {
+		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
+			return nil, freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
+		}
+	}
+	if len(d.Tags) > 0 && len(domains) == 0 {
+		return nil, freshet.Errorf(freshet.CodeNotFound, "The account has no domain, so a tag names nothing.")
+	}
+	return d, nil
+}
+
+// addresses returns URLs in their canonical form. One whose host is not the
+// account's is as unknown as a media that does not exist.
+func addresses(name string, urls []string, domains []freshet.Domain) ([]string, error) {
+	var out []string
+	for i, raw := range urls {
+		u, _, err := freshet.Address(raw, domains)
+		if err != nil {
+			e := freshet.Invalid(fmt.Sprintf("%s[%d]", name, i), "%q: %w.", clip(raw), err)
+			if _, malformed := freshet.Canonical(raw, nil); malformed == nil {
+				e.Code = freshet.CodeNotFound
+			}
+			return nil, e
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// clip keeps what is echoed to the caller short.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
