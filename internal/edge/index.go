@@ -1,0 +1,197 @@
+package edge
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"github.com/freshet-vod/freshet"
+)
+
+const indexVersion = 1
+
+const indexSchema = `
+CREATE TABLE variant (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, meta BLOB NOT NULL) STRICT;
+CREATE TABLE fence (
+	kind INTEGER NOT NULL, pattern TEXT NOT NULL, hosts TEXT NOT NULL, epoch INTEGER NOT NULL, pos INTEGER NOT NULL,
+	PRIMARY KEY (kind, pattern, hosts)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`
+
+// Names in table state.
+const (
+	stateIncarnation = "incarnation"
+	stateCursor      = "cursor"
+	stateFlushed     = "flushed"
+)
+
+// index keeps on disk what must survive a crash: which bodies are whole, and
+// which purges were executed. One goroutine writes; see writer.go.
+type index struct {
+	db   *sql.DB
+	dir  string
+	log  *slog.Logger
+	work chan change   // purges and other changes that someone waits for
+	rows chan *variant // new variants, whose rows nobody waits for
+	poke chan struct{} // there is something to delete
+	stop chan struct{}
+	done sync.WaitGroup
+}
+
+// savedState is what the index knew at start.
+type savedState struct {
+	incarnation string
+	fence       fence
+	flushed     time.Time
+	variants    []*variant // the one used last comes first
+}
+
+// openIndex opens the index of a directory, or creates it with a new
+// incarnation. SQLite locks it exclusively, so that two caches never share a
+// directory.
+func openIndex(ctx context.Context, dir string, log *slog.Logger) (*index, *savedState, error) {
+	name := filepath.Join(dir, "index.db")
+	dsn := "file:" + (&url.URL{Path: name}).EscapedPath() + "?_txlock=immediate" +
+		"&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	db, err := sql.Open("sqlite", dsn)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open cache index: %w", err)
+	}
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	saved, err := readIndex(ctx, db)
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("read cache index %s: %w", name, err), db.Close())
+	}
+	ix := &index{
+		db: db, dir: dir, log: log,
+		work: make(chan change),
+		rows: make(chan *variant, 256),
+		poke: make(chan struct{}, 1),
+		stop: make(chan struct{}),
+	}
+	return ix, saved, nil
+}
+
+func readIndex(ctx context.Context, db *sql.DB) (*savedState, error) {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("begin (is another process using it?): %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	var version int
+	if err := tx.QueryRowContext(ctx, "PRAGMA user_version").Scan(&version); err != nil {
+		return nil, err
+	}
+	switch version {
+	case 0:
+		if err := createIndex(ctx, tx); err != nil {
+			return nil, fmt.Errorf("create: %w", err)
+		}
+	case indexVersion:
+	default:
+		return nil, fmt.Errorf("version %d was written by a newer release", version)
+	}
+	saved := &savedState{fence: fence{exact: make(map[string]freshet.Position)}}
+	for _, read := range []func(context.Context, *sql.Tx) error{saved.readState, saved.readFence, saved.readVariants} {
+		if err := read(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	return saved, tx.Commit()
+}
+
+func createIndex(ctx context.Context, tx *sql.Tx) error {
+	var id [16]byte
+	if _, err := rand.Read(id[:]); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, indexSchema+"PRAGMA user_version = "+strconv.Itoa(indexVersion)); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, "INSERT INTO state (name, value) VALUES (?, ?)", stateIncarnation, hex.EncodeToString(id[:]))
+	return err
+}
+
+func (s *savedState) readState(ctx context.Context, tx *sql.Tx) error {
+	return scan(ctx, tx, "SELECT name, value FROM state", func(row *sql.Rows) error {
+		var name, value string
+		if err := row.Scan(&name, &value); err != nil {
+			return err
+		}
+		var err error
+		switch name {
+		case stateIncarnation:
+			s.incarnation = value
+		case stateCursor:
+			s.fence.cursor, err = freshet.ParsePosition(value)
+		case stateFlushed:
+			s.flushed, err = time.Parse(time.RFC3339Nano, value)
+		}
+		return err
+	})
+}
+
+func (s *savedState) readFence(ctx context.Context, tx *sql.Tx) error {
+	return scan(ctx, tx, "SELECT kind, pattern, hosts, epoch, pos FROM fence ORDER BY epoch, pos", func(row *sql.Rows) error {
+		var sel freshet.Selector
+		var hosts string
+		var at freshet.Position
+		if err := row.Scan(&sel.Kind, &sel.Pattern, &hosts, &at.Epoch, &at.Pos); err != nil {
+			return err
+		}
+		if sel.Kind == freshet.SelectExact {
+			s.fence.raise(sel.Pattern, at)
+			return nil
+		}
+		sel.Hosts = strings.Split(hosts, ",")
+		p, err := newPattern(at, sel)
+		if err == nil {
+			s.fence.raisePattern(p)
+		}
+		return err
+	})
+}
+
+func (s *savedState) readVariants(ctx context.Context, tx *sql.Tx) error {
+	return scan(ctx, tx, "SELECT id, meta FROM variant ORDER BY id DESC", func(row *sql.Rows) error {
+		v := new(variant)
+		var text []byte
+		if err := row.Scan(&v.id, &text); err != nil {
+			return err
+		}
+		if err := json.Unmarshal(text, &v.meta); err != nil {
+			return fmt.Errorf("row %d: %w", v.id, err)
+		}
+		s.variants = append(s.variants, v)
+		return nil
+	})
+}
+
+func scan(ctx context.Context, tx *sql.Tx, query string, each func(*sql.Rows) error) error {
+	rows, err := tx.QueryContext(ctx, query)
+	if err != nil {
+		return err
+	}
+	defer rows.Close() //nolint:errcheck // Err says all
+	for rows.Next() {
+		if err := each(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

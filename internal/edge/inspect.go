@@ -1,0 +1,49 @@
+package edge
+
+import (
+	"context"
+	"slices"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// State is what the cache holds of one object.
+type State struct {
+	Copy    freshet.Copy // of the variant with the lowest generation
+	Joined  bool         // a fill in flight was waited for
+	Filling bool         // a fill that can be joined is in flight
+}
+
+// Inspect tells what is stored. With join it first waits for the fills in
+// flight that a new request could join now, until ctx ends; a fill that a purge
+// detaches meanwhile is waited for no longer.
+func (c *Cache) Inspect(ctx context.Context, url string, join bool) (State, error) {
+	st, flights := c.look(url)
+	if !join || len(flights) == 0 {
+		return st, nil
+	}
+	for _, f := range flights {
+		select {
+		case <-f.done:
+		case <-f.cut:
+		case <-ctx.Done():
+			return st, context.Cause(ctx)
+		}
+	}
+	st, _ = c.look(url)
+	st.Joined = true
+	return st, nil
+}
+
+// look describes an object now and returns the flights that can be joined.
+func (c *Cache) look(url string) (State, []*flight) {
+	host, _ := freshet.SplitURL(url)
+	c.shelf.mu.Lock()
+	defer c.shelf.mu.Unlock()
+	o := c.shelf.object(host, url, false)
+	if o == nil {
+		return State{}, nil
+	}
+	flights := slices.DeleteFunc(slices.Clone(o.flights), func(f *flight) bool { return f.alone })
+	return State{Copy: worst(o.variants).copy(), Filling: len(flights) > 0}, flights
+}

@@ -1,0 +1,255 @@
+package edge
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// maxCommit bounds the variants of one transaction: a purge waits for at most
+// one such transaction before its own.
+const maxCommit = 256
+
+// change is a durable change that someone waits for. The rows to delete are
+// not in it: they are those that the shelf has condemned when it is carried
+// out.
+type change struct {
+	fences  []fenceRow
+	cursor  *freshet.Position // with it the fences at or below are deleted
+	flushed *time.Time
+	done    chan error // buffered
+}
+
+type fenceRow struct {
+	at    freshet.Position
+	kind  freshet.SelectorKind
+	text  string
+	hosts []string
+}
+
+// start begins to write, until close.
+func (ix *index) start(ctx context.Context, s *shelf) {
+	ix.done.Go(func() { ix.run(ctx, s) })
+}
+
+// close writes what is waiting and closes the database. Nobody may call
+// commit or save any more.
+func (ix *index) close() error {
+	close(ix.stop)
+	ix.done.Wait()
+	return ix.db.Close()
+}
+
+// commit makes a change durable, together with the deletion of all that was
+// condemned before the call.
+func (ix *index) commit(ctx context.Context, ch change) error {
+	ch.done = make(chan error, 1)
+	select {
+	case ix.work <- ch:
+	case <-ix.stop:
+		return errClosed
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	select {
+	case err := <-ch.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// save has the row of a variant written soon. The body must be on disk.
+func (ix *index) save(v *variant) {
+	select {
+	case ix.rows <- v:
+	case <-ix.stop:
+	}
+}
+
+// sweep has what was condemned deleted soon.
+func (ix *index) sweep() {
+	select {
+	case ix.poke <- struct{}{}:
+	default:
+	}
+}
+
+// run is the one writer. Changes that someone waits for and rows that nobody
+// waits for share transactions: one fsync for all that is there.
+func (ix *index) run(ctx context.Context, s *shelf) {
+	for {
+		var changes []change
+		var rows []*variant
+		stopping := false
+		select {
+		case ch := <-ix.work:
+			changes = append(changes, ch)
+		case v := <-ix.rows:
+			rows = append(rows, v)
+		case <-ix.poke:
+		case <-ix.stop:
+			stopping = true
+		}
+		changes, rows = ix.more(changes, rows)
+		// The condemned are read after the changes were taken: whoever sent
+		// one had condemned before.
+		ids := s.doomed()
+		err := ix.write(ctx, s, changes, rows, ids)
+		if err == nil {
+			s.buried(ids)
+		} else {
+			ix.log.LogAttrs(ctx, slog.LevelError, "cache index not written",
+				slog.String("error", err.Error()), slog.Int("rows", len(rows)), slog.Int("changes", len(changes)))
+		}
+		for _, ch := range changes {
+			ch.done <- err
+		}
+		if err == nil {
+			ix.unlink(ctx, ids)
+		}
+		if stopping && len(rows) == 0 {
+			return
+		}
+	}
+}
+
+// more takes what else is waiting.
+func (ix *index) more(changes []change, rows []*variant) ([]change, []*variant) {
+	for len(rows) < maxCommit && len(changes) < maxCommit {
+		select {
+		case ch := <-ix.work:
+			changes = append(changes, ch)
+		case v := <-ix.rows:
+			rows = append(rows, v)
+		default:
+			return changes, rows
+		}
+	}
+	return changes, rows
+}
+
+func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*variant, ids []int64) error {
+	if len(changes)+len(rows)+len(ids) == 0 {
+		return nil
+	}
+	tx, err := ix.db.BeginTx(ctx, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
+	if err := writeRows(ctx, tx, s, rows); err != nil {
+		return fmt.Errorf("write rows: %w", err)
+	}
+	if err := deleteRows(ctx, tx, ids); err != nil {
+		return fmt.Errorf("delete rows: %w", err)
+	}
+	for _, ch := range changes {
+		if err := ch.write(ctx, tx); err != nil {
+			return fmt.Errorf("write change: %w", err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func writeRows(ctx context.Context, tx *sql.Tx, s *shelf, rows []*variant) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	stmt, err := tx.PrepareContext(ctx, "INSERT OR REPLACE INTO variant (id, size, meta) VALUES (?, ?, ?)")
+	if err != nil {
+		return err
+	}
+	defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+	for _, v := range rows {
+		// A purge that takes v off the shelf after this look condemns it, and
+		// its own transaction, which comes later, deletes the row.
+		if !s.live(v) {
+			continue
+		}
+		text, err := json.Marshal(&v.meta)
+		if err != nil {
+			return err
+		}
+		if _, err := stmt.ExecContext(ctx, v.id, v.Size, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func deleteRows(ctx context.Context, tx *sql.Tx, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	stmt, err := tx.PrepareContext(ctx, "DELETE FROM variant WHERE id = ?")
+	if err != nil {
+		return err
+	}
+	defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+	for _, id := range ids {
+		if _, err := stmt.ExecContext(ctx, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
+	if len(ch.fences) > 0 {
+		stmt, err := tx.PrepareContext(ctx, `INSERT INTO fence (kind, pattern, hosts, epoch, pos) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO UPDATE SET epoch = excluded.epoch, pos = excluded.pos
+			WHERE (excluded.epoch, excluded.pos) > (fence.epoch, fence.pos)`)
+		if err != nil {
+			return err
+		}
+		defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+		for _, f := range ch.fences {
+			if _, err := stmt.ExecContext(ctx, f.kind, f.text, strings.Join(f.hosts, ","), f.at.Epoch, signed(f.at.Pos)); err != nil {
+				return err
+			}
+		}
+	}
+	if ch.cursor != nil {
+		at := *ch.cursor
+		if err := setState(ctx, tx, stateCursor, at.String()); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, "DELETE FROM fence WHERE (epoch, pos) <= (?, ?)", at.Epoch, signed(at.Pos)); err != nil {
+			return err
+		}
+	}
+	if ch.flushed != nil {
+		return setState(ctx, tx, stateFlushed, ch.flushed.UTC().Format(time.RFC3339Nano))
+	}
+	return nil
+}
+
+// signed fits a place of the log into SQLite's integers. No log gets so long
+// that it matters.
+func signed(pos uint64) int64 { return int64(min(pos, 1<<63-1)) } //nolint:gosec // bounded by min
+
+func setState(ctx context.Context, tx *sql.Tx, name, value string) error {
+	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", name, value)
+	return err
+}
+
+// unlink removes the bodies of deleted rows. What it cannot remove has no row
+// and goes at the next start.
+func (ix *index) unlink(ctx context.Context, ids []int64) {
+	for _, id := range ids {
+		if err := os.Remove(bodyPath(ix.dir, id)); err != nil && !os.IsNotExist(err) {
+			ix.log.LogAttrs(ctx, slog.LevelWarn, "cached body not removed", slog.String("error", err.Error()))
+		}
+	}
+}
