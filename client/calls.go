@@ -1,0 +1,151 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/api"
+)
+
+// JobRequest asks for a purge or prefetch: of Media, narrowed by Filters, or
+// of URLs, Prefixes and Tags.
+type JobRequest = api.JobRequest
+
+// JobPage is a page of jobs, newest first.
+type JobPage = api.JobPage
+
+// MediaPage is a page of media, in order of ID.
+type MediaPage = api.MediaPage
+
+// Key is an access key. Its Secret is told only when it is made.
+type Key = api.Key
+
+// Submit asks for work. When it returns a receipt, the job is durable; media
+// that do not exist are listed there, and it is a CodeNotFound error if none
+// does. Repeating a call whose answer was lost makes a second job, which is
+// harmless but does the work again.
+func (c *Client) Submit(ctx context.Context, r JobRequest) (freshet.Receipt, error) {
+	var out freshet.Receipt
+	err := c.call(ctx, http.MethodPost, "/v1/jobs", nil, r, &out)
+	return out, err
+}
+
+// Plan returns what Submit would do, and does nothing.
+func (c *Client) Plan(ctx context.Context, r JobRequest) (freshet.DryRun, error) {
+	var out freshet.DryRun
+	err := c.call(ctx, http.MethodPost, "/v1/plan", nil, r, &out)
+	return out, err
+}
+
+// Job returns a job with its progress.
+func (c *Client) Job(ctx context.Context, id string) (*freshet.JobReport, error) {
+	out := new(freshet.JobReport)
+	if err := c.call(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id), nil, nil, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Jobs returns jobs created before a time, or the newest with the zero time.
+// Limit 0 means the server's default.
+func (c *Client) Jobs(ctx context.Context, before time.Time, limit int) (JobPage, error) {
+	q := page(limit)
+	if !before.IsZero() {
+		q.Set("before", before.UTC().Format(time.RFC3339Nano))
+	}
+	var out JobPage
+	err := c.call(ctx, http.MethodGet, "/v1/jobs", q, nil, &out)
+	return out, err
+}
+
+// Task returns a task with what every POP said of it.
+func (c *Client) Task(ctx context.Context, id uint64) (*freshet.TaskReport, error) {
+	out := new(freshet.TaskReport)
+	if err := c.call(ctx, http.MethodGet, "/v1/tasks/"+strconv.FormatUint(id, 10), nil, nil, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// ListMedia returns media with IDs greater than after. Limit 0 means the
+// server's default.
+func (c *Client) ListMedia(ctx context.Context, after string, limit int) (MediaPage, error) {
+	q := page(limit)
+	if after != "" {
+		q.Set("after", after)
+	}
+	var out MediaPage
+	err := c.call(ctx, http.MethodGet, "/v1/media", q, nil, &out)
+	return out, err
+}
+
+// Media returns one media with its streams.
+func (c *Client) Media(ctx context.Context, id string) (*freshet.Media, error) {
+	out := new(freshet.Media)
+	if err := c.call(ctx, http.MethodGet, "/v1/media/"+url.PathEscape(id), nil, nil, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Domains returns the account's acceleration domains.
+func (c *Client) Domains(ctx context.Context) ([]freshet.Domain, error) {
+	var out api.DomainList
+	err := c.call(ctx, http.MethodGet, "/v1/domains", nil, nil, &out)
+	return out.Domains, err
+}
+
+// PutDomain adds a domain, or replaces the one of that name.
+func (c *Client) PutDomain(ctx context.Context, d freshet.Domain) (freshet.Domain, error) {
+	var out freshet.Domain
+	err := c.call(ctx, http.MethodPost, "/v1/domains", nil, d, &out)
+	return out, err
+}
+
+// POPs returns every point of presence.
+func (c *Client) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
+	var out api.POPList
+	err := c.call(ctx, http.MethodGet, "/v1/pops", nil, nil, &out)
+	return out.POPs, err
+}
+
+// SetPOP marks a POP down (excused: it takes no traffic from viewers or child
+// POPs) or up again.
+func (c *Client) SetPOP(ctx context.Context, id string, down bool) (freshet.POPStatus, error) {
+	var out freshet.POPStatus
+	err := c.call(ctx, http.MethodPost, "/v1/pops/"+url.PathEscape(id), nil, api.POPChange{Down: &down}, &out)
+	return out, err
+}
+
+// Keys returns the account's access keys, oldest first, without secrets.
+func (c *Client) Keys(ctx context.Context) ([]Key, error) {
+	var out api.KeyList
+	err := c.call(ctx, http.MethodGet, "/v1/keys", nil, nil, &out)
+	return out.Keys, err
+}
+
+// CreateKey makes an access key for the account.
+func (c *Client) CreateKey(ctx context.Context) (Key, error) {
+	var out Key
+	err := c.call(ctx, http.MethodPost, "/v1/keys", nil, struct{}{}, &out)
+	return out, err
+}
+
+// DisableKey disables an access key for good.
+func (c *Client) DisableKey(ctx context.Context, id string) (Key, error) {
+	var out Key
+	err := c.call(ctx, http.MethodPost, "/v1/keys/"+url.PathEscape(id), nil, api.KeyChange{Disabled: true}, &out)
+	return out, err
+}
+
+func page(limit int) url.Values {
+	q := url.Values{}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	return q
+}
