@@ -1,0 +1,42 @@
+package sqlfile
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// errLocked is what lockFile returns when another process holds the file.
+var errLocked = errors.New("held by another process") //nolint:gochecknoglobals // a sentinel
+
+// Lock is the exclusive use of a directory.
+type Lock struct{ file *os.File }
+
+// LockDir makes dir if there is none, with mode 0700, and takes it for this
+// process alone. If another process has it, the error is a CodeUnavailable
+// one that names the directory.
+func LockDir(dir string) (*Lock, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making data directory: %w", err)
+	}
+	f, err := lockFile(filepath.Join(dir, "lock"))
+	if errors.Is(err, errLocked) {
+		return nil, freshet.Errorf(freshet.CodeUnavailable, "The data directory %s is in use by another process.", dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("locking %s: %w", dir, err)
+	}
+	return &Lock{file: f}, nil
+}
+
+// Release gives the directory up. The file stays: removing it would let two
+// processes hold locks on two files of one name.
+func (l *Lock) Release() error {
+	if err := l.file.Close(); err != nil {
+		return fmt.Errorf("releasing lock: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,298 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"strings"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+// prepared is an entry with all that can be worked out before the transaction:
+// the writer's goroutine is the one thing that all callers share.
+type prepared struct {
+	*freshet.Entry
+	packed []byte
+	hashes []int64 // of its URLs, for url_index
+}
+
+func prepare(entries []*freshet.Entry, account string) ([]prepared, error) {
+	list := make([]prepared, len(entries))
+	for i, e := range entries {
+		switch {
+		case e.Kind < freshet.EntryPurge || e.Kind > freshet.EntryMembership:
+			return nil, freshet.Invalid("kind", "Entries of kind %d cannot be stored.", e.Kind)
+		case account != "" && e.Account != account:
+			return nil, freshet.Invalid("account", "An entry belongs to another account than its job.")
+		}
+		list[i] = prepared{Entry: e}
+		if e.Kind == freshet.EntryMembership {
+			continue
+		}
+		list[i].packed = wire.PackSelector(e.Selector)
+		list[i].hashes = make([]int64, e.Len())
+		for k := range list[i].hashes {
+			list[i].hashes[k] = urlHash(e.Account, e.URL(k))
+		}
+	}
+	return list, nil
+}
+
+// urlHash is the place of an account's URL in url_index. It is stored, so it
+// must never change; that it has no seed costs an attacker's own lookups time
+// and nobody else's, for the account is hashed too.
+func urlHash(account, url string) int64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(account)) //nolint:errcheck // a hash cannot fail
+	_, _ = h.Write([]byte{0})       //nolint:errcheck // a hash cannot fail
+	_, _ = h.Write([]byte(url))     //nolint:errcheck // a hash cannot fail
+	return int64(h.Sum64())         //nolint:gosec // bits, not a number
+}
+
+// SavePlan implements [store.Jobs].
+func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
+	if !p.Row.State.Final() {
+		return freshet.Invalid("state", "A plan must leave its row planned or failed, not %s.", p.Row.State)
+	}
+	entries, err := prepare(p.Entries, p.Claim.Job.Account)
+	if err != nil {
+		return err
+	}
+	urls := distinct(p.Remember)
+	var row *queuedRow
+	return s.w.submit(ctx, &op{
+		do: func(t *tx) error {
+			q, err := t.queue()
+			if err != nil {
+				return err
+			}
+			row = q.holding(rowKey{job: p.Claim.Row.Job, idx: p.Claim.Row.Index}, p.Claim.Worker)
+			if row == nil || row.job.account != p.Claim.Job.Account {
+				return freshet.Errorf(freshet.CodeConflict, "Row %d of job %s is not held by this worker any more.",
+					p.Claim.Row.Index, p.Claim.Row.Job)
+			}
+			if err := s.appendEntries(t, p.Now, entries); err != nil {
+				return err
+			}
+			p.Row.Entries = make([]freshet.Position, len(entries))
+			for i := range entries {
+				p.Row.Entries[i] = entries[i].At
+			}
+			t.moved = true
+			row.final = true
+			if err := t.putOutcome(row, p.Row); err != nil {
+				return err
+			}
+			return t.remember(row.job.account, row.media, p.Now, urls)
+		},
+		done: func(t *tx) { t.rows.finish(row) },
+	})
+}
+
+// putOutcome stores a final row.
+func (t *tx) putOutcome(r *queuedRow, row freshet.Row) error {
+	row.Modified = row.Modified.UTC().Truncate(time.Millisecond)
+	outcome, err := json.Marshal(row)
+	if err != nil {
+		return fmt.Errorf("packing row: %w", err)
+	}
+	if err := t.exec(`UPDATE job_row SET worker = '', until = 0, outcome = ? WHERE job = ? AND idx = ?`,
+		outcome, r.job.seq, r.idx); err != nil {
+		return fmt.Errorf("storing outcome of row: %w", err)
+	}
+	if err := t.exec(`UPDATE job_open SET left = left - 1 WHERE seq = ?`, r.job.seq); err != nil {
+		return fmt.Errorf("counting rows: %w", err)
+	}
+	if err := t.exec(`DELETE FROM job_open WHERE seq = ? AND left <= 0`, r.job.seq); err != nil {
+		return fmt.Errorf("counting rows: %w", err)
+	}
+	return nil
+}
+
+// Append implements [store.Log].
+func (s *Store) Append(ctx context.Context, now time.Time, entries ...*freshet.Entry) error {
+	list, err := prepare(entries, "")
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error { return s.appendEntries(t, now, list) })
+}
+
+// logHead is the end of the log.
+type logHead struct{ seq, lastPurge, targets int64 }
+
+// appendEntries gives entries their positions, task IDs and targets, and
+// stores them.
+func (s *Store) appendEntries(t *tx, now time.Time, entries []prepared) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	var head logHead
+	if _, err := t.get([]any{&head.seq, &head.lastPurge, &head.targets},
+		`SELECT seq, last_purge, targets FROM log_head`); err != nil {
+		return fmt.Errorf("reading log head: %w", err)
+	}
+	tasks := map[string]uint64{}
+	for i := range entries {
+		if err := s.appendEntry(t, &head, tasks, now, entries[i]); err != nil {
+			return fmt.Errorf("appending entry: %w", err)
+		}
+	}
+	for account, next := range tasks {
+		if err := t.exec(`INSERT INTO account (name, next_task) VALUES (?, ?)
+			ON CONFLICT (name) DO UPDATE SET next_task = excluded.next_task`, account, int64(next)); err != nil { //nolint:gosec // counts up from ten digits
+			return fmt.Errorf("counting tasks: %w", err)
+		}
+	}
+	if err := t.exec(`UPDATE log_head SET seq = ?, last_purge = ?, targets = ?`, head.seq, head.lastPurge, head.targets); err != nil {
+		return fmt.Errorf("moving log head: %w", err)
+	}
+	return t.indexURLs(head.seq-int64(len(entries))+1, entries)
+}
+
+func (s *Store) appendEntry(t *tx, head *logHead, tasks map[string]uint64, now time.Time, p prepared) error {
+	e, known := p.Entry, s.epochs.Load()
+	head.seq++
+	e.At = known.position(head.seq)
+	if e.Created.IsZero() {
+		e.Created = now
+	}
+	e.Created = e.Created.UTC().Truncate(time.Millisecond)
+	lastPurge := int64(0)
+	switch e.Kind {
+	case freshet.EntryMembership:
+		if err := t.changeMember(head, e.Membership); err != nil {
+			return err
+		}
+	case freshet.EntryPrefetch:
+		lastPurge = head.lastPurge
+	case freshet.EntryPurge:
+		head.lastPurge = head.seq
+	}
+	e.LastPurge = known.position(lastPurge)
+	e.FirstTask = 0
+	if e.Kind != freshet.EntryMembership {
+		next, err := t.nextTask(tasks, e.Account, known.last().floor)
+		if err != nil {
+			return err
+		}
+		e.FirstTask = next
+		tasks[e.Account] = next + uint64(e.Len()) //nolint:gosec // lengths are not negative
+		if err := t.exec(`INSERT INTO log_selector (seq, packed) VALUES (?, ?)`, head.seq, p.packed); err != nil {
+			return err
+		}
+	}
+	var err error
+	if e.Targets, err = s.sets.get(t, head.targets); err != nil {
+		return err
+	}
+	return t.exec(`INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
+		targets, last_purge, finish_by, created, closed, failed)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
+		int64(e.FirstTask), head.targets, lastPurge, millis(e.FinishBy), millis(e.Created)) //nolint:gosec // counts up from ten digits
+}
+
+// nextTask is the next task ID of an account.
+func (t *tx) nextTask(tasks map[string]uint64, account string, floor uint64) (uint64, error) {
+	if next, ok := tasks[account]; ok {
+		return next, nil
+	}
+	var next int64
+	if _, err := t.get([]any{&next}, `SELECT next_task FROM account WHERE name = ?`, account); err != nil {
+		return 0, fmt.Errorf("reading task IDs: %w", err)
+	}
+	return max(uint64(next), floor), nil //nolint:gosec // never negative
+}
+
+// changeMember keeps the list of enrolled POPs, which the entry itself and all
+// later ones have as their targets. Down POPs stay on it: they owe what they
+// miss.
+func (t *tx) changeMember(head *logHead, m freshet.Membership) error {
+	if err := t.exec(`INSERT INTO log_membership (seq, change, pop) VALUES (?, ?, ?)`, head.seq, m.Change, m.POP); err != nil {
+		return err
+	}
+	var err error
+	switch m.Change {
+	case freshet.MemberEnrol:
+		err = t.exec(`INSERT OR IGNORE INTO member (pop) VALUES (?)`, m.POP)
+	case freshet.MemberRemove:
+		err = t.exec(`DELETE FROM member WHERE pop = ?`, m.POP)
+	case freshet.MemberDown, freshet.MemberUp:
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	pops := []string{}
+	err = t.each(func(rows *sql.Rows) error {
+		var pop string
+		err := rows.Scan(&pop)
+		pops = append(pops, pop)
+		return err
+	}, `SELECT pop FROM member ORDER BY pop`)
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(pops)
+	if err != nil {
+		return err
+	}
+	if err := t.exec(`INSERT OR IGNORE INTO target_set (pops) VALUES (?)`, string(text)); err != nil {
+		return err
+	}
+	_, err = t.get([]any{&head.targets}, `SELECT id FROM target_set WHERE pops = ?`, string(text))
+	return err
+}
+
+// indexRows is how many rows of url_index one statement inserts: most of the
+// cost of a small insert is the call.
+const indexRows = 32
+
+// indexURLs adds the URLs of entries, the first of which has number seq.
+func (t *tx) indexURLs(seq int64, entries []prepared) error {
+	args := make([]any, 0, 3*indexRows)
+	flush := func() error {
+		if len(args) == 0 {
+			return nil
+		}
+		err := t.exec(indexStatement(len(args)/3), args...)
+		args = args[:0]
+		return err
+	}
+	for i := range entries {
+		for item, hash := range entries[i].hashes {
+			args = append(args, hash, seq+int64(i), item)
+			if len(args) < 3*indexRows {
+				continue
+			}
+			if err := flush(); err != nil {
+				return fmt.Errorf("indexing URLs: %w", err)
+			}
+		}
+	}
+	// What is left goes in one by one, so that there are two statements and
+	// not thirty-two.
+	rest := args
+	for len(rest) > 0 {
+		if err := t.exec(indexStatement(1), rest[:3]...); err != nil {
+			return fmt.Errorf("indexing URLs: %w", err)
+		}
+		rest = rest[3:]
+	}
+	return nil
+}
+
+func indexStatement(rows int) string {
+	const one, many = `INSERT INTO url_index (hash, seq, item) VALUES (?, ?, ?)`, `, (?, ?, ?)`
+	if rows == 1 {
+		return one
+	}
+	return one + strings.Repeat(many, rows-1)
+}

@@ -1,0 +1,414 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	_ "embed" // the schema of a day's file
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/store/sqlfile"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+//go:embed evidence_schema.sql
+var evidenceSchema string
+
+// evidenceVersion is the user_version of a day's file. Files are written in
+// one version from first to last and read in every version there ever was, so
+// they are never migrated.
+const evidenceVersion = 1
+
+// maxDicts bounds the dictionaries kept in memory: the entries that the POPs
+// are working on at a time, and then some. One that was dropped is read again.
+const maxDicts = 2048
+
+// dayWriter writes the file of one day. Only the evidence goroutine uses it.
+type dayWriter struct {
+	day     string
+	db      *sql.DB
+	tx      *tx
+	earlier map[streamKey][]span
+	streams map[streamKey]int64
+	words   map[string]int64
+	dicts   map[freshet.Position]*wire.Dict
+	chain   []byte
+	last    int64 // newest message
+}
+
+type streamKey struct {
+	pop    string
+	stream uint64
+}
+
+// span is a run of message numbers, both ends included.
+type span struct{ lo, hi int64 }
+
+// carried is what a day's file takes over from the one before.
+type carried struct {
+	day     string
+	chain   []byte
+	streams map[streamKey][]span
+}
+
+// openDay opens a day's file for writing. A new file begins with what is
+// carried over.
+func openDay(ctx context.Context, path, day string, carry carried) (*dayWriter, error) {
+	db, err := sqlfile.Open(ctx, path, sqlfile.Options{Conns: 1, CacheKiB: 8 << 10})
+	if err != nil {
+		return nil, err
+	}
+	w := &dayWriter{
+		day: day, db: db, earlier: map[streamKey][]span{}, streams: map[streamKey]int64{},
+		words: map[string]int64{}, dicts: map[freshet.Position]*wire.Dict{},
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	w.tx = &tx{conn: conn, stmts: map[string]*sql.Stmt{}}
+	if err := w.load(carry); err != nil {
+		return nil, joinClose(fmt.Errorf("opening evidence of %s: %w", day, err), w)
+	}
+	return w, nil
+}
+
+func joinClose(err error, w *dayWriter) error { return errors.Join(err, w.close()) }
+
+// close checkpoints the file, so that it is whole in itself, and closes it.
+func (w *dayWriter) close() error {
+	_, err := w.tx.conn.ExecContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`)
+	return errors.Join(err, w.tx.close(), w.tx.conn.Close(), w.db.Close())
+}
+
+// load reads what the writer must know, making the file if it is new.
+func (w *dayWriter) load(carry carried) error {
+	var version int
+	if _, err := w.tx.get([]any{&version}, `PRAGMA user_version`); err != nil {
+		return err
+	}
+	switch version {
+	case 0:
+		if err := w.create(carry); err != nil {
+			return err
+		}
+	case evidenceVersion:
+	default:
+		return fmt.Errorf("file has version %d, this release writes %d", version, evidenceVersion)
+	}
+	if _, err := w.tx.get([]any{&w.chain}, `SELECT chain FROM origin`); err != nil {
+		return err
+	}
+	if _, err := w.tx.get([]any{&w.last, &w.chain}, `SELECT id, chain FROM message ORDER BY id DESC LIMIT 1`); err != nil {
+		return err
+	}
+	return w.loadNames()
+}
+
+func (w *dayWriter) loadNames() error {
+	err := w.tx.each(func(rows *sql.Rows) error {
+		var id int64
+		var text string
+		err := rows.Scan(&id, &text)
+		w.words[text] = id
+		return err
+	}, `SELECT id, text FROM word`)
+	if err != nil {
+		return err
+	}
+	err = w.tx.each(func(rows *sql.Rows) error {
+		var k streamKey
+		var id, number int64
+		err := rows.Scan(&id, &k.pop, &number)
+		k.stream = uint64(number) //nolint:gosec // stored so
+		w.streams[k] = id
+		return err
+	}, `SELECT s.id, w.text, s.number FROM stream s JOIN word w ON w.id = s.pop`)
+	if err != nil {
+		return err
+	}
+	return w.tx.each(func(rows *sql.Rows) error {
+		var k streamKey
+		var number int64
+		var sp span
+		err := rows.Scan(&k.pop, &number, &sp.lo, &sp.hi)
+		k.stream = uint64(number) //nolint:gosec // stored so
+		w.earlier[k] = append(w.earlier[k], sp)
+		return err
+	}, `SELECT w.text, s.number, e.lo, e.hi FROM earlier e JOIN stream s ON s.id = e.stream
+		JOIN word w ON w.id = s.pop ORDER BY e.stream, e.lo`)
+}
+
+// create makes the tables, in one transaction with what is carried over: a
+// file is either empty or complete.
+func (w *dayWriter) create(carry carried) error {
+	if err := w.tx.begin(); err != nil {
+		return err
+	}
+	err := w.fill(carry)
+	if err == nil {
+		err = w.tx.commit()
+	}
+	if err != nil {
+		w.tx.rollback()
+	}
+	return err
+}
+
+func (w *dayWriter) fill(carry carried) error {
+	if _, err := w.tx.conn.ExecContext(context.Background(), evidenceSchema); err != nil {
+		return err
+	}
+	if _, err := w.tx.conn.ExecContext(context.Background(), fmt.Sprintf(`PRAGMA user_version = %d`, evidenceVersion)); err != nil {
+		return err
+	}
+	chain := carry.chain
+	if chain == nil {
+		chain = make([]byte, sha256.Size)
+	}
+	if err := w.tx.exec(`INSERT INTO origin (one, day, chain) VALUES (1, ?, ?)`, carry.day, chain); err != nil {
+		return err
+	}
+	for k, spans := range carry.streams {
+		id, err := w.stream(k)
+		if err != nil {
+			return err
+		}
+		for _, sp := range spans {
+			if err := w.tx.exec(`INSERT INTO earlier (stream, lo, hi) VALUES (?, ?, ?)`, id, sp.lo, sp.hi); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// carry is what the next day's file begins with.
+func (w *dayWriter) carry() (carried, error) {
+	c := carried{day: w.day, chain: w.chain, streams: map[streamKey][]span{}}
+	for k, spans := range w.earlier {
+		c.streams[k] = slices.Clone(spans)
+	}
+	err := w.tx.each(func(rows *sql.Rows) error {
+		var k streamKey
+		var stream, number int64
+		if err := rows.Scan(&k.pop, &stream, &number); err != nil {
+			return err
+		}
+		k.stream = uint64(stream) //nolint:gosec // stored so
+		c.streams[k] = addNumber(c.streams[k], number)
+		return nil
+	}, `SELECT w.text, s.number, m.number FROM message m JOIN stream s ON s.id = m.stream
+		JOIN word w ON w.id = s.pop ORDER BY m.stream, m.number`)
+	return c, err
+}
+
+// addNumber adds a message's number to spans, which stay sorted and apart.
+func addNumber(spans []span, n int64) []span {
+	i, _ := slices.BinarySearchFunc(spans, n, func(s span, n int64) int {
+		switch {
+		case s.hi < n-1:
+			return -1
+		case s.lo > n+1:
+			return 1
+		}
+		return 0
+	})
+	if i == len(spans) || spans[i].lo > n+1 {
+		return slices.Insert(spans, i, span{lo: n, hi: n})
+	}
+	spans[i].lo, spans[i].hi = min(spans[i].lo, n), max(spans[i].hi, n)
+	if i+1 < len(spans) && spans[i+1].lo <= spans[i].hi+1 {
+		spans[i].hi = max(spans[i].hi, spans[i+1].hi)
+		spans = slices.Delete(spans, i+1, i+2)
+	}
+	return spans
+}
+
+func hasNumber(spans []span, n int64) bool {
+	return slices.ContainsFunc(spans, func(s span) bool { return s.lo <= n && n <= s.hi })
+}
+
+// word gives a string its number.
+func (w *dayWriter) word(text string) (int64, error) {
+	if id, ok := w.words[text]; ok {
+		return id, nil
+	}
+	res, err := w.tx.run(`INSERT INTO word (text) VALUES (?)`, text)
+	if err != nil {
+		return 0, err
+	}
+	id, err := res.LastInsertId()
+	w.words[text] = id
+	return id, err
+}
+
+func (w *dayWriter) stream(k streamKey) (int64, error) {
+	if id, ok := w.streams[k]; ok {
+		return id, nil
+	}
+	pop, err := w.word(k.pop)
+	if err != nil {
+		return 0, err
+	}
+	res, err := w.tx.run(`INSERT INTO stream (pop, number) VALUES (?, ?)`, pop, int64(k.stream)) //nolint:gosec // checked at the door
+	if err != nil {
+		return 0, err
+	}
+	id, err := res.LastInsertId()
+	w.streams[k] = id
+	return id, err
+}
+
+// save stores messages in one transaction, and tells the first and last
+// position that they speak of. After an error the writer is of no more use.
+func (w *dayWriter) save(msgs []*store.Received) (lo, hi freshet.Position, err error) {
+	if err := w.tx.begin(); err != nil {
+		return lo, hi, err
+	}
+	for _, m := range msgs {
+		if err := w.put(m); err != nil {
+			w.tx.rollback()
+			return lo, hi, err
+		}
+		m.Cursor = store.EvidenceCursor{Day: w.day, Row: w.last}
+		for _, f := range m.Entries {
+			if lo.IsZero() || f.At.Before(lo) {
+				lo = f.At
+			}
+			hi = freshet.Later(hi, f.At)
+		}
+	}
+	if err := w.tx.commit(); err != nil {
+		w.tx.rollback()
+		return lo, hi, err
+	}
+	return lo, hi, nil
+}
+
+// put stores one message, unless it is there.
+func (w *dayWriter) put(m *store.Received) error {
+	k := streamKey{pop: m.POP, stream: m.Stream}
+	number := int64(m.Number) //nolint:gosec // checked at the door
+	stream, err := w.stream(k)
+	if err != nil {
+		return err
+	}
+	var one int
+	m.Duplicate = hasNumber(w.earlier[k], number)
+	if !m.Duplicate {
+		m.Duplicate, err = w.tx.get([]any{&one}, `SELECT 1 FROM message WHERE stream = ? AND number = ?`, stream, number)
+	}
+	if err != nil || m.Duplicate {
+		return err
+	}
+	incarnation, err := w.word(m.Incarnation)
+	if err != nil {
+		return err
+	}
+	facts, added, err := w.pack(m.Entries)
+	if err != nil {
+		return err
+	}
+	w.last++
+	w.chain = link(w.chain, m, facts, added)
+	if err := w.tx.exec(`INSERT INTO message (id, stream, number, received, incarnation, facts, chain) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		w.last, stream, number, millis(m.ReceivedAt), incarnation, facts, w.chain); err != nil {
+		return err
+	}
+	for _, d := range added {
+		if err := w.tx.exec(`INSERT INTO dict (message, epoch, pos, part) VALUES (?, ?, ?, ?)`,
+			w.last, d.at.Epoch, int64(d.at.Pos), d.part); err != nil { //nolint:gosec // checked at the door
+			return err
+		}
+	}
+	for _, f := range m.Entries {
+		if err := w.tx.exec(`INSERT OR IGNORE INTO part (epoch, pos, message) VALUES (?, ?, ?)`,
+			f.At.Epoch, int64(f.At.Pos), w.last); err != nil { //nolint:gosec // checked at the door
+			return err
+		}
+	}
+	return nil
+}
+
+// dictPart is what one message added to the dictionary of an entry.
+type dictPart struct {
+	at   freshet.Position
+	part []byte
+}
+
+// pack packs facts, and yields what that added to the dictionaries of their
+// entries, in order of position.
+func (w *dayWriter) pack(entries []freshet.EntryFacts) ([]byte, []dictPart, error) {
+	if len(w.dicts)+len(entries) > maxDicts {
+		clear(w.dicts)
+	}
+	for _, f := range entries {
+		if w.dicts[f.At] != nil {
+			continue
+		}
+		d, err := loadDict(f.At, func(row func(*sql.Rows) error, query string, args ...any) error {
+			return w.tx.each(row, query, args...)
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		w.dicts[f.At] = d
+	}
+	packed := wire.PackFacts(entries, func(at freshet.Position) *wire.Dict { return w.dicts[at] })
+	var added []dictPart
+	for _, f := range entries {
+		// A second run about the same entry finds nothing left to add.
+		if part := w.dicts[f.At].Added(); part != nil {
+			added = append(added, dictPart{at: f.At, part: part})
+		}
+	}
+	slices.SortFunc(added, func(a, b dictPart) int { return a.at.Compare(b.at) })
+	return packed, added, nil
+}
+
+// loadDict reads the dictionary of an entry.
+func loadDict(at freshet.Position, each func(func(*sql.Rows) error, string, ...any) error) (*wire.Dict, error) {
+	var parts [][]byte
+	err := each(func(rows *sql.Rows) error {
+		var part []byte
+		err := rows.Scan(&part)
+		parts = append(parts, part)
+		return err
+	}, `SELECT d.part FROM part p JOIN dict d ON d.message = p.message AND d.epoch = p.epoch AND d.pos = p.pos
+		WHERE p.epoch = ? AND p.pos = ? ORDER BY p.message`, at.Epoch, int64(at.Pos)) //nolint:gosec // checked at the door
+	if err != nil {
+		return nil, fmt.Errorf("reading dictionary of %s: %w", at, err)
+	}
+	d, err := wire.LoadDict(parts...)
+	if err != nil {
+		return nil, fmt.Errorf("unpacking dictionary of %s: %w", at, err)
+	}
+	return d, nil
+}
+
+// link is the next link of the chain: SHA-256 over the previous one and all
+// that is stored of a message. Whoever changes, drops or inserts a message
+// must recompute every later link, and a copy of any one of them tells.
+func link(prev []byte, m *store.Received, facts []byte, added []dictPart) []byte {
+	var b []byte
+	b = append(b, prev...)
+	for _, s := range []string{m.POP, m.Incarnation, string(facts)} {
+		b = appendString(b, s)
+	}
+	b = binary.AppendUvarint(b, m.Stream)
+	b = binary.AppendUvarint(b, m.Number)
+	b = binary.AppendVarint(b, millis(m.ReceivedAt))
+	for _, d := range added {
+		b = binary.AppendUvarint(b, uint64(d.at.Epoch))
+		b = binary.AppendUvarint(b, d.at.Pos)
+		b = appendString(b, string(d.part))
+	}
+	sum := sha256.Sum256(b)
+	return sum[:]
+}

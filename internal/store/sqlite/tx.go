@@ -1,0 +1,193 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// tx is the writer's transaction, and what the writer keeps between
+// transactions. Only the writer's goroutine uses it. Statements run without a
+// context of the caller: the driver would start a goroutine for each to watch
+// it, and a batch belongs to many callers.
+type tx struct {
+	conn  *sql.Conn
+	read  *reader
+	stmts map[string]*sql.Stmt
+	wrote bool      // by the present op
+	rows  *rowQueue // nil: to be read again, because a rollback left it wrong
+	moved bool      // the present transaction changed rows
+}
+
+func (t *tx) begin() error {
+	t.moved = false
+	return t.exec("BEGIN IMMEDIATE")
+}
+
+func (t *tx) commit() error { return t.exec("COMMIT") }
+
+// rollback undoes the transaction. SQLite may have done that already, if the
+// disk failed; then ROLLBACK has nothing to do and its complaint says nothing.
+func (t *tx) rollback() {
+	if t.moved {
+		t.rows = nil
+	}
+	_, _ = t.conn.ExecContext(context.Background(), "ROLLBACK") //nolint:errcheck // see above; no transaction is open either way
+}
+
+// queue returns the rows that wait. It is read again after a rollback that it
+// did not survive, which only a failing disk brings about.
+func (t *tx) queue() (*rowQueue, error) {
+	if t.rows == nil {
+		q, err := loadQueue(t.read)
+		if err != nil {
+			return nil, err
+		}
+		t.rows = q
+	}
+	return t.rows, nil
+}
+
+func (t *tx) stmt(query string) (*sql.Stmt, error) {
+	if st, ok := t.stmts[query]; ok {
+		return st, nil
+	}
+	st, err := t.conn.PrepareContext(context.Background(), query)
+	if err != nil {
+		return nil, fmt.Errorf("preparing statement: %w", err)
+	}
+	t.stmts[query] = st
+	return st, nil
+}
+
+func (t *tx) close() error {
+	var errs []error
+	for _, st := range t.stmts {
+		errs = append(errs, st.Close())
+	}
+	clear(t.stmts)
+	return errors.Join(errs...)
+}
+
+// run runs a statement that writes.
+func (t *tx) run(query string, args ...any) (sql.Result, error) {
+	st, err := t.stmt(query)
+	if err != nil {
+		return nil, err
+	}
+	res, err := st.ExecContext(context.Background(), args...)
+	if err != nil {
+		return nil, err
+	}
+	t.wrote = true
+	return res, nil
+}
+
+// exec is run for statements of whose result nothing is needed.
+func (t *tx) exec(query string, args ...any) error {
+	_, err := t.run(query, args...)
+	return err
+}
+
+// get reads one row; false if there is none.
+func (t *tx) get(dest []any, query string, args ...any) (bool, error) {
+	st, err := t.stmt(query)
+	if err != nil {
+		return false, err
+	}
+	return found(st.QueryRowContext(context.Background(), args...).Scan(dest...))
+}
+
+// each calls row for every row of a query.
+func (t *tx) each(row func(*sql.Rows) error, query string, args ...any) error {
+	st, err := t.stmt(query)
+	if err != nil {
+		return err
+	}
+	return eachRow(context.Background(), st, row, args)
+}
+
+func found(err error) (bool, error) {
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func eachRow(ctx context.Context, st *sql.Stmt, row func(*sql.Rows) error, args []any) error {
+	rows, err := st.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return errors.Join(err, rows.Close())
+		}
+	}
+	return errors.Join(rows.Err(), rows.Close())
+}
+
+// reader is a pool of connections that only read, with their statements.
+type reader struct {
+	db    *sql.DB
+	mu    sync.RWMutex // guards stmts
+	stmts map[string]*sql.Stmt
+}
+
+func newReader(db *sql.DB) *reader { return &reader{db: db, stmts: map[string]*sql.Stmt{}} }
+
+func (r *reader) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
+	r.mu.RLock()
+	st, ok := r.stmts[query]
+	r.mu.RUnlock()
+	if ok {
+		return st, nil
+	}
+	st, err := r.db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, fmt.Errorf("preparing statement: %w", err)
+	}
+	r.mu.Lock()
+	first, ok := r.stmts[query]
+	if !ok {
+		r.stmts[query] = st
+	}
+	r.mu.Unlock()
+	if ok {
+		return first, st.Close()
+	}
+	return st, nil
+}
+
+// get reads one row; false if there is none.
+func (r *reader) get(ctx context.Context, dest []any, query string, args ...any) (bool, error) {
+	st, err := r.stmt(ctx, query)
+	if err != nil {
+		return false, err
+	}
+	return found(st.QueryRowContext(ctx, args...).Scan(dest...))
+}
+
+// each calls row for every row of a query, which holds a connection until it
+// returns: row must not read from the pool itself.
+func (r *reader) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+	st, err := r.stmt(ctx, query)
+	if err != nil {
+		return err
+	}
+	return eachRow(ctx, st, row, args)
+}
+
+func (r *reader) close() error {
+	r.mu.Lock()
+	stmts := r.stmts
+	r.stmts = map[string]*sql.Stmt{}
+	r.mu.Unlock()
+	var errs []error
+	for _, st := range stmts {
+		errs = append(errs, st.Close())
+	}
+	return errors.Join(append(errs, r.db.Close())...)
+}
