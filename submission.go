@@ -98,7 +98,18 @@ type JobReport struct {
 // RowReport is a row with its progress.
 type RowReport struct {
 	Row
-	Tally Tally `json:"tally"`
+	Tally  Tally      `json:"tally"`
+	Tasks  []TaskSpan `json:"tasks"`            // the IDs of its tasks, in the order of its plan
+	Failed []Task     `json:"failed,omitempty"` // the first tasks that failed, at most MaxFailedShown
+}
+
+// MaxFailedShown bounds RowReport.Failed.
+const MaxFailedShown = 10
+
+// TaskSpan is a run of task IDs: First to First+Count-1.
+type TaskSpan struct {
+	First uint64 `json:"first"`
+	Count int    `json:"count"`
 }
 
 // POPTally counts a job's deliveries at one POP.

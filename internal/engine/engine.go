@@ -12,6 +12,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -109,6 +110,8 @@ type Engine struct {
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
 
+	serving atomic.Bool // the bus is answered
+
 	unplanned sync.Mutex // guards waiting
 	waiting   int        // rows accepted and not final
 }
@@ -174,12 +177,22 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	defer stop()
+	e.serving.Store(true)
+	defer e.serving.Store(false)
 	select {
 	case <-ctx.Done():
 		return nil
 	case err := <-failed:
 		return err
 	}
+}
+
+// Ready tells whether the engine does its work; the error says why not.
+func (e *Engine) Ready() error {
+	if !e.serving.Load() {
+		return errors.New("the engine is not running")
+	}
+	return nil
 }
 
 // wake sends on a channel of capacity one without blocking.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -91,36 +92,53 @@ func (e *Engine) JobReport(ctx context.Context, account, id string) (*freshet.Jo
 	report := &freshet.JobReport{Job: *job, Rows: make([]freshet.RowReport, len(job.Rows)), Done: true}
 	report.Job.Rows = nil
 	pops := map[string]*freshet.POPTally{}
-	var order []string
 	for i, row := range job.Rows {
 		report.Rows[i].Row = row
 		report.Done = report.Done && row.State.Final()
 		for _, at := range row.Entries {
-			entry, err := e.store.Log.Entry(ctx, at)
-			if err != nil {
+			if err := e.reportEntry(ctx, &report.Rows[i], at, pops); err != nil {
 				return nil, err
-			}
-			v, err := e.viewAt(ctx, entry)
-			if err != nil {
-				return nil, err
-			}
-			addTally(&report.Rows[i].Tally, v.tally())
-			for t, pop := range v.Targets {
-				if pops[pop] == nil {
-					pops[pop] = &freshet.POPTally{POP: pop}
-					order = append(order, pop)
-				}
-				addPOP(pops[pop], v.popTally(t))
 			}
 		}
 		addTally(&report.Tally, report.Rows[i].Tally)
 	}
-	slices.Sort(order)
-	for _, pop := range order {
+	for _, pop := range slices.Sorted(maps.Keys(pops)) {
 		report.POPs = append(report.POPs, *pops[pop])
 	}
 	report.Done = report.Done && report.Tally.Pending+report.Tally.Refreshing == 0
 	return report, nil
+}
+
+// reportEntry adds one entry to the report of its row, and to the tallies of
+// its POPs.
+func (e *Engine) reportEntry(
+	ctx context.Context, row *freshet.RowReport, at freshet.Position, pops map[string]*freshet.POPTally,
+) error {
+	entry, err := e.store.Log.Entry(ctx, at)
+	if err != nil {
+		return err
+	}
+	v, err := e.viewAt(ctx, entry)
+	if err != nil {
+		return err
+	}
+	tally := v.tally()
+	addTally(&row.Tally, tally)
+	row.Tasks = append(row.Tasks, freshet.TaskSpan{First: entry.FirstTask, Count: entry.Len()})
+	if tally.Failed > 0 {
+		v.each(func(item int, s taskState) {
+			if len(row.Failed) < freshet.MaxFailedShown && s.status(len(v.Targets)) == freshet.TaskFailed {
+				row.Failed = append(row.Failed, e.task(entry, v, item))
+			}
+		})
+	}
+	for t, pop := range v.Targets {
+		if pops[pop] == nil {
+			pops[pop] = &freshet.POPTally{POP: pop}
+		}
+		addPOP(pops[pop], v.popTally(t))
+	}
+	return nil
 }
 
 func addTally(sum *freshet.Tally, t freshet.Tally) {

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+// seedKey makes sure that there is a key to begin with: that of the
+// environment, or else, on a new data folder, one that is made and written to
+// its credentials file. It returns that file's path if it was written.
+func seedKey(ctx context.Context, keys store.Keys, data string, env func(string) string) (string, error) {
+	fromEnv, ok, err := config.EnvCredentials(env)
+	if err != nil {
+		return "", err
+	}
+	key := store.Key{Account: config.DefaultAccount, Created: time.Now().UTC().Truncate(time.Millisecond)}
+	if ok {
+		key.ID, key.Secret = fromEnv.AccessKeyID, fromEnv.AccessKeySecret
+		return "", keys.PutKey(ctx, key)
+	}
+	have, err := keys.ListKeys(ctx, config.DefaultAccount)
+	if err != nil || len(have) > 0 {
+		return "", err
+	}
+	key.ID, key.Secret = "FK"+randomHex(9), randomHex(20)
+	// The file first: a key that is stored but told to nobody would lock its
+	// owner out.
+	path, err := config.WriteCredentials(data, config.Credentials{AccessKeyID: key.ID, AccessKeySecret: key.Secret})
+	if err != nil {
+		return "", err
+	}
+	return path, keys.PutKey(ctx, key)
+}
+
+func randomHex(n int) string {
+	b := make([]byte, n)
+	rand.Read(b)
+	return hex.EncodeToString(b)
+}
+
+// busToken returns the token that POPs show: the file's, or else one that is
+// made and kept in the data folder.
+func busToken(file, data string) (string, error) {
+	if file != "" {
+		return config.ReadToken(file)
+	}
+	path := filepath.Join(data, "token")
+	token, err := config.ReadToken(path)
+	if err == nil || !errors.Is(err, fs.ErrNotExist) {
+		return token, err
+	}
+	token = randomHex(24)
+	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
+		return "", fmt.Errorf("writing the POPs' token: %w", err)
+	}
+	return token, nil
+}
+
+// peerKey derives the key by which POPs prove to each other who they are, so
+// that the token itself never travels between caches.
+func peerKey(token string) []byte {
+	m := hmac.New(sha256.New, []byte(token))
+	m.Write([]byte("freshet peer v1"))
+	return m.Sum(nil)
+}

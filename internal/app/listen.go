@@ -1,0 +1,63 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// listen binds an address now, so that a taken port is an error of New and
+// port 0 has a number before anything is told about it.
+func listen(ctx context.Context, what, addr string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("listening for %s: %w", what, err)
+	}
+	return l, nil
+}
+
+// site is a listener with what it serves.
+type site struct {
+	listener net.Listener
+	server   *http.Server
+}
+
+// newSite makes a site. Viewers may take as long as they like to read a film,
+// so nothing bounds the writing; a header must come within ten seconds, and an
+// idle connection ends after two minutes.
+func newSite(l net.Listener, h http.Handler, maxHeader int, log *slog.Logger) *site {
+	return &site{listener: l, server: &http.Server{
+		Handler: h, MaxHeaderBytes: maxHeader,
+		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}}
+}
+
+// run serves until ctx ends.
+func (s *site) run(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() { ended <- s.server.Serve(s.listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		// Stop taking requests at once; stop gives those in hand their time.
+		_ = s.listener.Close()
+		<-ended
+		return nil
+	}
+}
+
+// stop lets requests in hand finish until ctx ends, then cuts them off.
+func (s *site) stop(ctx context.Context) error {
+	err := s.server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
+		return s.server.Close()
+	}
+	return err
+}

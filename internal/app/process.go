@@ -1,0 +1,90 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/bus/natsbus"
+	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/lifecycle"
+)
+
+// POP is a process that runs one POP of a control plane elsewhere.
+type POP struct {
+	group *lifecycle.Group
+	pop   *pop
+}
+
+// NewPOP makes the POP of a configuration whose key `pop` is set. It connects
+// in the background: a control plane that is away delays nothing but news.
+func NewPOP(ctx context.Context, o Options) (*POP, error) {
+	c := o.Config
+	if c.POP == nil || len(c.Caches) != 1 {
+		return nil, freshet.Invalid("pop", "the configuration does not say which POP this is: it needs the keys pop and caches")
+	}
+	o.defaults()
+	group := lifecycle.New(ctx, o.Log)
+	p, err := newRemotePOP(ctx, group, o)
+	if err != nil {
+		group.Stop()
+		_ = group.Wait() // the fault that counts is err
+		return nil, err
+	}
+	return p, nil
+}
+
+func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP, error) {
+	c := o.Config
+	token, err := config.ReadToken(c.POP.TokenFile)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	wire, err := natsbus.Connect(ctx, natsbus.ConnectOptions{
+		URL: string(c.POP.Control), Token: token, POP: c.POP.ID, Log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
+	p, err := newPOP(ctx, group, popSpec{
+		id: c.POP.ID, dir: filepath.Join(c.Data, "pops", c.POP.ID), cache: c.Caches[0], bus: wire,
+		peerKey: peerKey(token), workers: c.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &POP{group: group, pop: p}, nil
+}
+
+// Addr returns the address of the cache's front door.
+func (p *POP) Addr() string { return p.pop.site.listener.Addr().String() }
+
+// Run serves until ctx, which New got too, ends.
+func (p *POP) Run() error {
+	p.pop.start(p.group)
+	return p.group.Wait()
+}
+
+// Options are what a process is made from.
+type Options struct {
+	Config  *config.Config
+	Env     func(string) string // for the first access key; nil: an empty environment
+	Log     *slog.Logger
+	Release string
+}
+
+func (o *Options) defaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Env == nil {
+		o.Env = func(string) string { return "" }
+	}
+}

@@ -1,0 +1,202 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/api"
+	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/bus/natsbus"
+	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/engine"
+	"github.com/freshet-vod/freshet/internal/fetch"
+	"github.com/freshet-vod/freshet/internal/lifecycle"
+	"github.com/freshet-vod/freshet/internal/plan"
+	"github.com/freshet-vod/freshet/internal/rpc"
+	"github.com/freshet-vod/freshet/internal/store/sqlite"
+)
+
+// Server is a control plane with the POPs of its configuration.
+type Server struct {
+	group  *lifecycle.Group
+	store  *sqlite.Store
+	engine *engine.Engine
+	bus    *natsbus.Server
+	site   *site
+	pops   []*pop
+	// CredentialsFile is where the first access key was written, if this start
+	// made one.
+	CredentialsFile string
+}
+
+// NewServer opens, binds and connects everything, and serves nothing yet.
+func NewServer(ctx context.Context, o Options) (*Server, error) {
+	o.defaults()
+	s := &Server{group: lifecycle.New(ctx, o.Log)}
+	if err := s.build(ctx, o); err != nil {
+		s.group.Stop()
+		_ = s.group.Wait() // the fault that counts is err
+		return nil, err
+	}
+	return s, nil
+}
+
+// build is long because it is a list: every part in the order in which it
+// depends on those before.
+func (s *Server) build(ctx context.Context, o Options) error {
+	c := o.Config
+	if c.POP != nil {
+		return freshet.Invalid("pop", "this is the configuration of a POP: run it with `freshet pop --config FILE`")
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return fmt.Errorf("making the data folder: %w", err)
+	}
+	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	s.store = db
+	s.group.OnStop("store", func(context.Context) error { return db.Close() })
+	if s.CredentialsFile, err = seedKey(ctx, db, c.Data, o.Env); err != nil {
+		return err
+	}
+	token, err := busToken(c.Bus.TokenFile, c.Data)
+	if err != nil {
+		return err
+	}
+	if s.bus, err = natsbus.StartServer(natsbus.ServerOptions{Listen: string(c.Bus.Listen), Token: token, Log: o.Log}); err != nil {
+		return err
+	}
+	s.group.OnStop("bus", func(context.Context) error { s.bus.Close(); return nil })
+	if err := s.buildEngine(ctx, o, token); err != nil {
+		return err
+	}
+	if err := s.buildPOPs(ctx, o, token); err != nil {
+		return err
+	}
+	return s.buildAPI(ctx, o)
+}
+
+func (s *Server) buildEngine(ctx context.Context, o Options, token string) error {
+	c := o.Config
+	for _, d := range c.Domains {
+		err := s.store.PutDomain(ctx, freshet.Domain{
+			Account: d.Account, Name: d.Name, Aliases: d.Aliases, Origin: string(d.Origin),
+			TLS: d.TLS, IgnoreParams: d.IgnoreParams,
+		})
+		if err != nil {
+			return err
+		}
+	}
+	control, err := natsbus.NewControl(ctx, natsbus.ControlOptions{Server: s.bus, Token: token, Log: o.Log})
+	if err != nil {
+		return err
+	}
+	s.group.OnStop("bus of the engine", func(context.Context) error { control.Close(); return nil })
+	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
+	pops := make([]freshet.POP, len(c.POPs))
+	for i, p := range c.POPs {
+		pops[i] = freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote}
+	}
+	s.engine, err = engine.New(ctx, engine.Options{
+		Store: engine.Store{
+			Jobs: s.store, Log: s.store, Tasks: s.store, States: s.store, Evidence: s.store, Catalog: s.store,
+		},
+		Bus: control, Planner: planner, Pack: plan.Entries, POPs: pops, Log: o.Log,
+		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
+	})
+	return err
+}
+
+// domains serves the planner, which is made before the engine that knows them.
+func (s *Server) domains(account string) []freshet.Domain {
+	list, _ := s.engine.Domains(context.Background(), account) // reads memory; cannot fail
+	return list
+}
+
+func (s *Server) buildPOPs(ctx context.Context, o Options, token string) error {
+	for _, p := range o.Config.POPs {
+		if p.Remote {
+			continue
+		}
+		wire, err := natsbus.Connect(ctx, natsbus.ConnectOptions{Server: s.bus, Token: token, POP: p.ID, Log: o.Log})
+		if err != nil {
+			return err
+		}
+		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
+		one, err := newPOP(ctx, s.group, popSpec{
+			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), cache: p.Caches[0], bus: wire,
+			peerKey: peerKey(token), workers: o.Config.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+		})
+		if err != nil {
+			return err
+		}
+		s.pops = append(s.pops, one)
+	}
+	return nil
+}
+
+func (s *Server) buildAPI(ctx context.Context, o Options) error {
+	c := o.Config
+	guard, err := auth.New(ctx, auth.Options{
+		Keys: s.store, Window: c.Timeouts.Signature.Std(), PublicEndpoints: c.PublicEndpoints,
+	})
+	if err != nil {
+		return err
+	}
+	l, err := listen(ctx, "the API", string(c.Listen))
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.Handle("/", rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Log: o.Log}))
+	native, err := api.New(api.Options{
+		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
+			id, err := guard.Native(r, body)
+			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
+		},
+		Engine: s.engine, POPs: s.engine, Domains: s.engine, Media: s.store, Keys: guard, Log: o.Log,
+	})
+	if err != nil {
+		return err
+	}
+	mux.Handle("/v1/", native)
+	mux.Handle("GET /healthz", api.Healthz())
+	mux.Handle("GET /readyz", api.Readyz(s.engine.Ready))
+	s.site = newSite(l, mux, rpc.MaxHeaderBytes, o.Log)
+	s.group.OnStop("API", s.site.stop)
+	return nil
+}
+
+// Addr returns the address of the API.
+func (s *Server) Addr() string { return s.site.listener.Addr().String() }
+
+// BusAddr returns the address of the bus for remote POPs, "" if it is closed.
+func (s *Server) BusAddr() string { return s.bus.Addr() }
+
+// POPAddr returns the address of the front door of a POP in this process.
+func (s *Server) POPAddr(id string) string {
+	for _, p := range s.pops {
+		if p.id == id {
+			return p.site.listener.Addr().String()
+		}
+	}
+	return ""
+}
+
+// Engine returns the core, for tests that look at what no interface shows.
+func (s *Server) Engine() *engine.Engine { return s.engine }
+
+// Run serves until the context that New got ends.
+func (s *Server) Run() error {
+	s.group.Go("engine", s.engine.Run)
+	for _, p := range s.pops {
+		p.start(s.group)
+	}
+	s.group.Go("API", s.site.run)
+	return s.group.Wait()
+}
