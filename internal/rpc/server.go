@@ -41,7 +41,7 @@ type Engine interface {
 	// canonical.
 	RowTasks(ctx context.Context, account string, row freshet.Row) ([]freshet.RowTask, error)
 	// FindTasks returns a page of tasks, newest first. The time span of the
-	// filter includes Since and excludes Until.
+	// filter includes both its ends.
 	FindTasks(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error)
 	// Domains returns the domains of the account.
 	Domains(ctx context.Context, account string) ([]freshet.Domain, error)
@@ -84,28 +84,19 @@ type server struct {
 }
 
 // New makes the handler of the vendor's API. It is to be mounted at "/" and
-// answers every other path with InvalidAction.NotFound.
-func New(o Options) (http.Handler, error) {
-	var faults []error
-	if o.Engine == nil {
-		faults = append(faults, errors.New("rpc: Engine is nil"))
-	}
-	if o.Auth == nil {
-		faults = append(faults, errors.New("rpc: Auth is nil"))
-	}
-	if o.MaxBody < 0 || o.WaitPlanned < 0 {
-		faults = append(faults, errors.New("rpc: MaxBody and WaitPlanned may not be negative"))
-	}
-	if len(faults) > 0 {
-		return nil, errors.Join(faults...)
+// answers every other path with InvalidAction.NotFound. Options without an
+// Engine or Auth are a mistake in the program: it panics.
+func New(o Options) http.Handler {
+	if o.Engine == nil || o.Auth == nil {
+		panic("rpc: Options need an Engine and an Auth")
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.MaxBody == 0 {
+	if o.MaxBody <= 0 {
 		o.MaxBody = defaultMaxBody
 	}
-	if o.WaitPlanned == 0 {
+	if o.WaitPlanned <= 0 {
 		o.WaitPlanned = defaultWaitPlanned
 	}
 	s := &server{Options: o, known: make(map[string]bool)}
@@ -117,7 +108,7 @@ func New(o Options) (http.Handler, error) {
 		"GetMediaRefreshJobs":     {run: s.getMediaRefreshJobs},
 		"DescribeVodRefreshTasks": {run: s.describeVodRefreshTasks},
 	}
-	return s, nil
+	return s
 }
 
 // ServeHTTP implements [http.Handler].

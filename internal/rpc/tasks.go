@@ -163,7 +163,7 @@ func readSpan(c *call, f *freshet.TaskFilter, now time.Time) error {
 		if until.Before(since) {
 			return invalid("EndTime")
 		}
-		f.Until = until.Add(time.Second)
+		f.Until = until.Add(time.Second - time.Millisecond)
 	}
 	f.Since = now.Add(-taskWindow)
 	if since.After(f.Since) {
