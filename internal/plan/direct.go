@@ -1,0 +1,69 @@
+package plan
+
+import (
+	"strings"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// addressDirect takes the URLs, prefixes and tags of a job without media.
+func (d *draft) addressDirect(direct *freshet.Direct) {
+	for _, raw := range direct.URLs {
+		if u, dom, ok := d.locate(raw); ok {
+			d.roots = append(d.roots, root{url: u, domain: dom, kind: kindFile})
+		}
+	}
+	for _, raw := range direct.Prefixes {
+		d.addressPrefix(raw)
+	}
+	for _, tag := range direct.Tags {
+		d.addressTag(tag)
+	}
+}
+
+// addressPrefix anchors a prefix to one domain: its host is whole, so that it
+// can never reach into a host that merely begins alike (promise P8).
+func (d *draft) addressPrefix(raw string) {
+	switch {
+	case !d.purge():
+		d.problem(raw, "a prefetch needs URLs; what a prefix covers is not known")
+		d.refuse(faultInput, "A prefetch takes URLs only, not the prefix %s.", raw)
+		return
+	case strings.ContainsAny(raw, "?#"):
+		d.problem(raw, "a prefix ends in its path and has no query")
+		d.refuse(faultInput, "The prefix %s has a query.", raw)
+		return
+	}
+	if u, dom, ok := d.locate(raw); ok {
+		d.roots = append(d.roots, root{url: u, domain: dom, kind: kindPrefix})
+	}
+}
+
+func (d *draft) addressTag(tag string) {
+	switch {
+	case !d.purge():
+		d.problem(tag, "a prefetch needs URLs; what a tag covers is not known")
+		d.refuse(faultInput, "A prefetch takes URLs only, not the tag %s.", tag)
+	case tag == "":
+		d.problem(tag, "the tag is empty")
+		d.refuse(faultInput, "A tag is empty.")
+	case len(d.online()) == 0:
+		d.problem(tag, "the account has no domain that is online, so nothing can carry the tag")
+		d.refuse(faultDomain, textDomain)
+	default:
+		d.roots = append(d.roots, root{url: tag, kind: kindTag})
+	}
+}
+
+func (d *draft) online() []string { return onlineHosts(d.domains) }
+
+// onlineHosts returns the names of the domains that are in use.
+func onlineHosts(domains []freshet.Domain) []string {
+	var out []string
+	for _, dom := range domains {
+		if !dom.Offline {
+			out = append(out, dom.Name)
+		}
+	}
+	return out
+}

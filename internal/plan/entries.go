@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// An entry holds so many URLs at most. Larger ones pack better; smaller ones
+// keep a message of the bus, and the work that one POP repeats after a crash,
+// within bounds.
+const (
+	entryURLs  = 2000
+	entryBytes = 128 << 10
+)
+
+// Entries packs the plan of a row into entries of the log: one for each domain
+// and each 2,000 URLs or 128 KiB of them, then one for each prefix and each
+// tag. The URLs of one domain keep their order; domains follow each other in
+// the order in which they first occur, so that the number of entries depends
+// on the number of URLs and not on how often hosts alternate.
+//
+// An entry for a tag concerns every domain of the account that is online; it
+// names the domain only if there is a single one.
+func (p *Planner) Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry {
+	k := packer{job: job, row: row, now: now, hosts: onlineHosts(p.domains(job.Account)), open: map[string]*bundle{}}
+	for _, u := range planned.URLs {
+		if selectorKind(u.Kind) == freshet.SelectExact {
+			k.exact(u.URL)
+		}
+	}
+	out := k.flush()
+	for _, u := range planned.URLs {
+		if kind := selectorKind(u.Kind); kind != freshet.SelectExact {
+			out = append(out, k.pattern(kind, u.URL))
+		}
+	}
+	return out
+}
+
+// packer fills entries.
+type packer struct {
+	job   *freshet.Job
+	row   freshet.Row
+	now   time.Time
+	hosts []string
+	open  map[string]*bundle
+	order []*bundle
+}
+
+// bundle is the entries of one domain.
+type bundle struct {
+	entries []*freshet.Entry
+	bytes   int // in the last of them
+}
+
+func (k *packer) exact(u string) {
+	host, _ := freshet.SplitURL(u)
+	b := k.open[host]
+	if b == nil {
+		b = &bundle{}
+		k.open[host] = b
+		k.order = append(k.order, b)
+	}
+	var last *freshet.Entry
+	if n := len(b.entries); n > 0 {
+		last = b.entries[n-1]
+	}
+	if last == nil || len(last.Selector.URLs) >= entryURLs || b.bytes+len(u) > entryBytes {
+		last = k.entry(host, freshet.Selector{Kind: freshet.SelectExact})
+		b.entries, b.bytes = append(b.entries, last), 0
+	}
+	last.Selector.URLs = append(last.Selector.URLs, u)
+	b.bytes += len(u)
+}
+
+func (k *packer) flush() []*freshet.Entry {
+	var out []*freshet.Entry
+	for _, b := range k.order {
+		out = append(out, b.entries...)
+	}
+	return out
+}
+
+func (k *packer) pattern(kind freshet.SelectorKind, pattern string) *freshet.Entry {
+	if kind == freshet.SelectTag {
+		domain := ""
+		if len(k.hosts) == 1 {
+			domain = k.hosts[0]
+		}
+		return k.entry(domain, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: k.hosts})
+	}
+	host, _ := freshet.SplitURL(pattern)
+	return k.entry(host, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: []string{host}})
+}
+
+func (k *packer) entry(domain string, sel freshet.Selector) *freshet.Entry {
+	e := &freshet.Entry{
+		Kind: freshet.EntryPurge, Account: k.job.Account, Job: k.job.ID, Row: k.row.Index,
+		Domain: domain, Selector: sel, Created: k.now,
+	}
+	if k.job.Type == freshet.Prefetch {
+		e.Kind, e.FinishBy = freshet.EntryPrefetch, k.job.FinishBy
+	}
+	return e
+}
