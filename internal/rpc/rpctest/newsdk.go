@@ -1,0 +1,103 @@
+package rpctest
+
+import (
+	"encoding/json"
+	"errors"
+	"regexp"
+
+	openapi "github.com/alibabacloud-go/darabonba-openapi/v2/client"
+	"github.com/alibabacloud-go/tea/dara"
+	"github.com/alibabacloud-go/tea/tea"
+)
+
+// newSDK is the generic call that every generated client of the newer SDK
+// makes: signature V3, or V1 if it is told so.
+type newSDK struct {
+	access
+	v1 bool
+}
+
+func (n newSDK) name() string {
+	if n.v1 {
+		return "new SDK, V1"
+	}
+	return "new SDK, V3"
+}
+
+func (n newSDK) with(a access) kit { n.access = a; return n }
+
+// call makes a call and decodes its body into answer.
+func (n newSDK) call(action, method string, p map[string]string, answer any) *Failure {
+	config := &openapi.Config{
+		AccessKeyId: tea.String(n.keyID), AccessKeySecret: tea.String(n.secret),
+		Endpoint: tea.String(n.endpoint), Protocol: tea.String("http"), RegionId: tea.String("cn-shanghai"),
+	}
+	if n.v1 {
+		config.SignatureAlgorithm = tea.String("v2")
+	}
+	c, err := openapi.NewClient(config)
+	if err != nil {
+		return &Failure{Message: err.Error()}
+	}
+	query := make(map[string]*string, len(p))
+	for k, v := range p {
+		query[k] = tea.String(v)
+	}
+	result, err := c.CallApi(&openapi.Params{
+		Action: tea.String(action), Version: tea.String("2017-03-21"), Protocol: tea.String("HTTPS"), Pathname: tea.String("/"),
+		Method: tea.String(method), AuthType: tea.String("AK"), Style: tea.String("RPC"),
+		ReqBodyType: tea.String("formData"), BodyType: tea.String("json"),
+	}, &openapi.OpenApiRequest{Query: query}, &dara.RuntimeOptions{})
+	if err != nil {
+		return newFailure(err)
+	}
+	b, err := json.Marshal(result["body"])
+	if err == nil {
+		err = json.Unmarshal(b, answer)
+	}
+	if err != nil {
+		return &Failure{Message: "decoding: " + err.Error()}
+	}
+	return nil
+}
+
+func (n newSDK) refresh(p map[string]string) (Refresh, *Failure) {
+	var a Refresh
+	fail := n.call("RefreshMediaPlayUrls", "POST", p, &a)
+	return a, fail
+}
+
+func (n newSDK) jobs(p map[string]string) (Jobs, *Failure) {
+	var a Jobs
+	fail := n.call("GetMediaRefreshJobs", "GET", p, &a)
+	return a, fail
+}
+
+func (n newSDK) tasks(p map[string]string) (Tasks, *Failure) {
+	var a Tasks
+	fail := n.call("DescribeVodRefreshTasks", "POST", p, &a)
+	return a, fail
+}
+
+// answered is what the SDK's several error types have in common.
+type answered interface {
+	error
+	GetCode() *string
+	GetStatusCode() *int
+	GetMessage() *string
+}
+
+// newFailure reads an error of the SDK. The request ID stands in its message
+// only: "code: 400, <message> request id: <id>".
+func newFailure(err error) *Failure {
+	f := &Failure{Message: err.Error()}
+	if e, ok := errors.AsType[*tea.SDKError](err); ok {
+		f.Code, f.Status, f.Message = tea.StringValue(e.Code), tea.IntValue(e.StatusCode), tea.StringValue(e.Message)
+	} else if e, ok := errors.AsType[answered](err); ok {
+		f.Code, f.Status, f.Message = tea.StringValue(e.GetCode()), tea.IntValue(e.GetStatusCode()), tea.StringValue(e.GetMessage())
+	}
+	if m := regexp.MustCompile(`request id: (\S+)`).FindStringSubmatch(f.Message); m != nil {
+		f.RequestID = m[1]
+	}
+	return f
+}
