@@ -78,8 +78,12 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 	return nil, fmt.Errorf("channel %q is unknown", ch)
 }
 
-// readHeads takes in how far the log reaches.
+// readHeads takes in how far the log reaches. The heads of one message belong
+// together: whoever has read the prefetches up to theirs has read every
+// prefetch that comes before the head of the purges.
 func (l *life) readHeads(heads []freshet.Cursor) {
+	var purges freshet.Position
+	caughtUp := false
 	for _, h := range heads {
 		s, ok := l.reader.subjects[h.Subject]
 		if !ok {
@@ -89,11 +93,17 @@ func (l *life) readHeads(heads []freshet.Cursor) {
 		l.reader.known = freshet.Later(l.reader.known, h.At)
 		if h.Subject == freshet.SubjectPurge {
 			l.firstContact(h.At)
+			purges = h.At
+		} else {
+			caughtUp = !s.cursor.Before(h.At)
 		}
 		if l.reader.lostJournal && h.Subject == freshet.SubjectPrefetch {
 			l.reader.lostJournal = false
 			l.reader.until = freshet.Later(l.reader.until, h.At)
 		}
+	}
+	if caughtUp {
+		l.purges.recent.forget(purges)
 	}
 }
 

@@ -32,6 +32,7 @@ type purges struct {
 	// highest position: a prefetch below it is pointless.
 	ahead         map[string]freshet.Position
 	patternsAhead []*work // the same for patterns
+	recent        recent
 
 	objects  map[string]*object // by URL, those with a pending item
 	todo     []*object          // runnable, in order
@@ -42,7 +43,10 @@ type purges struct {
 }
 
 func newPurges() purges {
-	return purges{ahead: map[string]freshet.Position{}, objects: map[string]*object{}}
+	return purges{
+		ahead: map[string]freshet.Position{}, objects: map[string]*object{},
+		recent: recent{urls: map[string]freshet.Position{}},
+	}
 }
 
 // readPurge takes in one entry of the purge subject.
@@ -88,6 +92,7 @@ func (l *life) advance() {
 // finished is called when the last item of a work has its answer.
 func (l *life) finished(w *work) {
 	if w.again == nil {
+		l.purges.recent.add(w)
 		for _, u := range w.entry.Selector.URLs {
 			if l.purges.ahead[u] == w.entry.At {
 				delete(l.purges.ahead, u)
@@ -100,13 +105,55 @@ func (l *life) finished(w *work) {
 	l.redoFinished(w)
 }
 
-// purgeAhead reports whether a purge of the URL was read that is not finished
-// and comes after a position.
+// purgeAhead reports whether a purge of the URL was read that comes after a
+// position, whether it was carried out yet or not.
 func (l *life) purgeAhead(url string, after freshet.Position) bool {
-	if at, ok := l.purges.ahead[url]; ok && after.Before(at) {
+	if at, ok := l.purges.ahead[url]; ok && after.Before(at) || l.purges.recent.names(url, after) {
 		return true
 	}
 	return slices.ContainsFunc(l.purges.patternsAhead, func(w *work) bool {
 		return after.Before(w.entry.At) && w.match(url)
 	})
+}
+
+// recent remembers purges that were carried out, until every prefetch before
+// them is known to have been read: the two subjects overtake each other, and a
+// prefetch must not bring back what a later purge removed. It is forgotten at
+// the end of a life; what such a prefetch stores then is at least new.
+type recent struct {
+	urls     map[string]freshet.Position
+	patterns []*work
+}
+
+// maxRecent bounds what is remembered; a backlog beyond it costs the order of
+// such pairs, not the freshness of anything.
+const maxRecent = 200_000
+
+func (r *recent) add(w *work) {
+	if w.entry.Selector.Kind != freshet.SelectExact {
+		r.patterns = append(r.patterns, w)
+	}
+	for _, u := range w.entry.Selector.URLs {
+		r.urls[u] = freshet.Later(r.urls[u], w.entry.At)
+	}
+	if len(r.urls)+len(r.patterns) > maxRecent {
+		clear(r.urls)
+		r.patterns = nil
+	}
+}
+
+func (r *recent) names(url string, after freshet.Position) bool {
+	return after.Before(r.urls[url]) || slices.ContainsFunc(r.patterns, func(w *work) bool {
+		return after.Before(w.entry.At) && w.match(url)
+	})
+}
+
+// forget drops purges up to a position.
+func (r *recent) forget(upTo freshet.Position) {
+	for u, at := range r.urls {
+		if !upTo.Before(at) {
+			delete(r.urls, u)
+		}
+	}
+	r.patterns = slices.DeleteFunc(r.patterns, func(w *work) bool { return !upTo.Before(w.entry.At) })
 }
