@@ -23,15 +23,15 @@ func (p *parser) attributes(s string) (map[string]string, error) {
 		}
 		var value string
 		if quoted, ok := strings.CutPrefix(strings.TrimLeft(rest, " \t"), `"`); ok {
-			end := strings.IndexByte(quoted, '"')
-			if end < 0 {
+			inner, after, closed := strings.Cut(quoted, `"`)
+			if !closed {
 				return nil, errUnclosed
 			}
 			var err error
-			if value, err = p.expand(quoted[:end]); err != nil {
+			if value, err = p.expand(inner); err != nil {
 				return nil, err
 			}
-			rest = strings.TrimLeft(quoted[end+1:], " \t")
+			rest = strings.TrimLeft(after, " \t")
 			if rest != "" && rest[0] != ',' {
 				return nil, errAttribute
 			}

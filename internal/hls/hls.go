@@ -117,6 +117,7 @@ func Parse(body []byte, base *url.URL, limits Limits) (Playlist, error) {
 func ParseChild(body []byte, base *url.URL, limits Limits, variables map[string]string) (Playlist, error) {
 	p := &parser{base: base, limits: limits.withDefaults(), imports: variables, counts: map[Kind]int{}}
 	p.out.Version = 1
+	p.folder, _ = resolve(base, ".") // "" without a base: then nothing is simple
 	if err := p.run(body); err != nil {
 		return Playlist{}, err
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"github.com/freshet-vod/freshet/internal/hls"
 )
 
@@ -18,11 +20,11 @@ var update = flag.Bool("update", false, "write want.txt instead of comparing wit
 
 const baseURL = "http://vod.example.com/a/b/index.m3u8?token=t%20k"
 
-func base(t testing.TB) *url.URL {
-	t.Helper()
+func base(tb testing.TB) *url.URL {
+	tb.Helper()
 	u, err := url.Parse(baseURL)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return u
 }
@@ -239,4 +241,38 @@ func BenchmarkParse(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// TestParse_ResolvesPlainNamesAsAnyOther: the shorter way for plain names must
+// give what net/url gives.
+func TestParse_ResolvesPlainNamesAsAnyOther(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		from := rapid.SampledFrom([]string{
+			"http://h/a/b/index.m3u8?x=1", "http://h/index.m3u8", "http://h", "http://h/a/", "https://h:8443/%7Ea/b%2Fc/i.m3u8#f",
+			"http://h/a/../b/./i.m3u8", "http://h//a//i.m3u8",
+		}).Draw(t, "base")
+		raw := rapid.StringMatching(`[a-zA-Z0-9_./-]{1,12}`).Draw(t, "reference")
+		b, err := url.Parse(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := b.Parse(raw)
+		if err != nil {
+			t.Skip(err)
+		}
+		p, err := hls.Parse([]byte("#EXTM3U\n"+raw+"\n"), b, hls.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want.Host == "" {
+			if len(p.Problems) != 1 {
+				t.Fatalf("%q has no host and is taken: %+v", raw, p)
+			}
+			return
+		}
+		if len(p.Refs) != 1 || p.Refs[0].URL != want.String() {
+			t.Fatalf("%q at %s: got %+v, want %s", raw, from, p, want)
+		}
+	})
 }

@@ -26,6 +26,7 @@ type parser struct {
 	counts  map[Kind]int
 	shape   shape
 
+	folder   string     // of the playlist, for names that need no resolving; see simple
 	query    url.Values // of base, once a tag asked for it
 	expanded int        // bytes that variables have expanded to
 	next     pending    // what the tags said of the URI line to come
@@ -152,6 +153,10 @@ func (p *parser) add(ref Ref, raw string) error {
 	}
 	if inline(raw) {
 		return nil // the bytes are in the playlist itself; there is no object
+	}
+	if p.folder != "" && simple(raw) {
+		ref.URL = p.folder + raw
+		return p.push(ref)
 	}
 	u, err := resolve(p.base, raw)
 	if err != nil {

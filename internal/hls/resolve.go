@@ -35,6 +35,22 @@ func resolve(base *url.URL, raw string) (string, error) {
 	return ref.String(), nil
 }
 
+// simple reports whether a reference is a plain name below the playlist's own
+// folder, such as "seg-00001.ts" or "720p/index.m3u8": nearly all are, and
+// resolving one takes longer than reading the rest of its line.
+func simple(raw string) bool {
+	for i := range len(raw) {
+		c := raw[i]
+		switch {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9', c == '_', c == '-':
+		case (c == '.' || c == '/') && i > 0 && raw[i-1] != '/':
+		default:
+			return false
+		}
+	}
+	return raw != ""
+}
+
 // colonInName reports whether the first path segment has a colon but cannot be
 // a scheme, which begins with a letter.
 func colonInName(raw string) bool {

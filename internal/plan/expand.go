@@ -190,8 +190,8 @@ func (g *graph) parse(n *node, body []byte, at string) (fault string) {
 			continue // never cached, never submitted (contract §4.1 U21)
 		}
 		it := item{kind: ref.Kind, order: order, gap: ref.Gap}
-		if ref.Kind == hls.KindSegment && !(ref.Gap && !g.draft.purge()) {
-			order++
+		if ref.Kind == hls.KindSegment && (!ref.Gap || g.draft.purge()) {
+			order++ // a gap is nothing that a prefetch could take
 		}
 		// Several ranges of one file are one object. Its first place is what
 		// counts: if that is among the first N, the object is.

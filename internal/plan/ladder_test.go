@@ -23,16 +23,15 @@ var update = flag.Bool("update", false, "write the plans instead of comparing wi
 
 // origin serves files over HTTP and returns a planner that reads them with
 // the real client.
-func origin(t testing.TB, w *world, files http.Handler, o plan.Options) *plan.Planner {
-	t.Helper()
+func origin(tb testing.TB, w *world, files http.Handler) *plan.Planner {
+	tb.Helper()
 	srv := httptest.NewServer(files)
 	c := fetch.New(fetch.Options{})
-	t.Cleanup(func() { c.Close(); srv.Close() })
+	tb.Cleanup(func() { c.Close(); srv.Close() })
 	for i := range w.domains {
 		w.domains[i].Origin = srv.URL
 	}
-	o.Fetcher = c
-	return w.planner(o)
+	return w.planner(plan.Options{Fetcher: c})
 }
 
 func catalog(t *testing.T) []*freshet.Media {
@@ -105,7 +104,7 @@ func TestPlan_Ladder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := origin(t, newWorld(), http.FileServerFS(files), plan.Options{})
+	p := origin(t, newWorld(), http.FileServerFS(files))
 	var b strings.Builder
 	for _, m := range catalog(t) {
 		for _, c := range filters {
@@ -137,7 +136,7 @@ func TestPlan_LadderHasNothingLeftOut(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := origin(t, newWorld(), http.FileServerFS(files), plan.Options{})
+	p := origin(t, newWorld(), http.FileServerFS(files))
 	m := catalog(t)[0]
 	r, err := p.Plan(t.Context(), job(freshet.Purge, freshet.Filter{Everything: true}), freshet.Row{Media: m.ID}, m)
 	if err != nil {
@@ -175,7 +174,7 @@ func TestPlan_UntidyOrigins(t *testing.T) {
 			t.Parallel()
 			w := newWorld()
 			w.remembered = []string{"http://vod.example.com/remembered.ts"}
-			p := origin(t, w, http.StripPrefix("/tv", http.FileServerFS(os.DirFS(dir))), plan.Options{})
+			p := origin(t, w, http.StripPrefix("/tv", http.FileServerFS(os.DirFS(dir))))
 			m := media(stream("m3u8", "HD", "http://vod.example.com/tv/index.m3u8"))
 			var b strings.Builder
 			for _, c := range filters {
@@ -202,7 +201,7 @@ func BenchmarkPlan_WarmOrigin(b *testing.B) {
 			return
 		}
 		_, _ = w.Write(index)
-	}), plan.Options{})
+	}))
 	m := media(stream("m3u8", "AUTO", "http://vod.example.com/auto.m3u8"))
 	j := job(freshet.Prefetch, freshet.Filter{Everything: true})
 	const want = 1 + variants*(each+1)

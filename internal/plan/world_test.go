@@ -38,10 +38,10 @@ func newWorld() *world {
 	}
 }
 
-type fetchFault string
+type originError string
 
-func (f fetchFault) Error() string  { return "dial tcp 10.0.0.1: " + string(f) }
-func (f fetchFault) Reason() string { return string(f) }
+func (f originError) Error() string  { return "dial tcp 10.0.0.1: " + string(f) }
+func (f originError) Reason() string { return string(f) }
 
 func (w *world) Get(ctx context.Context, origin, u string) (body []byte, at string, err error) {
 	w.mu.Lock()
@@ -54,9 +54,9 @@ func (w *world) Get(ctx context.Context, origin, u string) (body []byte, at stri
 	case origin == "":
 		return nil, "", errors.New("no origin")
 	case !ok:
-		return nil, "", fetchFault("the origin answered 404 Not Found")
+		return nil, "", originError("the origin answered 404 Not Found")
 	case strings.HasPrefix(body2, "!"):
-		return nil, "", fetchFault(body2[1:])
+		return nil, "", originError(body2[1:])
 	}
 	return []byte(body2), u, nil
 }
@@ -98,15 +98,15 @@ func media(streams ...freshet.Stream) *freshet.Media {
 	return &freshet.Media{Account: account, ID: "m1", Type: "video", Status: freshet.StatusNormal, Streams: streams}
 }
 
-func mustPlan(t testing.TB, p *plan.Planner, j *freshet.Job, m *freshet.Media) freshet.PlannedRow {
-	t.Helper()
+func mustPlan(tb testing.TB, p *plan.Planner, j *freshet.Job, m *freshet.Media) freshet.PlannedRow {
+	tb.Helper()
 	row := freshet.Row{Job: j.ID, Index: 0}
 	if j.Direct == nil {
 		row.Media = "m1"
 	}
-	got, err := p.Plan(t.Context(), j, row, m)
+	got, err := p.Plan(tb.Context(), j, row, m)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return got
 }

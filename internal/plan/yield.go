@@ -49,42 +49,50 @@ func (w *walk) inside(n *node) {
 		w.add(n, item{url: n.at}, kindPlaylist)
 	}
 	for _, p := range n.problems {
-		switch {
-		case p.Line == 0:
+		if p.Line == 0 {
 			w.draft.problem(n.url, "%s", p.Reason)
-		default:
+		} else {
 			w.draft.problem(n.url, "line %d: %q: %s", p.Line, p.Text, p.Reason)
 		}
 	}
 	w.keep(n)
-	everything := w.draft.job.Filter.Everything
 	for _, it := range n.items { // all init sections come before the segments
 		if it.kind == hls.KindInit && it.order < w.first {
 			w.add(n, it, kindInit)
 		}
 	}
 	for _, it := range n.items {
-		switch {
-		case it.gap && !w.draft.purge(): // the origin does not have it
-		case it.kind == hls.KindSegment:
-			if it.order < w.first {
-				w.add(n, it, kindSegment)
-			}
-		case it.kind == hls.KindPart || it.kind == hls.KindHint:
-			if everything {
-				w.add(n, it, kindSegment)
-			}
-		case it.kind == hls.KindSessionData:
-			if everything {
-				w.add(n, it, kindFile)
-			}
-		case w.graph.follow(it.kind):
-			w.add(n, it, kindPlaylist)
-			if child := w.graph.nodes[it.url]; child != nil && it.fault == "" {
-				w.inside(child)
-			}
+		if it.kind == hls.KindInit || !w.wants(it) {
+			continue
+		}
+		w.add(n, it, kindOf(it.kind))
+		if child := w.graph.nodes[it.url]; child != nil && it.kind.Playlist() && it.fault == "" {
+			w.inside(child)
 		}
 	}
+}
+
+// wants reports whether the job means an item.
+func (w *walk) wants(it item) bool {
+	switch {
+	case it.gap && !w.draft.purge():
+		return false // the origin does not have it
+	case it.kind == hls.KindSegment:
+		return it.order < w.first
+	case it.kind.Playlist():
+		return w.graph.follow(it.kind)
+	}
+	return w.draft.job.Filter.Everything // parts, hints, session data
+}
+
+func kindOf(kind hls.Kind) string {
+	switch {
+	case kind.Playlist():
+		return kindPlaylist
+	case kind == hls.KindSessionData:
+		return kindFile
+	}
+	return kindSegment
 }
 
 // unreadable reports a playlist that could not be read (contract §4.1 U23). A
