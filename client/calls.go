@@ -18,6 +18,9 @@ type JobRequest = api.JobRequest
 // JobPage is a page of jobs, newest first.
 type JobPage = api.JobPage
 
+// TaskPage is a page of a job's tasks.
+type TaskPage = api.TaskPage
+
 // MediaPage is a page of media, in order of ID.
 type MediaPage = api.MediaPage
 
@@ -59,6 +62,17 @@ func (c *Client) Jobs(ctx context.Context, before time.Time, limit int) (JobPage
 	}
 	var out JobPage
 	err := c.call(ctx, http.MethodGet, "/v1/jobs", q, nil, &out)
+	return out, err
+}
+
+// JobTasks returns tasks of a job in the order of its plan, from an offset.
+func (c *Client) JobTasks(ctx context.Context, id string, offset int) (TaskPage, error) {
+	q := url.Values{}
+	if offset > 0 {
+		q.Set("offset", strconv.Itoa(offset))
+	}
+	var out TaskPage
+	err := c.call(ctx, http.MethodGet, "/v1/jobs/"+url.PathEscape(id)+"/tasks", q, nil, &out)
 	return out, err
 }
 

@@ -55,6 +55,8 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[*freshet.JobRep
 				err = ctx.Err()
 			case err != nil && had && freshet.Retryable(err) && time.Since(failing) < outage:
 				err = nil
+			case err == nil && time.Since(failing) >= outage:
+				err = &freshet.Error{Code: freshet.CodeUnavailable, Message: "The server keeps ending the stream of reports."}
 			}
 			if err == nil {
 				err = pause(ctx, wait)

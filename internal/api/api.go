@@ -25,6 +25,8 @@ type Engine interface {
 	// WaitJob returns a report once it is newer than version since, with 0 or
 	// a job that is done at once, or an error when ctx ends.
 	WaitJob(ctx context.Context, account, id string, since uint64) (*freshet.JobReport, uint64, error)
+	// RowTasks returns the tasks of a row in the order of its plan.
+	RowTasks(ctx context.Context, account string, row freshet.Row) ([]freshet.RowTask, error)
 	// TaskReport returns a task with what every POP said of it.
 	TaskReport(ctx context.Context, account string, id uint64) (*freshet.TaskReport, error)
 }

@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"strconv"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -72,6 +71,9 @@ func (s *server) job(c *call) error {
 // null from nothing.
 func whole(r *freshet.JobReport) *freshet.JobReport {
 	r.POPs, r.Rows = list(r.POPs), list(r.Rows)
+	for i := range r.Rows {
+		r.Rows[i].Tasks = list(r.Rows[i].Tasks)
+	}
 	return r
 }
 
@@ -111,17 +113,4 @@ func (s *server) listJobs(c *call) error {
 		page.Next = jobs[limit-1].Created
 	}
 	return c.reply(http.StatusOK, page)
-}
-
-func (s *server) task(c *call) error {
-	id, err := strconv.ParseUint(c.r.PathValue("id"), 10, 64)
-	if err != nil {
-		return freshet.Errorf(freshet.CodeNotFound, "There is no such task: a task ID is a number.")
-	}
-	report, err := s.Engine.TaskReport(c.r.Context(), c.caller.Account, id)
-	if err != nil {
-		return err
-	}
-	report.Deliveries = list(report.Deliveries)
-	return c.reply(http.StatusOK, report)
 }

@@ -33,14 +33,17 @@ func (c *call) query(known ...string) (url.Values, error) {
 	return q, nil
 }
 
-func limitOf(q url.Values) (int, error) {
-	s := q.Get("limit")
+func limitOf(q url.Values) (int, error) { return numberOf(q, "limit", defaultLimit, 1, maxLimit) }
+
+// numberOf returns a parameter, or its default if it is not given.
+func numberOf(q url.Values, name string, byDefault, lo, hi int) (int, error) {
+	s := q.Get(name)
 	if s == "" {
-		return defaultLimit, nil
+		return byDefault, nil
 	}
 	n, err := strconv.Atoi(s)
-	if err != nil || n < 1 || n > maxLimit {
-		return 0, freshet.Invalid("limit", "limit must be a number from 1 to %d.", maxLimit)
+	if err != nil || n < lo || n > hi {
+		return 0, freshet.Invalid(name, "%s must be a number from %d to %d.", name, lo, hi)
 	}
 	return n, nil
 }

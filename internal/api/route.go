@@ -32,6 +32,7 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/jobs", handle: s.listJobs},
 		{pattern: "GET /v1/jobs/{id}", handle: s.job},
 		{pattern: "GET /v1/jobs/{id}/events", handle: s.jobEvents},
+		{pattern: "GET /v1/jobs/{id}/tasks", handle: s.jobTasks},
 		{pattern: "GET /v1/tasks/{id}", handle: s.task},
 		{pattern: "POST /v1/plan", handle: s.plan},
 		{pattern: "GET /v1/media", handle: s.listMedia},

@@ -42,6 +42,7 @@ type Fake struct {
 	mu      sync.Mutex
 	changed chan struct{} // closed at each change of a job
 	version uint64
+	waiting int // calls of WaitJob that wait
 
 	Submitted []freshet.Submission
 	Jobs      map[string]*freshet.JobReport
@@ -51,6 +52,9 @@ type Fake struct {
 	MediaSet  map[string]*freshet.Media
 	KeySet    map[string]store.Key
 	Err       error // if set, every call of the engine fails with it
+	// Shape, if set, is called with the report of each job that is accepted,
+	// and makes of it what the test wants.
+	Shape func(*freshet.JobReport)
 }
 
 // New returns a Fake with one domain and one key.
@@ -98,8 +102,7 @@ func (f *Fake) Update(change func()) {
 	f.changed = make(chan struct{})
 }
 
-// Submit implements [api.Engine]. A job of media that begin with "none" has
-// nothing to do.
+// Submit implements [api.Engine].
 func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -123,9 +126,10 @@ func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt,
 		return r, nil
 	}
 	r.JobID = fmt.Sprintf("%016x", len(f.Jobs)+1)
-	if f.Jobs[r.JobID] == nil {
-		job := freshet.Job{Account: s.Account, ID: r.JobID, Type: s.Type, Filter: s.Filter, Direct: s.Direct, Native: true, Created: Epoch()}
-		f.Jobs[r.JobID] = &freshet.JobReport{Job: job, Rows: rows}
+	job := freshet.Job{Account: s.Account, ID: r.JobID, Type: s.Type, Filter: s.Filter, Direct: s.Direct, Native: true, Created: Epoch()}
+	f.Jobs[r.JobID] = &freshet.JobReport{Job: job, Rows: rows}
+	if f.Shape != nil {
+		f.Shape(f.Jobs[r.JobID])
 	}
 	return r, nil
 }
@@ -195,12 +199,42 @@ func (f *Fake) WaitJob(ctx context.Context, _, id string, since uint64) (*freshe
 		if err != nil || since == 0 || version > since || r.Done {
 			return r, version, err
 		}
+		f.wait(1)
 		select {
 		case <-changed:
+			f.wait(-1)
 		case <-ctx.Done():
+			f.wait(-1)
 			return nil, since, ctx.Err()
 		}
 	}
+}
+
+func (f *Fake) wait(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting += n
+}
+
+// Waiting returns how many calls of WaitJob wait for a change.
+func (f *Fake) Waiting() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting
+}
+
+// RowTasks implements [api.Engine]. A row has the tasks of Tasks that are its
+// media's.
+func (f *Fake) RowTasks(_ context.Context, _ string, row freshet.Row) ([]freshet.RowTask, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	var tasks []freshet.RowTask
+	for _, id := range slices.Sorted(maps.Keys(f.Tasks)) {
+		if t := f.Tasks[id]; t.Media == row.Media {
+			tasks = append(tasks, freshet.RowTask{ID: id, URL: t.URL})
+		}
+	}
+	return tasks, nil
 }
 
 // TaskReport implements [api.Engine].

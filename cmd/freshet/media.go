@@ -1,0 +1,148 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/client"
+)
+
+func newMedia(d deps) *cobra.Command {
+	return group("media", "Import, list and show media", newMediaImport(d), newMediaList(d), newMediaShow(d))
+}
+
+func newMediaImport(d deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "import FILE|-", Short: "Take media in from JSON Lines", Args: cobra.ExactArgs(1),
+		Long: `Take media in from a file with one media a line, or from standard input with "-".
+A line is in the form of "freshet media list --json", or a GetPlayInfo response
+of the vendor. Bad lines are told with their number and reason, the good ones
+are kept, and the exit code is then 1. A media that exists is replaced.`,
+	}
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		in, total, err := openInput(d, args[0])
+		if err != nil {
+			return err
+		}
+		defer in.Close() //nolint:errcheck // read only
+		return importMedia(cmd, r, c, in, total)
+	})
+	return cmd
+}
+
+// openInput opens a file, or standard input; total is its size, 0 if unknown.
+func openInput(d deps, name string) (in io.ReadCloser, total int64, err error) {
+	if name == "-" {
+		return io.NopCloser(d.in), 0, nil
+	}
+	f, err := os.Open(name) //nolint:gosec // the user names the file
+	if err != nil {
+		return nil, 0, freshet.Errorf(freshet.CodeInvalid, "The media cannot be read: %w.", err)
+	}
+	if info, err := f.Stat(); err == nil && info.Mode().IsRegular() {
+		total = info.Size()
+	}
+	return f, total, nil
+}
+
+// importAnswer is the output for programs.
+type importAnswer struct {
+	client.ImportSummary
+	Errors []client.ImportFault `json:"errors"`
+}
+
+func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, total int64) error {
+	answer := importAnswer{Errors: []client.ImportFault{}}
+	bar := newByteBar(cmd.Context(), r.deps, total)
+	sum, err := c.Import(cmd.Context(), bar.reader(in), func(f client.ImportFault) {
+		if r.json {
+			answer.Errors = append(answer.Errors, f)
+			return
+		}
+		name := ""
+		if f.ID != "" {
+			name = " (" + f.ID + ")"
+		}
+		bar.note(clean(fmt.Sprintf("line %d%s: %s", f.Line, name, f.Error)))
+	})
+	bar.end()
+	answer.ImportSummary = sum
+	showErr := r.show(answer, func() error {
+		_, err := fmt.Fprintf(r.out, "imported %d, refused %d\n", sum.Imported, sum.Refused)
+		return err
+	})
+	switch {
+	case err != nil:
+		return err
+	case showErr != nil:
+		return showErr
+	case sum.Refused > 0:
+		return exitError{code: exitInput}
+	}
+	return nil
+}
+
+func newMediaList(d deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "list", Short: "List media; --json prints them in the form that import takes", Args: cobra.NoArgs,
+	}
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+		t := newTable(r.out)
+		if !r.json {
+			t.row("MEDIA", "TYPE", "STATUS", "STREAMS", "UPDATED", "TITLE")
+		}
+		for after := ""; ; {
+			page, err := c.ListMedia(cmd.Context(), after, 0)
+			if err != nil {
+				return err
+			}
+			for _, m := range page.Media {
+				if !r.json {
+					t.row(m.ID, m.Type, m.Status, num(len(m.Streams)), when(m.Updated), m.Title)
+				} else if err := writeJSON(r.out, m, false); err != nil {
+					return err
+				}
+			}
+			if page.Next == "" {
+				return t.flush()
+			}
+			after = page.Next
+		}
+	})
+	return cmd
+}
+
+func newMediaShow(d deps) *cobra.Command {
+	cmd := &cobra.Command{Use: "show ID", Short: "Show one media with its streams", Args: cobra.ExactArgs(1)}
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		m, err := c.Media(cmd.Context(), args[0])
+		if err != nil {
+			return err
+		}
+		return r.show(m, func() error {
+			head := newTable(r.out)
+			head.row("media", m.ID)
+			head.row("title", m.Title)
+			head.row("type", m.Type)
+			head.row("status", m.Status)
+			head.row("updated", when(m.Updated))
+			if err := head.flush(); err != nil {
+				return err
+			}
+			fmt.Fprintln(r.out)
+			t := newTable(r.out, "DEFINITION", "FORMAT", "TYPE", "SIZE", "CREATED", "URL")
+			for _, s := range m.Streams {
+				t.row(string(s.Definition), string(s.Format), string(s.Type), size(s.Size), when(s.Created), s.URL)
+			}
+			return t.flush()
+		})
+	})
+	return cmd
+}

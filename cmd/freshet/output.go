@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// clean removes what a terminal would act on from text that came from a
+// server, an origin or a file: control characters, and the marks that reorder
+// what is read.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unsafe(r) {
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// cleanLines is clean for text of several lines.
+func cleanLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = clean(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+func unsafe(r rune) bool {
+	return unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029
+}
+
+// writeJSON writes a value for programs. What clean removes is escaped here:
+// JSON itself escapes only a part of it.
+func writeJSON(w io.Writer, v any, indent bool) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if indent {
+		e.SetIndent("", "  ")
+	}
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("encoding the output: %w", err)
+	}
+	var out strings.Builder
+	for _, r := range b.String() {
+		if unsafe(r) && r != '\n' {
+			fmt.Fprintf(&out, `\u%04x`, r)
+			continue
+		}
+		out.WriteRune(r)
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// table prints rows in columns. Cells are cleaned; the first row is the head.
+type table struct{ w *tabwriter.Writer }
+
+func newTable(w io.Writer, head ...string) *table {
+	t := &table{tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)}
+	if len(head) > 0 {
+		t.row(head...)
+	}
+	return t
+}
+
+func (t *table) row(cells ...string) {
+	for i, c := range cells {
+		if c == "" {
+			c = "-"
+		}
+		if i > 0 {
+			_, _ = io.WriteString(t.w, "\t")
+		}
+		_, _ = io.WriteString(t.w, clean(c))
+	}
+	_, _ = io.WriteString(t.w, "\n")
+}
+
+func (t *table) flush() error { return t.w.Flush() }
+
+func num(n int) string { return strconv.Itoa(n) }
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+func when(t time.Time) string {
+	if t.IsZero() {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05.000Z")
+}
+
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return max(now.Sub(t), 0).Round(time.Second).String() + " ago"
+}
+
+func size(n int64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 1<<20:
+		return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+	case n >= 1<<10:
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%d B", n)
+}
+
+// copyOf tells in one cell what a cache stored.
+func copyOf(c *freshet.Copy) string {
+	if c == nil || !c.Stored() {
+		return "nothing"
+	}
+	return fmt.Sprintf("%s, %s, fetched %s", size(c.Size), c.Validator, when(c.FetchedAt))
+}

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/client"
+)
+
+func newPOPs(d deps) *cobra.Command {
+	cmd := &cobra.Command{Use: "pops", Short: "Show every POP: whether it is ready, and how far it has purged", Args: cobra.NoArgs}
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+		pops, err := c.POPs(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return r.show(map[string]any{"pops": pops}, func() error { return showPOPs(r, pops...) })
+	})
+	return cmd
+}
+
+// newPOP makes the command that runs a POP's process, with the subcommands
+// that mark a POP down and up.
+func newPOP(d deps) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "pop --config FILE", Short: "Run one POP as its own process, or mark a POP down or up", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file == "" || d.servers.runPOP == nil {
+				return usageError{errors.New("freshet pop needs --config FILE, or the subcommand down or up")}
+			}
+			return d.servers.runPOP(cmd, file)
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", "", "configuration `FILE` of the POP")
+	cmd.AddCommand(
+		newPOPSet(d, true, "down ID", "Excuse a POP: it takes no traffic, and nothing waits for it"),
+		newPOPSet(d, false, "up ID", "Take a POP back: it catches up on what it missed, then serves"),
+	)
+	return cmd
+}
+
+func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		p, err := c.SetPOP(cmd.Context(), args[0], down)
+		if err != nil {
+			return err
+		}
+		return r.show(p, func() error { return showPOPs(r, p) })
+	})
+	return cmd
+}
+
+func showPOPs(r *remote, pops ...freshet.POPStatus) error {
+	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "PARENTS", "URL", "LAST CONTACT")
+	now := time.Now()
+	for _, p := range pops {
+		t.row(p.ID, p.State, yes(p.Ready), p.Watermark.String(), p.Head.String(), num(p.Lag), num(p.Owed), num(p.Exceptions),
+			strings.Join(p.Parents, ","), p.URL, ago(p.LastContact, now))
+	}
+	return t.flush()
+}

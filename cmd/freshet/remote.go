@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/client"
+	"github.com/freshet-vod/freshet/internal/config"
+)
+
+// The variables that say where the server and its data are.
+const (
+	envEndpoint = "FRESHET_ENDPOINT"
+	envData     = "FRESHET_DATA"
+)
+
+// remote is what every command that speaks to a server has: the server, the
+// key, and the form of its output.
+type remote struct {
+	deps
+	endpoint, data string
+	json           bool
+}
+
+// addRemote gives a command the flags of remote.
+func addRemote(d deps, cmd *cobra.Command) *remote {
+	r := &remote{deps: d}
+	f := cmd.Flags()
+	f.StringVar(&r.endpoint, "endpoint", "", "server `URL` (default $"+envEndpoint+" or "+client.DefaultEndpoint+")")
+	f.StringVar(&r.data, "data", "", "data `folder` of the server, for its credentials file (default $"+envData+" or "+config.Default().Data+")")
+	f.BoolVar(&r.json, "json", false, "print JSON for programs")
+	return r
+}
+
+// client makes a client with the key from the environment, or else from the
+// credentials file.
+func (r *remote) client() (*client.Client, error) {
+	key, ok, err := config.EnvCredentials(r.env)
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		data := cmp.Or(r.data, r.env(envData), config.Default().Data)
+		key, err = config.ReadCredentials(data)
+		if freshet.ErrorCode(err) == freshet.CodeNotFound {
+			return nil, freshet.Errorf(freshet.CodeUnauthenticated,
+				"No access key: set %s and %s, or name the server's data folder with --data; there is no %s.",
+				config.EnvAccessKeyID, config.EnvAccessKeySecret, config.CredentialsPath(data))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return client.New(client.Options{
+		Endpoint: cmp.Or(r.endpoint, r.env(envEndpoint)), UserAgent: "freshet/" + release().Version,
+		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret,
+	})
+}
+
+// show prints v as JSON, or calls text.
+func (r *remote) show(v any, text func() error) error {
+	if r.json {
+		return writeJSON(r.out, v, true)
+	}
+	return text()
+}
+
+// note tells people something beside the output proper.
+func (r *remote) note(format string, args ...any) {
+	fmt.Fprintln(r.err, clean(fmt.Sprintf(format, args...)))
+}
+
+// run makes the RunE of a command that calls a server.
+func (r *remote) run(f func(cmd *cobra.Command, c *client.Client, args []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		c, err := r.client()
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		return f(cmd, c, args)
+	}
+}

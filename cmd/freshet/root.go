@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+)
+
+// deps are what commands take from the process.
+type deps struct {
+	args     []string
+	in       io.Reader
+	out, err io.Writer
+	env      func(string) string
+	terminal bool // err is a terminal
+	servers  serverCommands
+}
+
+// serverCommands are the commands that start servers. They bring every part
+// of the product with them, so the commands for people do not know them.
+type serverCommands struct {
+	extra  []*cobra.Command                              // serve, demo
+	runPOP func(cmd *cobra.Command, config string) error // `freshet pop --config FILE`
+}
+
+// execute runs the command line and returns the process's exit code.
+func execute(ctx context.Context, d deps) int {
+	root, started := newRoot(d)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if !*started {
+		err = usageError{err}
+	}
+	return report(d, err)
+}
+
+// newRoot builds the command tree. started tells afterwards whether a command
+// ran, or its line was refused before.
+func newRoot(d deps) (root *cobra.Command, started *bool) {
+	started = new(bool)
+	root = &cobra.Command{
+		Use:   "freshet",
+		Short: "Purge and prefetch video by media ID on every cache you run, with evidence",
+		Long: `Freshet purges and prefetches video by media ID on every cache you run, and
+shows for each POP what really happened.
+
+Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
+3 failed somewhere, 4 wait timed out, 5 not found or forbidden,
+6 server unreachable, 130 interrupted.`,
+		SilenceUsage: true, SilenceErrors: true,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		PersistentPreRun: func(*cobra.Command, []string) {
+			*started = true
+		},
+	}
+	root.SetArgs(d.args)
+	root.SetIn(d.in)
+	root.SetOut(d.out)
+	root.SetErr(d.err)
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(
+		newDomain(d), newMedia(d), newSubmit(d, purgeWords()), newSubmit(d, prefetchWords()), newPlan(d),
+		newJob(d), newJobs(d), newTask(d), newPOPs(d), newPOP(d), newKey(d), newConfig(d), newVersion(d),
+	)
+	root.AddCommand(d.servers.extra...)
+	return root, started
+}
+
+// group makes a command that only holds others.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return usageError{fmt.Errorf("%s needs a subcommand", cmd.CommandPath())}
+		},
+	}
+	c.AddCommand(commands...)
+	return c
+}

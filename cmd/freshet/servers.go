@@ -1,0 +1,4 @@
+package main
+
+// servers returns the commands that start servers.
+func servers() serverCommands { return serverCommands{} }

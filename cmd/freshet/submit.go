@@ -1,0 +1,160 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/client"
+)
+
+// submitWords are what tells purge and prefetch apart on the command line.
+type submitWords struct {
+	kind           freshet.TaskType
+	short, long    string
+	example        string
+	patterns       bool // --prefix and --tag exist
+	sliceDescribed string
+}
+
+func purgeWords() submitWords {
+	return submitWords{
+		kind: freshet.Purge, patterns: true,
+		short: "Purge media, URLs, prefixes or tags on every POP",
+		long: `Purge media on every POP: without filters everything that they have and ever
+had, every rendition, playlist and segment. Or purge URLs, prefixes or tags.`,
+		example:        "  freshet purge 93ab850b4f6f46e9 --wait\n  freshet purge --prefix http://vod.example.com/film/ --wait",
+		sliceDescribed: "playlists and the first `N` segments of each (1 to 20), not everything",
+	}
+}
+
+func prefetchWords() submitWords {
+	return submitWords{
+		kind:           freshet.Prefetch,
+		short:          "Prefetch media or URLs to every POP",
+		long:           "Prefetch media to every POP, parents first. Or prefetch URLs.",
+		example:        "  freshet prefetch 93ab850b4f6f46e9 --formats m3u8 --slices 5 --wait",
+		sliceDescribed: "the first `N` segments of each playlist too (1 to 20)",
+	}
+}
+
+// submission is the flags that make a job request.
+type submission struct {
+	words                             submitWords
+	formats, definitions, streamTypes []string
+	multiple                          bool
+	slices                            int
+	urls, prefixes, tags              []string
+}
+
+func addSubmission(cmd *cobra.Command, w submitWords) *submission {
+	s := &submission{words: w}
+	f := cmd.Flags()
+	f.StringSliceVar(&s.formats, "formats", nil, "only these formats, `LIST` with commas")
+	f.StringSliceVar(&s.definitions, "definitions", nil, "only these definitions, `LIST` with commas")
+	f.StringSliceVar(&s.streamTypes, "stream-type", nil, "only video or audio, `LIST` with commas")
+	f.BoolVar(&s.multiple, "multiple", false, "all streams, not the latest of each definition and format")
+	f.IntVar(&s.slices, "slices", 0, w.sliceDescribed)
+	f.StringArrayVar(&s.urls, "url", nil, "a `URL` instead of media; may be repeated")
+	if w.patterns {
+		f.StringArrayVar(&s.prefixes, "prefix", nil, "every URL that begins with `URL`; may be repeated")
+		f.StringArrayVar(&s.tags, "tag", nil, "every object that carries `TAG`; may be repeated")
+	}
+	return s
+}
+
+// request makes the job request, or says what is wrong with the command line.
+func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequest, error) {
+	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags}
+	direct := len(s.urls) + len(s.prefixes) + len(s.tags)
+	flags := cmd.Flags()
+	filtered := false
+	for _, name := range []string{"formats", "definitions", "stream-type", "multiple", "slices"} {
+		filtered = filtered || flags.Changed(name)
+	}
+	switch {
+	case direct == 0 && len(media) == 0:
+		return r, usageError{fmt.Errorf("%s needs media IDs or --url", cmd.CommandPath())}
+	case direct > 0 && len(media) > 0:
+		return r, usageError{errors.New("media IDs exclude --url, --prefix and --tag")}
+	case direct > 0 && filtered:
+		return r, usageError{errors.New("filters belong to media IDs")}
+	case flags.Changed("slices") && (s.slices < 1 || s.slices > freshet.MaxSliceCount):
+		return r, usageError{fmt.Errorf("--slices must be 1 to %d", freshet.MaxSliceCount)}
+	case !filtered:
+		return r, nil
+	}
+	r.Filters = &freshet.Filter{
+		Formats: texts[freshet.Format](s.formats), Definitions: texts[freshet.Definition](s.definitions),
+		StreamTypes: texts[freshet.StreamType](s.streamTypes), Multiple: s.multiple, Slices: s.slices > 0, SliceCount: s.slices,
+	}
+	return r, nil
+}
+
+func texts[T ~string](list []string) []T {
+	out := make([]T, len(list))
+	for i, s := range list {
+		out[i] = T(s)
+	}
+	return out
+}
+
+func newSubmit(d deps, w submitWords) *cobra.Command {
+	cmd := &cobra.Command{Use: string(w.kind) + " [ID...]", Short: w.short, Long: w.long, Example: w.example}
+	s := addSubmission(cmd, w)
+	var wait bool
+	var timeout time.Duration
+	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the job is done, and exit by its outcome")
+	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait: give up waiting after `TIME`, such as 90s; the job goes on")
+	r := addRemote(d, cmd)
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		req, err := s.request(cmd, args)
+		if err != nil {
+			return err
+		}
+		if timeout != 0 && !wait {
+			return usageError{errors.New("--timeout belongs to --wait")}
+		}
+		receipt, err := c.Submit(cmd.Context(), req)
+		if err != nil {
+			return err
+		}
+		missing := noteMissing(r, receipt.NonExistent, receipt.Forbidden)
+		if wait {
+			r.note("job %s is accepted", receipt.JobID)
+			return firstError(waitJob(cmd.Context(), r, c, receipt.JobID, waitOptions{timeout: timeout}), missing)
+		}
+		return firstError(r.show(receipt, func() error {
+			_, err := fmt.Fprintf(r.out, "job %s is accepted; follow it with: freshet job %s --wait\n", receipt.JobID, receipt.JobID)
+			return err
+		}), missing)
+	})
+	return cmd
+}
+
+// noteMissing tells which media were passed over; the rest is worked on, but
+// the exit code says that it was not all.
+func noteMissing(r *remote, nonExistent, forbidden []string) error {
+	for _, id := range nonExistent {
+		r.note("media %s does not exist", id)
+	}
+	for _, id := range forbidden {
+		r.note("media %s may not be touched", id)
+	}
+	if len(nonExistent)+len(forbidden) == 0 {
+		return nil
+	}
+	return exitError{code: exitNotFound}
+}
+
+func firstError(errs ...error) error {
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
