@@ -17,7 +17,6 @@ import (
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/bus/membus"
 	"github.com/freshet-vod/freshet/internal/engine"
-	"github.com/freshet-vod/freshet/internal/plan"
 	"github.com/freshet-vod/freshet/internal/rpc"
 	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
@@ -51,7 +50,7 @@ func BenchmarkAccept(b *testing.B) {
 	}
 	eng, err := engine.New(ctx, engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
-		Bus:   membus.New().Control(), Planner: ladder{}, Pack: plan.Entries, MaxUnplanned: 1 << 30,
+		Bus:   membus.New().Control(), Planner: newLadder(), MaxUnplanned: 1 << 30,
 	})
 	if err != nil {
 		b.Fatal(err)

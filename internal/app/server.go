@@ -11,7 +11,6 @@ import (
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
-	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/engine"
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
@@ -106,7 +105,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options, token string) error
 		Store: engine.Store{
 			Jobs: s.store, Log: s.store, Tasks: s.store, States: s.store, Evidence: s.store, Catalog: s.store,
 		},
-		Bus: control, Planner: planner, Pack: plan.Entries, POPs: pops, Log: o.Log,
+		Bus: control, Planner: planner, POPs: pops, Log: o.Log,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err

@@ -26,7 +26,8 @@ type Process struct {
 	done chan struct{} // closed when cmd has ended
 }
 
-// Start starts the process. Its output goes to the end of its log file.
+// Start starts the process. Its output goes to the end of its log file. It
+// lives until Kill or Stop: the end of ctx does not end it.
 func (p *Process) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -37,7 +38,7 @@ func (p *Process) Start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, p.exe, p.args...) //nolint:gosec // our own binary
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.exe, p.args...) //nolint:gosec // our own binary
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {

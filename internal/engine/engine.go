@@ -25,6 +25,8 @@ type Planner interface {
 	// Plan returns the plan of one row. An error means that it should be tried
 	// again later; what is wrong with the media itself is in the plan.
 	Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
+	// Entries packs a planned row into entries of the log.
+	Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry
 }
 
 // Store is what the engine keeps its state in.
@@ -43,10 +45,8 @@ type Options struct {
 	Store   Store
 	Bus     bus.Control
 	Planner Planner
-	// Pack turns a planned row into log entries.
-	Pack func(*freshet.Job, freshet.PlannedRow, time.Time) []*freshet.Entry
-	POPs []freshet.POP // as declared; enrolled and removed at start to match
-	Log  *slog.Logger
+	POPs    []freshet.POP // as declared; enrolled and removed at start to match
+	Log     *slog.Logger
 
 	Planners      int           // rows planned at once; 4
 	PlanLease     time.Duration // how long a planner may hold a row; 3 min
@@ -90,8 +90,8 @@ func (o *Options) check() error {
 	if s.Jobs == nil || s.Log == nil || s.Tasks == nil || s.States == nil || s.Evidence == nil || s.Catalog == nil {
 		return errors.New("engine: a store is missing")
 	}
-	if o.Bus == nil || o.Planner == nil || o.Pack == nil {
-		return errors.New("engine: Bus, Planner and Pack are needed")
+	if o.Bus == nil || o.Planner == nil {
+		return errors.New("engine: a bus and a planner are needed")
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 	if row.Fault != "" {
 		row.State = freshet.RowFailed
 	}
-	entries := e.o.Pack(job, planned, row.Modified)
+	entries := e.o.Planner.Entries(job, row, planned, row.Modified)
 	for _, entry := range entries {
 		entry.Account, entry.Job, entry.Row = job.Account, job.ID, row.Index
 	}

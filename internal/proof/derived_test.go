@@ -10,7 +10,6 @@ import (
 	"github.com/freshet-vod/freshet/internal/bus/membus"
 	"github.com/freshet-vod/freshet/internal/cluster"
 	"github.com/freshet-vod/freshet/internal/engine"
-	"github.com/freshet-vod/freshet/internal/plan"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
 
 	"github.com/google/go-cmp/cmp"
@@ -21,6 +20,10 @@ type noPlanner struct{}
 
 func (noPlanner) Plan(context.Context, *freshet.Job, freshet.Row, *freshet.Media) (freshet.PlannedRow, error) {
 	return freshet.PlannedRow{}, freshet.Errorf(freshet.CodeUnavailable, "nothing is planned here")
+}
+
+func (noPlanner) Entries(*freshet.Job, freshet.Row, freshet.PlannedRow, time.Time) []*freshet.Entry {
+	return nil
 }
 
 // checkP7 deletes everything derived from the store of a cluster that has
@@ -40,7 +43,7 @@ func checkP7(t *testing.T, c *cluster.Cluster) {
 	}
 	eng, err := engine.New(ctx, engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
-		Bus:   membus.New().Control(), Planner: noPlanner{}, Pack: plan.Entries, POPs: pops,
+		Bus:   membus.New().Control(), Planner: noPlanner{}, POPs: pops,
 	})
 	if err != nil {
 		t.Fatal(err)
