@@ -136,13 +136,15 @@ func concurrentStartStop(t *testing.T, w *world) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(w.context(t))
 	var talkers, others sync.WaitGroup
+	talker := w.agent("talker")
 	others.Go(func() {
 		for ctx.Err() == nil {
 			_ = w.Push(ctx, bus.ChannelHead, []byte("head"))
-			_ = w.agent("talker").Beat(ctx, nil)
+			_ = talker.Beat(ctx, nil)
 		}
 	})
 	for i := range 4 {
+		a := w.agent("pop-" + strconv.Itoa(i))
 		talkers.Go(func() {
 			var after atomic.Int32
 			for range 15 {
@@ -152,7 +154,7 @@ func concurrentStartStop(t *testing.T, w *world) {
 					t.Error(err)
 					return
 				}
-				stopListen, err := w.agent("pop-" + strconv.Itoa(i)).Listen(func(bus.Channel, string, []byte) {
+				stopListen, err := a.Listen(func(bus.Channel, string, []byte) {
 					if after.Load() != 0 {
 						t.Error("a handler runs after stop")
 					}

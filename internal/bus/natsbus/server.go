@@ -1,0 +1,180 @@
+package natsbus
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"log/slog"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// startTimeout bounds the start of the embedded server, which takes some
+// milliseconds.
+const startTimeout = 10 * time.Second
+
+// ServerOptions are the options of StartServer.
+type ServerOptions struct {
+	Listen string // HOST:PORT for remote POPs; empty: in-process only
+	Token  string // what remote POPs must present; needed with Listen
+	Log    *slog.Logger
+}
+
+// Server is a NATS server inside this process.
+type Server struct {
+	nats   *server.Server
+	secret string // of this process's own connections; never leaves it
+	tcp    bool
+}
+
+// StartServer starts the embedded server. Remote POPs present the token and
+// may use their own subjects only; connections made in this process through
+// the Server itself need no token.
+func StartServer(o ServerOptions) (*Server, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{secret: rand.Text(), tcp: o.Listen != ""}
+	opts := &server.Options{
+		ServerName: "freshet", DontListen: !s.tcp, NoSigs: true, MaxPayload: maxPayload,
+		NoSystemAccount: true, CustomClientAuthentication: &gate{secret: sum(s.secret), token: sum(o.Token), remote: s.tcp},
+	}
+	if s.tcp {
+		host, port, err := net.SplitHostPort(o.Listen)
+		if err != nil {
+			return nil, freshet.Invalid("bus.listen", "the bus cannot listen on %q: it is not of the form HOST:PORT", o.Listen)
+		}
+		if opts.Port, err = strconv.Atoi(port); err != nil || opts.Port < 0 || opts.Port > 65535 {
+			return nil, freshet.Invalid("bus.listen", "the bus cannot listen on %q: the port is not a number up to 65535", o.Listen)
+		}
+		opts.Host = host
+		if opts.Port == 0 {
+			opts.Port = server.RANDOM_PORT
+		}
+	}
+	ns, err := server.NewServer(opts)
+	if err != nil {
+		return nil, fmt.Errorf("starting the bus: %w", err)
+	}
+	log := &serverLog{log: o.Log}
+	ns.SetLoggerV2(log, false, false, false)
+	ns.Start()
+	if !ns.ReadyForConnections(startTimeout) {
+		ns.Shutdown()
+		return nil, fmt.Errorf("starting the bus on %q: %s", o.Listen, log.fatal())
+	}
+	s.nats = ns
+	return s, nil
+}
+
+func (o *ServerOptions) check() error {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Listen != "" && o.Token == "" {
+		return freshet.Invalid("bus.token_file", "the bus does not listen for remote POPs without a token: set bus.token_file")
+	}
+	return nil
+}
+
+// Addr returns the address for remote POPs, empty if there is none.
+func (s *Server) Addr() string {
+	if a := s.nats.Addr(); s.tcp && a != nil {
+		return a.String()
+	}
+	return ""
+}
+
+// Close stops the server and waits for its end. It may be called more than
+// once.
+func (s *Server) Close() {
+	s.nats.Shutdown()
+	s.nats.WaitForShutdown()
+}
+
+// sum makes secrets of any length comparable in constant time.
+func sum(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
+
+// gate decides who may connect and what they may do. Clients name themselves
+// as their user: a POP its name, the control plane nothing.
+type gate struct {
+	secret, token [sha256.Size]byte
+	remote        bool
+}
+
+// Check implements server.Authentication.
+func (g *gate) Check(c server.ClientAuthentication) bool {
+	presented := c.GetOpts()
+	got, user := sum(presented.Token), presented.Username
+	own := subtle.ConstantTimeCompare(got[:], g.secret[:]) == 1
+	remote := subtle.ConstantTimeCompare(got[:], g.token[:]) == 1 && g.remote
+	switch {
+	case own && user == "":
+		return true // the control plane: no limits
+	case (own || remote) && validPOP(user):
+		c.RegisterUser(&server.User{Username: user, Permissions: popPermissions(user)})
+		return true
+	}
+	return false
+}
+
+// popPermissions lets a POP speak in its own name only, and never push.
+func popPermissions(pop string) *server.Permissions {
+	return &server.Permissions{
+		Publish:   &server.SubjectPermission{Allow: []string{subjectCall + "*." + pop, subjectHeartbeat + pop}},
+		Subscribe: &server.SubjectPermission{Allow: []string{subjectPush + ">", subjectHeartbeat + "*", inbox(pop) + ".>"}},
+	}
+}
+
+// serverLog passes on what the server complains about. Its notices are about
+// itself and of no use here; its debug and trace output is never on, because
+// it shows what clients present.
+type serverLog struct {
+	log  *slog.Logger
+	mu   sync.Mutex // guards last
+	last string
+}
+
+func (l *serverLog) complain(level slog.Level, format string, args []any) {
+	l.log.LogAttrs(noContext(), level, "bus server complains", slog.String("text", fmt.Sprintf(format, args...)))
+}
+
+// Noticef implements server.Logger.
+func (l *serverLog) Noticef(string, ...any) {}
+
+// Warnf implements server.Logger.
+func (l *serverLog) Warnf(format string, args ...any) { l.complain(slog.LevelWarn, format, args) }
+
+// Errorf implements server.Logger.
+func (l *serverLog) Errorf(format string, args ...any) { l.complain(slog.LevelWarn, format, args) }
+
+// Fatalf implements server.Logger. The server calls it when it cannot start;
+// the text becomes the error of StartServer.
+func (l *serverLog) Fatalf(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = strings.TrimSpace(fmt.Sprintf(format, args...))
+}
+
+// Debugf implements server.Logger.
+func (l *serverLog) Debugf(string, ...any) {}
+
+// Tracef implements server.Logger.
+func (l *serverLog) Tracef(string, ...any) {}
+
+func (l *serverLog) fatal() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.last == "" {
+		return "it was not ready within " + startTimeout.String()
+	}
+	return l.last
+}
