@@ -103,6 +103,11 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := sqlfile.Migrate(ctx, s.db, numbered); err != nil {
 		return err
 	}
+	// Whoever held a lease is dead: the directory has one process at a time.
+	// Rows that were being planned are free at once, not when the lease ends.
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM job_row WHERE outcome IS NULL`); err != nil {
+		return fmt.Errorf("ending leases: %w", err)
+	}
 	db, err := sqlfile.Open(ctx, path, sqlfile.Options{Conns: readers, CacheKiB: readerCache, ReadOnly: true})
 	if err != nil {
 		return err

@@ -1,0 +1,85 @@
+package sqlite_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/freshet-vod/freshet/internal/store/sqlite"
+	"github.com/freshet-vod/freshet/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) {
+	if id := os.Getenv(victimDir); id != "" {
+		victim(id)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func open(t testing.TB, dir string) *sqlite.Store {
+	t.Helper()
+	s, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
+	if err != nil {
+		t.Fatalf("opening: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Errorf("closing: %v", err)
+		}
+	})
+	return s
+}
+
+func TestStore(t *testing.T) {
+	t.Parallel()
+	storetest.Run(t, func(t *testing.T) storetest.Everything { t.Helper(); return open(t, t.TempDir()) })
+}
+
+func TestStoreIsDurable(t *testing.T) {
+	t.Parallel()
+	storetest.RunDurable(t, func(t *testing.T) storetest.Place { t.Helper(); return place(t.TempDir()) })
+}
+
+func place(dir string) storetest.Place {
+	return storetest.Place{
+		Open: func(t *testing.T) storetest.Everything { t.Helper(); return open(t, dir) },
+		Crash: func(t *testing.T) storetest.Place {
+			t.Helper()
+			to := t.TempDir()
+			copyDir(t, dir, to)
+			return place(to)
+		},
+	}
+}
+
+// copyDir copies what a crash would leave: files as they are, with their logs,
+// and no lock.
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(to, rel), 0o700)
+		}
+		if filepath.Ext(path) == ".db-shm" || d.Name() == "lock" {
+			return nil
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, rel), b, 0o600)
+	})
+	if err != nil {
+		t.Fatalf("copying: %v", err)
+	}
+}

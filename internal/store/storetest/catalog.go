@@ -1,0 +1,259 @@
+package storetest
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+func runCatalog(t *testing.T, open Open) {
+	subtests(t, open, map[string]func(*testing.T, Everything){
+		"MediaKeepEveryField":       mediaKeepEveryField,
+		"MediaComeInTheOrderAsked":  mediaInOrder,
+		"ListMediaPages":            listMedia,
+		"HaveMediaSeesEveryChange":  haveMedia,
+		"AThousandMediaAtOnce":      manyMedia,
+		"AReplacementReplacesWhole": mediaReplaced,
+	})
+}
+
+func video(account, id string, urls ...string) *freshet.Media {
+	m := &freshet.Media{Account: account, ID: id, Status: freshet.StatusNormal}
+	for _, u := range urls {
+		m.Streams = append(m.Streams, freshet.Stream{Format: "m3u8", Definition: "HD", Type: freshet.StreamVideo, URL: u})
+	}
+	return m
+}
+
+func mediaKeepEveryField(t *testing.T, s Everything) {
+	m := &freshet.Media{
+		Account: "a", ID: "m1", Title: "Ein „Titel“ <b>", Type: "video", Status: "Blocked", AppID: "app-1", Streams: []freshet.Stream{{
+			JobID: "job", Format: "mp4", Definition: "2K", Type: freshet.StreamVideo, URL: "http://vod.example.com/a?b=c&d=e",
+			Created: day0(), Modified: day0().Add(time.Minute), Size: 1 << 40, Bitrate: "1234.5", Encrypted: true,
+		}, {Format: "m3u8", Definition: "LD", Type: freshet.StreamAudio, URL: "http://vod.example.com/x"}},
+	}
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{m, video("a", "empty")}))
+	got, err := s.Media(t.Context(), "a", []string{"m1", "empty"})
+	ok(t, err)
+	want, empty := *m, *video("a", "empty")
+	want.Updated, empty.Updated = day0(), day0()
+	same(t, got, []*freshet.Media{&want, &empty})
+}
+
+func mediaInOrder(t *testing.T, s Everything) {
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1"), video("a", "m2"), video("a", "m3")}))
+	got, err := s.Media(t.Context(), "a", []string{"m3", "gone", "m1"})
+	ok(t, err)
+	same(t, mediaIDs(got), []string{"m3", "m1"})
+	got, err = s.Media(t.Context(), "a", nil)
+	ok(t, err)
+	same(t, len(got), 0)
+}
+
+func mediaIDs(list []*freshet.Media) []string {
+	var ids []string
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+func listMedia(t *testing.T, s Everything) {
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "c"), video("a", "a"), video("b", "b"), video("a", "d")}))
+	got, err := s.ListMedia(t.Context(), "a", "", 2)
+	ok(t, err)
+	same(t, mediaIDs(got), []string{"a", "c"})
+	got, err = s.ListMedia(t.Context(), "a", "c", 2)
+	ok(t, err)
+	same(t, mediaIDs(got), []string{"d"})
+	got, err = s.ListMedia(t.Context(), "a", "d", 2)
+	ok(t, err)
+	same(t, len(got), 0)
+}
+
+func haveMedia(t *testing.T, s Everything) {
+	ids := []string{"m1", "m2", "m1", "", "m'3"}
+	check := func(want ...bool) {
+		t.Helper()
+		for range 3 { // whatever is kept in memory must agree
+			got, err := s.HaveMedia(t.Context(), "a", ids)
+			ok(t, err)
+			same(t, got, want)
+		}
+	}
+	check(false, false, false, false, false)
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1"), video("b", "m2")}))
+	check(true, false, true, false, false)
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m2"), video("a", "m'3")}))
+	check(true, true, true, false, true)
+}
+
+func manyMedia(t *testing.T, s Everything) {
+	var wg sync.WaitGroup
+	errs := make(chan error, 3)
+	for b := range 3 {
+		wg.Go(func() {
+			batch := make([]*freshet.Media, 1000)
+			for i := range batch {
+				batch[i] = video("a", fmt.Sprintf("m%d", b*500+i), "http://vod.example.com/x.m3u8")
+			}
+			errs <- s.PutMedia(t.Context(), day0(), batch)
+		})
+	}
+	wg.Wait()
+	close(errs)
+	for err := range errs {
+		ok(t, err)
+	}
+	got, err := s.ListMedia(t.Context(), "a", "", 5000)
+	ok(t, err)
+	same(t, len(got), 2000)
+}
+
+func mediaReplaced(t *testing.T, s Everything) {
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1", "http://h/1", "http://h/2")}))
+	later := day0().Add(time.Hour)
+	next := video("a", "m1", "http://h/3")
+	next.Title = "new"
+	ok(t, s.PutMedia(t.Context(), later, []*freshet.Media{next}))
+	got, err := s.Media(t.Context(), "a", []string{"m1"})
+	ok(t, err)
+	next.Updated = later
+	same(t, got, []*freshet.Media{next})
+}
+
+func runRemember(t *testing.T, open Open) {
+	subtests(t, open, map[string]func(*testing.T, Everything){
+		"DroppedStreamsAreRemembered":      rememberDropped,
+		"WhatAPlanSawIsRemembered":         rememberPlan,
+		"EachURLHasItsOwnLastDay":          rememberDays,
+		"WhatWasNotSeenForLongIsForgotten": rememberForgets,
+		"ManyURLsSurvive":                  rememberMany,
+	})
+}
+
+func remembered(t *testing.T, s Everything, since time.Time) []string {
+	t.Helper()
+	urls, err := s.Remembered(t.Context(), "a", "m1", since)
+	ok(t, err)
+	return sorted(urls)
+}
+
+func rememberDropped(t *testing.T, s Everything) {
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1", "http://h/1", "http://h/2", "http://h/3")}))
+	same(t, remembered(t, s, time.Time{}), []string(nil))
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1", "http://h/2", "http://h/4")}))
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/1", "http://h/3"})
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{video("a", "m1")}))
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/1", "http://h/2", "http://h/3", "http://h/4"})
+}
+
+// see plans a row of media m1 that yields URLs on a day.
+func see(t *testing.T, s Everything, job string, days int, urls ...string) {
+	t.Helper()
+	now := day0().AddDate(0, 0, days)
+	ok(t, s.Accept(t.Context(), newJob("a", job, "m1"), store.Nonce{}))
+	rows := claim(t, s, "w-"+job, now, 1)
+	same(t, len(rows), 1)
+	p := planned(rows[0])
+	p.Remember, p.Now = urls, now
+	ok(t, s.SavePlan(t.Context(), p))
+}
+
+func rememberPlan(t *testing.T, s Everything) {
+	see(t, s, "j1", 0, "http://h/b", "http://h/a", "http://h/b")
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/a", "http://h/b"})
+	see(t, s, "j2", 0)
+	see(t, s, "j3", 0, "http://h/c", "http://h/a")
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/a", "http://h/b", "http://h/c"})
+}
+
+func rememberDays(t *testing.T, s Everything) {
+	day := func(n int) time.Time { return day0().AddDate(0, 0, n) }
+	see(t, s, "j1", 0, "http://h/1", "http://h/2", "http://h/3")
+	see(t, s, "j2", 10, "http://h/2")
+	see(t, s, "j3", 20, "http://h/3", "http://h/4")
+	same(t, remembered(t, s, day(0)), []string{"http://h/1", "http://h/2", "http://h/3", "http://h/4"})
+	same(t, remembered(t, s, day(5)), []string{"http://h/2", "http://h/3", "http://h/4"})
+	same(t, remembered(t, s, day(15)), []string{"http://h/3", "http://h/4"})
+	same(t, remembered(t, s, day(25)), []string(nil))
+	see(t, s, "j4", 25, "http://h/1", "http://h/2", "http://h/3", "http://h/4")
+	same(t, len(remembered(t, s, day(25))), 4)
+	see(t, s, "j5", 26, "http://h/1", "http://h/2", "http://h/3", "http://h/4") // the same again
+	same(t, len(remembered(t, s, day(26))), 4)
+	see(t, s, "j6", 22, "http://h/1", "http://h/9") // a clock that went back forgets nothing
+	same(t, len(remembered(t, s, day(26))), 5)
+}
+
+func rememberForgets(t *testing.T, s Everything) {
+	see(t, s, "j1", 0, "http://h/1")
+	see(t, s, "j2", 29, "http://h/2")
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/1", "http://h/2"})
+	see(t, s, "j3", 45, "http://h/3")
+	same(t, remembered(t, s, time.Time{}), []string{"http://h/2", "http://h/3"})
+}
+
+func rememberMany(t *testing.T, s Everything) {
+	var urls []string
+	for i := range 5000 {
+		urls = append(urls, fmt.Sprintf("http://h/%05d.ts", i))
+	}
+	see(t, s, "j1", 0, urls...)
+	see(t, s, "j2", 1, urls[2500:]...)
+	same(t, remembered(t, s, time.Time{}), urls)
+	same(t, remembered(t, s, day0().AddDate(0, 0, 1)), urls[2500:])
+}
+
+func runDomains(t *testing.T, open Open) {
+	subtests(t, open, map[string]func(*testing.T, Everything){
+		"DomainsKeepEveryField": domainsKeepEveryField,
+		"ANameIsOneDomains":     domainNames,
+		"AliasesAreGivenBack":   domainAliases,
+	})
+}
+
+func domainsKeepEveryField(t *testing.T, s Everything) {
+	d := freshet.Domain{
+		Account: "a", Name: "vod.example.com", Aliases: []string{"cdn.example.com", "www.example.com"},
+		Origin: "http://10.0.0.1:9000/x", TLS: true, IgnoreParams: []string{"utm"}, Offline: true,
+	}
+	plain := freshet.Domain{Account: "a", Name: "a.example.com", Origin: "http://o"}
+	other := freshet.Domain{Account: "b", Name: "b.example.com", Origin: "http://o"}
+	for _, x := range []freshet.Domain{d, plain, other} {
+		ok(t, s.PutDomain(t.Context(), x))
+	}
+	got, err := s.Domains(t.Context(), "a")
+	ok(t, err)
+	same(t, got, []freshet.Domain{plain, d})
+	d.TLS, d.Aliases = false, nil
+	ok(t, s.PutDomain(t.Context(), d))
+	got, err = s.Domains(t.Context(), "")
+	ok(t, err)
+	same(t, got, []freshet.Domain{plain, other, d})
+}
+
+func domainNames(t *testing.T, s Everything) {
+	put := func(account, name string, aliases ...string) error {
+		return s.PutDomain(t.Context(), freshet.Domain{Account: account, Name: name, Aliases: aliases, Origin: "http://o"})
+	}
+	ok(t, put("a", "one", "uno", "one")) // its own name among the aliases is no clash
+	for _, err := range []error{
+		put("b", "one"), put("a", "two", "uno"), put("b", "two", "one"), put("b", "uno"), put("a", "two", "x", "one"),
+	} {
+		wantCode(t, err, freshet.CodeConflict)
+	}
+	ok(t, put("b", "two", "x")) // what was refused took no name
+	got, err := s.Domains(t.Context(), "")
+	ok(t, err)
+	same(t, len(got), 2)
+}
+
+func domainAliases(t *testing.T, s Everything) {
+	ok(t, s.PutDomain(t.Context(), freshet.Domain{Account: "a", Name: "one", Aliases: []string{"x", "y"}}))
+	ok(t, s.PutDomain(t.Context(), freshet.Domain{Account: "a", Name: "one", Aliases: []string{"y"}}))
+	ok(t, s.PutDomain(t.Context(), freshet.Domain{Account: "b", Name: "two", Aliases: []string{"x"}}))
+}
