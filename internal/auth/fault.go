@@ -29,7 +29,7 @@ const (
 )
 
 // Fault is why a request was not authenticated. It never holds a secret.
-type Fault struct {
+type Fault struct { //nolint:errname // "fault" is the word of this house; Error is the root's type
 	Kind         Kind
 	Param        string // the parameter or header at fault, if one is
 	StringToSign string // with Mismatch: what the server signed

@@ -88,8 +88,8 @@ func (f *fakeKeys) Nonces(context.Context, time.Time) ([]store.Nonce, error) {
 	return f.nonces, f.fail
 }
 
-func newAuth(t testing.TB, change ...func(*auth.Options)) (*auth.Auth, *fakeKeys) {
-	t.Helper()
+func newAuth(tb testing.TB, change ...func(*auth.Options)) (*auth.Auth, *fakeKeys) {
+	tb.Helper()
 	keys := newKeys()
 	o := auth.Options{Keys: keys}
 	for _, c := range change {
@@ -97,7 +97,7 @@ func newAuth(t testing.TB, change ...func(*auth.Options)) (*auth.Auth, *fakeKeys
 	}
 	a, err := auth.New(context.Background(), o)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a, keys
 }
@@ -107,53 +107,53 @@ var nonces atomic.Int64
 func newNonce() string { return "n" + strconv.FormatInt(nonces.Add(1), 10) }
 
 // v1 makes a signed V1 request; change may spoil it before it is signed.
-func v1(t testing.TB, id string, at time.Time, change ...func(url.Values)) *auth.Request {
-	t.Helper()
+func v1(tb testing.TB, id string, at time.Time, change ...func(url.Values)) *auth.Request {
+	tb.Helper()
 	p := url.Values{"Action": {"GetMediaRefreshJobs"}, "Version": {"2017-03-21"}, "MediaRefreshJobId": {"41d465e31957abcd"}}
 	for _, c := range change {
 		c(p)
 	}
 	auth.SignV1("GET", p, id, secret, at, newNonce())
-	return &auth.Request{Method: "GET", Path: "/", Host: "h", Params: params(t, p.Encode()), Header: http.Header{}}
+	return &auth.Request{Method: "GET", Path: "/", Host: "h", Params: params(tb, p.Encode()), Header: http.Header{}}
 }
 
 // v3 makes a signed V3 request to the vendor's API.
-func v3(t testing.TB, id string, at time.Time, body string) *auth.Request {
-	t.Helper()
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:8080/?MediaIds=a%2C+b&TaskType=Refresh", nil)
+func v3(tb testing.TB, id string, at time.Time, body string) *auth.Request {
+	tb.Helper()
+	req, err := http.NewRequestWithContext(tb.Context(), http.MethodPost, "http://127.0.0.1:8080/?MediaIds=a%2C+b&TaskType=Refresh", nil)
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	req.Header.Set("X-Acs-Action", "RefreshMediaPlayUrls")
 	req.Header.Set("X-Acs-Version", "2017-03-21")
 	auth.SignV3(req, id, secret, []byte(body), at, newNonce())
 	return &auth.Request{
-		Method: "POST", Path: "/", Host: req.Host, Params: params(t, req.URL.RawQuery),
+		Method: "POST", Path: "/", Host: req.Host, Params: params(tb, req.URL.RawQuery),
 		Header: req.Header, Body: []byte(body), Write: true,
 	}
 }
 
-func params(t testing.TB, query string) auth.Params {
-	t.Helper()
+func params(tb testing.TB, query string) auth.Params {
+	tb.Helper()
 	p, err := auth.ParseParams(query, "")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return p
 }
 
 // kind returns the kind of a fault, 0 for success.
-func kind(t testing.TB, err error) auth.Kind {
-	t.Helper()
+func kind(tb testing.TB, err error) auth.Kind {
+	tb.Helper()
 	if err == nil {
 		return 0
 	}
 	f, ok := errors.AsType[*auth.Fault](err)
 	if !ok {
-		t.Fatalf("error is %T (%v), want a *auth.Fault", err, err)
+		tb.Fatalf("error is %T (%v), want a *auth.Fault", err, err)
 	}
 	if f.Error() == "" {
-		t.Error("a fault without text")
+		tb.Error("a fault without text")
 	}
 	return f.Kind
 }
@@ -165,18 +165,18 @@ type vector struct {
 	CanonicalRequest, Authorization string
 }
 
-func vectors(t testing.TB) map[string]vector {
-	t.Helper()
+func vectors(tb testing.TB) map[string]vector {
+	tb.Helper()
 	b, err := os.ReadFile("testdata/vectors.json")
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	var v map[string]vector
 	if err := json.Unmarshal(b, &v); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	if len(v) != 8 {
-		t.Fatalf("%d vectors, want 8", len(v))
+		tb.Fatalf("%d vectors, want 8", len(v))
 	}
 	return v
 }

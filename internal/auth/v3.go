@@ -22,8 +22,8 @@ const (
 	headerDate     = "X-Acs-Date"
 	headerNonce    = "X-Acs-Signature-Nonce"
 	headerBodyHash = "X-Acs-Content-Sha256"
-	headerToken    = "X-Acs-Security-Token"
-	headerBearer   = "X-Acs-Bearer-Token"
+	headerToken    = "X-Acs-Security-Token" //nolint:gosec // the name of a header
+	headerBearer   = "X-Acs-Bearer-Token"   //nolint:gosec // the name of a header
 )
 
 // emptyHash is the SHA-256 of an empty body, which nearly every call has.

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/freshet-vod/freshet/internal/auth"
 )
 
 func TestContract_1_8_VectorsOfV1(t *testing.T) {

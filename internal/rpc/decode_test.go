@@ -7,21 +7,21 @@ import (
 
 // body is every member that an answer may have; nil means absent.
 type body struct {
-	RequestId, HostId, Code, Message                       *string
-	MediaRefreshJobId, NonExistMediaIds, ForbiddenMediaIds *string
+	RequestID, HostID, Code, Message                       *string
+	MediaRefreshJobID, NonExistMediaIDs, ForbiddenMediaIDs *string
 	MediaRefreshJobs                                       []jobRow
 	Tasks                                                  *struct{ Task []taskRow }
 	PageNumber, PageSize, TotalCount                       *int
 }
 
 type jobRow struct {
-	MediaRefreshJobId, MediaId, TaskType, FilterPolicy, Status string
-	SuccessPlayUrls, TaskIds, UserData, GmtCreate, GmtModified string
+	MediaRefreshJobID, MediaID, TaskType, FilterPolicy, Status string
+	SuccessPlayURLs, TaskIDs, UserData, GmtCreate, GmtModified string
 	ErrorCode, ErrorMessage                                    *string
 }
 
 type taskRow struct {
-	TaskId, ObjectPath, ObjectType, Process, Status, CreationTime, Description string
+	TaskID, ObjectPath, ObjectType, Process, Status, CreationTime, Description string
 }
 
 func (a answer) json(t *testing.T) body {
@@ -33,8 +33,8 @@ func (a answer) json(t *testing.T) body {
 	if err := json.Unmarshal([]byte(a.body), &b); err != nil {
 		t.Fatalf("answer %q: %v", a.body, err)
 	}
-	if b.RequestId == nil || *b.RequestId != a.header.Get("X-Acs-Request-Id") || len(*b.RequestId) != 36 {
-		t.Errorf("request ID %v, header %q", b.RequestId, a.header.Get("X-Acs-Request-Id"))
+	if b.RequestID == nil || *b.RequestID != a.header.Get("X-Acs-Request-Id") || len(*b.RequestID) != 36 {
+		t.Errorf("request ID %v, header %q", b.RequestID, a.header.Get("X-Acs-Request-Id"))
 	}
 	return b
 }
@@ -53,7 +53,7 @@ func (a answer) ok(t *testing.T) body {
 func (a answer) refused(t *testing.T, status int, code, message string) {
 	t.Helper()
 	b := a.json(t)
-	if b.Code == nil || b.Message == nil || b.HostId == nil {
+	if b.Code == nil || b.Message == nil || b.HostID == nil {
 		t.Fatalf("not an error: %d %s", a.status, a.body)
 	}
 	if a.status != status || *b.Code != code || message != "" && *b.Message != message {

@@ -204,11 +204,11 @@ type fixture struct {
 	handler http.Handler
 }
 
-func setup(t testing.TB, change ...func(*rpc.Options)) *fixture {
-	t.Helper()
+func setup(tb testing.TB, change ...func(*rpc.Options)) *fixture {
+	tb.Helper()
 	a, err := auth.New(context.Background(), auth.Options{Keys: memKeys{}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	f := &fixture{engine: newScripted()}
 	o := rpc.Options{Engine: f.engine, Auth: a}

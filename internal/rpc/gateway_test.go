@@ -398,11 +398,11 @@ func TestP10_ABodyOverTheLimitIsRefused(t *testing.T) {
 
 func TestHostIDIsTheHostAskedForUnlessSet(t *testing.T) {
 	t.Parallel()
-	if b := setup(t).call("Nothing").json(t); *b.HostId != "example.com" {
-		t.Errorf("HostId %s", *b.HostId)
+	if b := setup(t).call("Nothing").json(t); *b.HostID != "example.com" {
+		t.Errorf("HostId %s", *b.HostID)
 	}
 	f := setup(t, func(o *rpc.Options) { o.HostID = "vod.freshet.example" })
-	if b := f.call("Nothing").json(t); *b.HostId != "vod.freshet.example" {
-		t.Errorf("HostId %s", *b.HostId)
+	if b := f.call("Nothing").json(t); *b.HostID != "vod.freshet.example" {
+		t.Errorf("HostId %s", *b.HostID)
 	}
 }

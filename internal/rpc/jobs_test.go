@@ -20,19 +20,19 @@ func TestContract_3_4_MediaRefreshJobIdAbsent(t *testing.T) {
 func TestContract_4_2_RowsOfAJob(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m2,m1,gone", "TaskType", "Preload").ok(t).MediaRefreshJobId
+	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m2,m1,gone", "TaskType", "Preload").ok(t).MediaRefreshJobID
 	rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id).ok(t).MediaRefreshJobs
 	at := f.engine.jobs[id].Created.UTC().Format("2006-01-02T15:04:05Z")
 	policy := `{"ResultType":"Single","SliceFlag":false}`
 	want := []jobRow{
 		{
-			MediaRefreshJobId: id, MediaId: "m2", TaskType: "Preload", FilterPolicy: policy, Status: "success",
-			SuccessPlayUrls: "http://plain.example.com/m2.mp4", TaskIds: "1000000001", GmtCreate: at, GmtModified: at,
+			MediaRefreshJobID: id, MediaID: "m2", TaskType: "Preload", FilterPolicy: policy, Status: "success",
+			SuccessPlayURLs: "http://plain.example.com/m2.mp4", TaskIDs: "1000000001", GmtCreate: at, GmtModified: at,
 		},
 		{ // U15: https by the domain; U11: position i belongs to position i, a comma in a URL is %2C
-			MediaRefreshJobId: id, MediaId: "m1", TaskType: "Preload", FilterPolicy: policy, Status: "success",
-			SuccessPlayUrls: "https://vod.example.com/m1/hd.m3u8,https://vod.example.com/m1/a%2Cb.mp4",
-			TaskIds:         "1000000002,1000000003", GmtCreate: at, GmtModified: at,
+			MediaRefreshJobID: id, MediaID: "m1", TaskType: "Preload", FilterPolicy: policy, Status: "success",
+			SuccessPlayURLs: "https://vod.example.com/m1/hd.m3u8,https://vod.example.com/m1/a%2Cb.mp4",
+			TaskIDs:         "1000000002,1000000003", GmtCreate: at, GmtModified: at,
 		},
 	}
 	if d := cmp.Diff(want, rows); d != "" {
@@ -50,7 +50,7 @@ func TestContract_4_2_RowsOfAJob(t *testing.T) {
 func TestContract_4_2_UnknownIsEmptyNotAnError(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobId
+	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
 	for _, a := range []answer{
 		f.call("GetMediaRefreshJobs", "MediaRefreshJobId", "ffffffffffffffff"),
 		f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id, "MediaId", "m2"),
@@ -64,7 +64,7 @@ func TestContract_4_2_UnknownIsEmptyNotAnError(t *testing.T) {
 func TestP8_RowsOfAnotherAccountAreInvisible(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobId
+	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
 	r := signed(t, v1As("second", "GetMediaRefreshJobs", "MediaRefreshJobId", id))
 	if rows := f.do(r).ok(t).MediaRefreshJobs; rows == nil || len(rows) != 0 {
 		t.Errorf("rows %+v", rows)
@@ -79,9 +79,9 @@ func TestContract_4_1_U8_ProcessingIsShownUntilPlanned(t *testing.T) {
 	for _, state := range []freshet.RowState{freshet.RowAccepted, freshet.RowPlanning} {
 		f := setup(t, func(o *rpc.Options) { o.WaitPlanned = time.Millisecond })
 		f.engine.state = state
-		id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobId
+		id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
 		rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id).ok(t).MediaRefreshJobs
-		if len(rows) != 1 || rows[0].Status != "processing" || rows[0].SuccessPlayUrls != "" || rows[0].TaskIds != "" {
+		if len(rows) != 1 || rows[0].Status != "processing" || rows[0].SuccessPlayURLs != "" || rows[0].TaskIDs != "" {
 			t.Errorf("%s: %+v", state, rows)
 		}
 	}
@@ -91,10 +91,10 @@ func TestContract_4_1_U10_FailedRow(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	f.engine.state = freshet.RowFailed
-	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobId
+	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
 	r := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id).ok(t).MediaRefreshJobs[0]
 	if r.Status != "fail" || r.ErrorCode == nil || *r.ErrorCode != "InvalidVideo.NoneStream" || r.ErrorMessage == nil ||
-		r.SuccessPlayUrls != "" || r.TaskIds != "" {
+		r.SuccessPlayURLs != "" || r.TaskIDs != "" {
 		t.Errorf("%+v", r)
 	}
 }
@@ -104,11 +104,11 @@ func TestContract_4_1_U10_FailedRow(t *testing.T) {
 func TestContract_4_1_U9_PartialFailureListsWhatWasAccepted(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobId
+	id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
 	row := &f.engine.jobs[id].Rows[0]
 	row.State, row.Fault, row.Message = freshet.RowFailed, "InternalError", "The playlist cannot be read."
 	r := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id).ok(t).MediaRefreshJobs[0]
-	if r.Status != "fail" || r.TaskIds != "1000000001,1000000002" {
+	if r.Status != "fail" || r.TaskIDs != "1000000001,1000000002" {
 		t.Errorf("%+v", r)
 	}
 }

@@ -71,8 +71,13 @@ func TestContract_3_4_TaskTypeUnknown(t *testing.T) {
 func TestContract_3_4_UnknownValuesOfLists(t *testing.T) {
 	t.Parallel()
 	for _, c := range [][2]string{
-		{"Formats", "avi"}, {"Formats", "mp4,avi"}, {"Definitions", "FHD"}, {"Definitions", "HD;SD"},
-		{"StreamType", "text"}, {"ResultType", "All"}, {"ResultType", "Single,Multiple"},
+		{"Formats", "avi"},
+		{"Formats", "mp4,avi"},
+		{"Definitions", "FHD"},
+		{"Definitions", "HD;SD"},
+		{"StreamType", "text"},
+		{"ResultType", "All"},
+		{"ResultType", "Single,Multiple"},
 	} {
 		refusedRefresh(t, "InvalidParameter", invalidText(c[0]), refresh(c[0], c[1])...)
 	}
@@ -171,7 +176,7 @@ func TestContract_3_4_UserData(t *testing.T) {
 			if got := f.engine.last(t).UserData; got != v {
 				t.Errorf("UserData %q became %q", v, got)
 			}
-			rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", *b.MediaRefreshJobId).ok(t).MediaRefreshJobs
+			rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", *b.MediaRefreshJobID).ok(t).MediaRefreshJobs
 			if len(rows) != 1 || rows[0].UserData != v {
 				t.Errorf("rows %+v do not repeat %q", rows, v)
 			}
@@ -183,8 +188,8 @@ func TestContract_3_4_NoActionableID(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	b := f.call("RefreshMediaPlayUrls", "MediaIds", "gone1, forbidden1 ,gone2", "TaskType", "Refresh").ok(t)
-	if *b.MediaRefreshJobId != "" || *b.NonExistMediaIds != "gone1,gone2" || *b.ForbiddenMediaIds != "forbidden1" {
-		t.Errorf("%s %s %s", *b.MediaRefreshJobId, *b.NonExistMediaIds, *b.ForbiddenMediaIds)
+	if *b.MediaRefreshJobID != "" || *b.NonExistMediaIDs != "gone1,gone2" || *b.ForbiddenMediaIDs != "forbidden1" {
+		t.Errorf("%s %s %s", *b.MediaRefreshJobID, *b.NonExistMediaIDs, *b.ForbiddenMediaIDs)
 	}
 }
 
@@ -192,7 +197,7 @@ func TestContract_4_1_U2_SomeIDsGood(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
 	b := f.call("RefreshMediaPlayUrls", "MediaIds", "gone, m2, m1, m2, bad id!", "TaskType", "preLOAD").ok(t)
-	if *b.MediaRefreshJobId == "" || *b.NonExistMediaIds != "gone,bad id!" || *b.ForbiddenMediaIds != "" {
+	if *b.MediaRefreshJobID == "" || *b.NonExistMediaIDs != "gone,bad id!" || *b.ForbiddenMediaIDs != "" {
 		t.Errorf("%+v", b)
 	}
 	s := f.engine.last(t)
@@ -240,7 +245,7 @@ func TestContract_4_1_FilterPolicy(t *testing.T) {
 		if d := cmp.Diff(c.filter, s.Filter); d != "" {
 			t.Errorf("%v: filter (-want +got):\n%s", c.kv, d)
 		}
-		rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", *b.MediaRefreshJobId).ok(t).MediaRefreshJobs
+		rows := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", *b.MediaRefreshJobID).ok(t).MediaRefreshJobs
 		if len(rows) != 1 || rows[0].FilterPolicy != c.policy || !json.Valid([]byte(c.policy)) {
 			t.Errorf("%v: rows %+v, want policy %s", c.kv, rows, c.policy)
 		}
@@ -252,8 +257,15 @@ func TestContract_4_1_FilterPolicy(t *testing.T) {
 func TestContract_3_1_BusinessParametersAreCheckedInTheTablesOrder(t *testing.T) {
 	t.Parallel()
 	order := []struct{ name, bad, good string }{
-		{"MediaIds", "", "m1"}, {"TaskType", "x", "Refresh"}, {"Formats", "x", "mp4"}, {"Definitions", "x", "HD"},
-		{"StreamType", "x", "video"}, {"ResultType", "x", "Single"}, {"SliceFlag", "x", "true"}, {"SliceCount", "x", "3"}, {"UserData", "x", "{}"},
+		{"MediaIds", "", "m1"},
+		{"TaskType", "x", "Refresh"},
+		{"Formats", "x", "mp4"},
+		{"Definitions", "x", "HD"},
+		{"StreamType", "x", "video"},
+		{"ResultType", "x", "Single"},
+		{"SliceFlag", "x", "true"},
+		{"SliceCount", "x", "3"},
+		{"UserData", "x", "{}"},
 	}
 	for i, want := range order {
 		var kv []string

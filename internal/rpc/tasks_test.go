@@ -29,7 +29,7 @@ func found(t *testing.T, a answer) []string {
 	}
 	out := []string{}
 	for _, x := range b.Tasks.Task {
-		out = append(out, x.TaskId)
+		out = append(out, x.TaskID)
 	}
 	return out
 }
@@ -40,7 +40,7 @@ func TestContract_4_5_Fields(t *testing.T) {
 	b := f.call(describe, "TaskId", "1000000002").ok(t)
 	at := f.engine.tasks[0].Created.UTC().Format("2006-01-02T15:04:05Z")
 	want := []taskRow{{
-		TaskId: "1000000002", ObjectPath: "https://vod.example.com/m1/a,b.mp4", ObjectType: "file", Process: "100%",
+		TaskID: "1000000002", ObjectPath: "https://vod.example.com/m1/a,b.mp4", ObjectType: "file", Process: "100%",
 		Status: "Complete", CreationTime: at,
 	}}
 	if d := cmp.Diff(want, b.Tasks.Task); d != "" {
@@ -168,8 +168,13 @@ func TestContract_4_5_Pages(t *testing.T) {
 	}
 	f.call(describe, "PageSize", "50").ok(t)
 	for _, c := range [][2]string{
-		{"PageSize", "51"}, {"PageSize", "0"}, {"PageSize", "x"}, {"PageSize", "-1"},
-		{"PageNumber", "0"}, {"PageNumber", "x"}, {"PageNumber", "99999999999"},
+		{"PageSize", "51"},
+		{"PageSize", "0"},
+		{"PageSize", "x"},
+		{"PageSize", "-1"},
+		{"PageNumber", "0"},
+		{"PageNumber", "x"},
+		{"PageNumber", "99999999999"},
 	} {
 		f.call(describe, c[0], c[1]).refused(t, 400, "InvalidParameter", invalidText(c[0]))
 	}

@@ -118,7 +118,7 @@ func checkExtend(raw json.RawMessage) error {
 		text = b.Bytes()
 	}
 	if len(text) > maxExtend {
-		return fmt.Errorf("Extend is longer than %d bytes", maxExtend) //nolint:staticcheck,revive // it is the member's name
+		return fmt.Errorf("member Extend is longer than %d bytes", maxExtend)
 	}
 	return nil
 }

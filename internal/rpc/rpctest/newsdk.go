@@ -29,11 +29,11 @@ func (n newSDK) with(a access) kit { n.access = a; return n }
 // call makes a call and decodes its body into answer.
 func (n newSDK) call(action, method string, p map[string]string, answer any) *Failure {
 	config := &openapi.Config{
-		AccessKeyId: tea.String(n.keyID), AccessKeySecret: tea.String(n.secret),
-		Endpoint: tea.String(n.endpoint), Protocol: tea.String("http"), RegionId: tea.String("cn-shanghai"),
+		AccessKeyId: new(n.keyID), AccessKeySecret: new(n.secret),
+		Endpoint: new(n.endpoint), Protocol: new("http"), RegionId: new("cn-shanghai"),
 	}
 	if n.v1 {
-		config.SignatureAlgorithm = tea.String("v2")
+		config.SignatureAlgorithm = new("v2")
 	}
 	c, err := openapi.NewClient(config)
 	if err != nil {
@@ -41,12 +41,12 @@ func (n newSDK) call(action, method string, p map[string]string, answer any) *Fa
 	}
 	query := make(map[string]*string, len(p))
 	for k, v := range p {
-		query[k] = tea.String(v)
+		query[k] = new(v)
 	}
 	result, err := c.CallApi(&openapi.Params{
-		Action: tea.String(action), Version: tea.String("2017-03-21"), Protocol: tea.String("HTTPS"), Pathname: tea.String("/"),
-		Method: tea.String(method), AuthType: tea.String("AK"), Style: tea.String("RPC"),
-		ReqBodyType: tea.String("formData"), BodyType: tea.String("json"),
+		Action: new(action), Version: new("2017-03-21"), Protocol: new("HTTPS"), Pathname: new("/"),
+		Method: new(method), AuthType: new("AK"), Style: new("RPC"),
+		ReqBodyType: new("formData"), BodyType: new("json"),
 	}, &openapi.OpenApiRequest{Query: query}, &dara.RuntimeOptions{})
 	if err != nil {
 		return newFailure(err)

@@ -33,8 +33,10 @@ func Run(t *testing.T, endpoint, keyID, secret string, f Fixtures) {
 	t.Helper()
 	access := access{endpoint: endpoint, keyID: keyID, secret: secret}
 	for _, sdk := range []kit{
-		oldSDK{access: access, format: "JSON"}, oldSDK{access: access, format: "XML"},
-		newSDK{access: access}, newSDK{access: access, v1: true},
+		oldSDK{access: access, format: "JSON"},
+		oldSDK{access: access, format: "XML"},
+		newSDK{access: access},
+		newSDK{access: access, v1: true},
 	} {
 		t.Run(sdk.name(), func(t *testing.T) {
 			t.Parallel()
@@ -67,7 +69,7 @@ type Failure struct {
 	Code, Message, RequestID, Comment string
 }
 
-// Refresh, Jobs and Tasks are answers as an SDK decoded them.
+// Refresh is the answer of RefreshMediaPlayUrls as an SDK decoded it.
 type Refresh struct {
 	RequestID         string `json:"RequestId"`
 	MediaRefreshJobID string `json:"MediaRefreshJobId"`
