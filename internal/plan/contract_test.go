@@ -414,6 +414,8 @@ func TestEverything_PrefetchLeavesThePastAlone(t *testing.T) {
 	w.files["http://vod.example.com/g.m3u8"] = list("#EXTINF:1,", "0.ts", "#EXT-X-GAP", "#EXTINF:1,", "1.ts", "#EXTINF:1,", "2.ts")
 	r := mustPlan(t, w.planner(plan.Options{}), job(freshet.Prefetch, freshet.Filter{Everything: true}), media(stream("m3u8", "HD", "http://vod.example.com/g.m3u8")))
 	wantURLs(t, r, "/g.m3u8 /0.ts /2.ts") // 1.ts is a gap: the origin does not have it
+	r = mustPlan(t, w.planner(plan.Options{}), job(freshet.Prefetch, freshet.Filter{Slices: true, SliceCount: 2}), media(stream("m3u8", "HD", "http://vod.example.com/g.m3u8")))
+	wantURLs(t, r, "/g.m3u8 /0.ts /2.ts") // and it is not one of the first two
 	r = mustPlan(t, w.planner(plan.Options{}), job(freshet.Purge, freshet.Filter{Slices: true}), media(stream("m3u8", "HD", "http://vod.example.com/g.m3u8")))
 	wantURLs(t, r, "/g.m3u8 /0.ts /1.ts /2.ts") // but a cache might
 }

@@ -18,9 +18,7 @@ import (
 func (p *Planner) expand(ctx context.Context, d *draft) error {
 	g := &graph{planner: p, draft: d, nodes: map[string]*node{}}
 	if d.job.Filter.Slices || d.job.Filter.Everything {
-		if err := g.read(ctx); err != nil {
-			return err
-		}
+		g.read(ctx)
 		if g.over() {
 			d.end(faultInternal, "The playlists of the media name more than %d URLs, the limit for one media (limit urls).", p.limits.URLs)
 			return nil
@@ -70,8 +68,9 @@ var errTime = errors.New("the time for reading the playlists of one media is ove
 
 // read reads all playlists, one level of the graph after the other: those of
 // a level at the same time, the levels in order, so that which of them fall
-// over a limit does not depend on which origin answers first.
-func (g *graph) read(ctx context.Context) error {
+// over a limit does not depend on which origin answers first. If the caller's
+// context ends, everything after that reads as unreadable; run notices.
+func (g *graph) read(ctx context.Context) {
 	limits := g.planner.limits
 	timed, cancel := context.WithTimeoutCause(ctx, limits.Time, errTime)
 	defer cancel()
@@ -98,15 +97,11 @@ func (g *graph) read(ctx context.Context) error {
 			}
 		}
 		_ = group.Wait() // the functions return no errors
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 		if g.over() {
-			return nil
+			return
 		}
 		level = g.next(level)
 	}
-	return nil
 }
 
 func (g *graph) add(u string, dom freshet.Domain, variables map[string]string) *node {
