@@ -25,7 +25,6 @@ func (s suite) check(t *testing.T, what string, fail *Failure, status int, code,
 }
 
 func (s suite) faults(t *testing.T) {
-	t.Parallel()
 	media := s.fixtures.Media
 	for _, c := range []struct {
 		params map[string]string
@@ -56,7 +55,6 @@ func (s suite) faults(t *testing.T) {
 }
 
 func (s suite) credentials(t *testing.T) {
-	t.Parallel()
 	wrong := s.access
 	wrong.secret += "x"
 	_, fail := s.sdk.with(wrong).jobs(map[string]string{"MediaRefreshJobId": "0"})
