@@ -71,7 +71,15 @@ func New() *Fake {
 }
 
 // Serve serves f under an address of its own until the test ends.
-func Serve(t *testing.T, f *Fake) *httptest.Server {
+func Serve(t testing.TB, f *Fake) *httptest.Server {
+	t.Helper()
+	s := httptest.NewServer(Handler(t, f))
+	t.Cleanup(s.Close)
+	return s
+}
+
+// Handler returns the API over f.
+func Handler(t testing.TB, f *Fake) http.Handler {
 	t.Helper()
 	a, err := auth.New(t.Context(), auth.Options{Keys: keyStore{f}})
 	if err != nil {
@@ -87,9 +95,7 @@ func Serve(t *testing.T, f *Fake) *httptest.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(h)
-	t.Cleanup(s.Close)
-	return s
+	return h
 }
 
 // Update changes what f holds, and wakes those who wait for a job.
@@ -180,7 +186,11 @@ func (f *Fake) ListJobs(_ context.Context, _ string, before time.Time, limit int
 	var jobs []*freshet.Job
 	for _, r := range f.Jobs {
 		if before.IsZero() || r.Created.Before(before) {
-			jobs = append(jobs, &r.Job)
+			job := r.Job
+			for _, row := range r.Rows {
+				job.Rows = append(job.Rows, row.Row)
+			}
+			jobs = append(jobs, &job)
 		}
 	}
 	slices.SortFunc(jobs, func(a, b *freshet.Job) int {
