@@ -110,4 +110,3 @@ func (c *Cache) lookup(rq *request) freshet.Copy {
 	}
 	return freshet.Copy{}
 }
-

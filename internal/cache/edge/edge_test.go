@@ -1,0 +1,133 @@
+package edgecache_test
+
+import (
+	"context"
+	"io/fs"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/cache/cachetest"
+	edgecache "github.com/freshet-vod/freshet/internal/cache/edge"
+	"github.com/freshet-vod/freshet/internal/edge"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	cachetest.Run(t, open)
+}
+
+// harness is an edge cache in front of an origin, behind an HTTP server.
+type harness struct {
+	dir    string
+	origin string
+	cache  *edge.Cache
+	front  *httptest.Server
+	client *http.Client
+	driver *edgecache.Driver
+}
+
+func open(t *testing.T, origin http.Handler) cachetest.Harness {
+	t.Helper()
+	o := httptest.NewServer(origin)
+	t.Cleanup(o.Close)
+	h := &harness{dir: t.TempDir(), origin: o.URL}
+	h.start(t)
+	t.Cleanup(func() { h.stop(t) })
+	return h
+}
+
+func (h *harness) start(t *testing.T) {
+	t.Helper()
+	c, err := edge.Open(t.Context(), edge.Options{Dir: h.dir, POP: "local"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SetTopology(freshet.Topology{
+		Version: 1,
+		Domains: []freshet.Domain{cachetest.Domain(h.origin)},
+		POPs:    []freshet.POP{{ID: "local"}},
+	})
+	c.SetReady(true)
+	h.cache, h.driver = c, edgecache.New(c)
+	h.front = httptest.NewServer(c)
+	addr := h.front.Listener.Addr().String()
+	h.client = &http.Client{Transport: &http.Transport{
+		DisableCompression: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "tcp", addr)
+		},
+	}}
+}
+
+func (h *harness) stop(t *testing.T) {
+	t.Helper()
+	h.client.CloseIdleConnections()
+	h.front.Close()
+	if err := h.cache.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func (h *harness) Driver() cache.Driver { return h.driver }
+
+func (h *harness) Get(ctx context.Context, url string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	if header != nil {
+		req.Header = header
+	}
+	return h.client.Do(req)
+}
+
+func (h *harness) Restart(t *testing.T) {
+	t.Helper()
+	h.stop(t)
+	h.start(t)
+}
+
+// Crash copies what is on disk at this moment and opens the copy: the same as
+// a kill would have left, while the old cache still runs.
+func (h *harness) Crash(t *testing.T) bool {
+	t.Helper()
+	image := t.TempDir()
+	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rel, err := filepath.Rel(h.dir, path)
+		if err != nil {
+			return err
+		}
+		if d.IsDir() {
+			return os.MkdirAll(filepath.Join(image, rel), 0o750)
+		}
+		data, err := os.ReadFile(path)
+		if os.IsNotExist(err) {
+			return nil // unlinked after its purge
+		}
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(image, rel), data, 0o600)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.stop(t)
+	h.dir = image
+	h.start(t)
+	return true
+}
