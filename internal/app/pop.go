@@ -71,7 +71,8 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	door := newSite(l, cache, maxViewerHeader, log)
 	group.OnStop("front door of "+s.id, door.stop)
 	worker, err := agent.New(agent.Options{
-		POP: s.id, Bus: s.bus, Driver: cacheedge.New(cache), Journal: diary, Log: log,
+		POP: s.id, Bus: s.bus, Driver: cacheedge.New(cache), Journal: diary, Log: s.log, // it adds its own name
+
 		Release: s.release, URL: publicURL(s.cache, l), PrefetchWorkers: s.workers,
 		OnTopology: cache.SetTopology, OnReady: cache.SetReady,
 	})

@@ -2,6 +2,8 @@ package proof_test
 
 import (
 	"context"
+	"encoding/hex"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,7 +30,7 @@ func TestP1_AnswerLeavesAfterSync(t *testing.T) {
 		// -D: the tracer is the grandchild, so that the process we stop is
 		// the control plane itself.
 		Wrap: []string{
-			strace, "-D", "-f", "-y", "-qq", "-s", "9000", "-o", trace,
+			strace, "-D", "-f", "-y", "-qq", "-xx", "-s", "9000", "-o", trace,
 			"-e", "trace=pwrite64,write,writev,sendto,fsync,fdatasync",
 		},
 	})
@@ -48,14 +50,23 @@ func TestP1_AnswerLeavesAfterSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	calls := strings.Split(string(b), "\n")
+	theLog := traced([]byte("freshet.db-wal")) + ">" // -xx shows the names of files so, too
 	for _, id := range jobs {
+		raw, err := hex.DecodeString(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		inLog, inAnswer := traced(raw), traced([]byte(id)) // the store keeps the eight bytes, an answer has the text
 		stored := find(calls, 0, func(l string) bool {
-			return strings.Contains(l, "pwrite64(") && strings.Contains(l, "freshet.db-wal>") && strings.Contains(l, id)
+			return strings.Contains(l, "pwrite64(") && strings.Contains(l, theLog) && strings.Contains(l, inLog)
 		})
-		synced := find(calls, stored, walSynced())
+		synced := -1
+		if stored >= 0 {
+			synced = find(calls, stored, walSynced(theLog))
+		}
 		answered := find(calls, 0, func(l string) bool {
 			return (strings.Contains(l, " write(") || strings.Contains(l, " writev(") || strings.Contains(l, " sendto(")) &&
-				strings.Contains(l, "HTTP/1.1 200") && strings.Contains(l, id)
+				strings.Contains(l, inAnswer)
 		})
 		t.Logf("job %s: stored in line %d, synced in %d, answered in %d", id, stored, synced, answered)
 		if stored < 0 || synced < 0 || answered < 0 {
@@ -67,16 +78,25 @@ func TestP1_AnswerLeavesAfterSync(t *testing.T) {
 	}
 }
 
+// traced is how strace -xx shows bytes.
+func traced(b []byte) string {
+	var s strings.Builder
+	for _, c := range b {
+		fmt.Fprintf(&s, "\\x%02x", c)
+	}
+	return s.String()
+}
+
 // walSynced matches the line in which a sync of the write-ahead log ends well:
 // the call itself, or its second half if others came between.
-func walSynced() func(string) bool {
+func walSynced(theLog string) func(string) bool {
 	pending := map[string]bool{} // by thread
 	return func(l string) bool {
 		thread, rest, _ := strings.Cut(l, " ")
 		rest = strings.TrimSpace(rest)
 		sync := strings.HasPrefix(rest, "fsync(") || strings.HasPrefix(rest, "fdatasync(")
 		switch {
-		case sync && strings.Contains(rest, "freshet.db-wal>"):
+		case sync && strings.Contains(rest, theLog):
 			if strings.Contains(rest, "unfinished") {
 				pending[thread] = true
 				return false
