@@ -55,7 +55,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer cancel()
 	l, err := a.start(ctx)
 	if ctx.Err() != nil {
-		return nil //nolint:nilerr // being told to stop while starting is no fault
+		return nil // being told to stop while starting is no fault
 	}
 	if err != nil {
 		return err

@@ -17,14 +17,15 @@ func TestP2_NothingIsLostAtAnyCrash(t *testing.T) {
 			for n := 1; n <= 8; n++ {
 				t.Run(fmt.Sprintf("%s %s %d", when, op, n), func(t *testing.T) {
 					t.Parallel()
-					bubble(t, pops(pop("a")), func(t *testing.T, w *world) { crashOnce(t, w, when+" "+op, n) })
+					bubble(t, pops(pop("a")), func(w *world) { crashOnce(w, when+" "+op, n) })
 				})
 			}
 		}
 	}
 }
 
-func crashOnce(t *testing.T, w *world, op string, n int) {
+func crashOnce(w *world, op string, n int) {
+	t := w.t
 	s := w.sites["a"]
 	s.cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {
 		if op == "purge" && url == u3 {
@@ -32,8 +33,8 @@ func crashOnce(t *testing.T, w *world, op string, n int) {
 		}
 		return freshet.ReasonNone
 	}
-	s.cache.put(u1, freshet.Position{})
-	s.cache.put(u2, freshet.Position{})
+	s.cache.put(u1)
+	s.cache.put(u2)
 	s.start(op, n)
 	var done []*freshet.Entry
 	for range 4 {

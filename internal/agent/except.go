@@ -2,6 +2,7 @@ package agent
 
 import (
 	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/freshet-vod/freshet"
@@ -14,11 +15,13 @@ type exceptions struct {
 	at    map[freshet.Position]*exception
 	byURL map[string]map[freshet.Position]int // exact URLs: the item of each excepted entry
 	list  []freshet.Exception                 // as published; nil: to be made again
+	cut   bool                                // the last heartbeat had no room for all
 }
 
 type exception struct {
-	entry *freshet.Entry
-	items map[int]bool
+	entry  *freshet.Entry
+	items  map[int]bool
+	sorted []int // the items as published; nil: to be made again
 }
 
 func newExceptions() exceptions {
@@ -36,7 +39,7 @@ func (l *life) except(entry *freshet.Entry, item int) {
 		l.excepts.at[entry.At] = x
 	}
 	x.items[item] = true
-	l.excepts.list = nil
+	x.sorted, l.excepts.list = nil, nil
 	if entry.Selector.Kind == freshet.SelectExact {
 		u := entry.URL(item)
 		if l.excepts.byURL[u] == nil {
@@ -54,7 +57,7 @@ func (l *life) unexcept(at freshet.Position, item int) {
 		return
 	}
 	delete(x.items, item)
-	l.excepts.list = nil
+	x.sorted, l.excepts.list = nil, nil
 	if x.entry.Selector.Kind == freshet.SelectExact {
 		u := x.entry.URL(item)
 		delete(l.excepts.byURL[u], at)
@@ -131,14 +134,10 @@ func (l *life) exceptionList() []freshet.Exception {
 	}
 	list := make([]freshet.Exception, 0, len(l.excepts.at))
 	for at, x := range l.excepts.at {
-		e := freshet.Exception{At: at}
-		if len(x.items) < x.entry.Len() {
-			for item := range x.items {
-				e.Items = append(e.Items, item)
-			}
-			slices.Sort(e.Items)
+		if x.sorted == nil && len(x.items) < x.entry.Len() {
+			x.sorted = slices.Sorted(maps.Keys(x.items))
 		}
-		list = append(list, e)
+		list = append(list, freshet.Exception{At: at, Items: x.sorted})
 	}
 	slices.SortFunc(list, func(a, b freshet.Exception) int { return a.At.Compare(b.At) })
 	l.excepts.list = list

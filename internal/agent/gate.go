@@ -104,6 +104,9 @@ func (l *life) heardBeat(pop string, h freshet.Heartbeat) {
 	}
 	l.gate.beats[pop] = h
 	l.redos.look = true
+	if l.excepts.cut {
+		l.publish() // a child that moved on makes room
+	}
 	delete(l.gate.lists, pop)
 	if len(h.Exceptions) == 0 {
 		return

@@ -9,9 +9,6 @@ import (
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-// exceptionBytes bounds the exceptions in one heartbeat.
-const exceptionBytes = 256 << 10
-
 // publish makes what is durable the content of the next heartbeat.
 func (l *life) publish() {
 	h := &freshet.Heartbeat{
@@ -43,16 +40,17 @@ func (l *life) sayable(list []freshet.Exception, w freshet.Position) ([]freshet.
 	for _, x := range list {
 		total += exceptionSize(x)
 	}
-	if total <= exceptionBytes {
+	room := l.o.ExceptionBytes
+	l.excepts.cut = total > room
+	if !l.excepts.cut {
 		return list, w
 	}
 	passed := l.passedByChildren()
 	var out []freshet.Exception
-	room := exceptionBytes
 	for _, x := range list {
 		size := exceptionSize(x)
 		switch {
-		case total > exceptionBytes && !passed.Before(x.At):
+		case total > l.o.ExceptionBytes && !passed.Before(x.At):
 			total -= size
 		case size > room:
 			before := freshet.Position{Epoch: x.At.Epoch, Pos: x.At.Pos - 1}

@@ -85,9 +85,6 @@ func (s *site) kill() {
 	}
 }
 
-// alive reports whether the life goes on.
-func (s *site) alive() bool { return s.k != nil && !s.k.isDead() }
-
 func (s *site) readiness() []bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,12 +146,12 @@ func pass(d time.Duration) {
 }
 
 // bubble runs a test of a world in a bubble.
-func bubble(t *testing.T, pops []freshet.POP, fn func(t *testing.T, w *world)) {
+func bubble(t *testing.T, pops []freshet.POP, fn func(w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, 1, pops...)
 		defer w.end()
-		fn(t, w)
+		fn(w)
 	})
 }
 

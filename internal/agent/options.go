@@ -35,6 +35,7 @@ type Options struct {
 	ReadAhead       int           // entries per subject held in memory; default 4096
 	ReadAheadBytes  int           // bytes of URLs per subject held in memory; default 32 MiB
 	PullLimit       int           // entries per pull; default 512
+	ExceptionBytes  int           // bytes of failed purges in one heartbeat; default 256 KiB
 	HeartbeatEvery  time.Duration // default 1 s
 	HeartbeatMin    time.Duration // shortest time between two heartbeats; default 20 ms
 	GatherFor       time.Duration // how long facts of prefetches are gathered; default 100 ms
@@ -79,6 +80,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.ReadAhead, 4096)
 	orDefault(&o.ReadAheadBytes, 32<<20)
 	orDefault(&o.PullLimit, 512)
+	orDefault(&o.ExceptionBytes, 256<<10)
 	orDefault(&o.HeartbeatEvery, time.Second)
 	orDefault(&o.HeartbeatMin, 20*time.Millisecond)
 	orDefault(&o.GatherFor, 100*time.Millisecond)

@@ -16,9 +16,10 @@ const (
 
 func TestP2_PurgeIsCarriedOutAndProved(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
-		s.cache.put(u1, freshet.Position{})
+		s.cache.put(u1)
 		s.start("", 0)
 		pass(2 * time.Second)
 		e := w.append(purge(u1, u2))
@@ -39,7 +40,8 @@ func TestP2_PurgeIsCarriedOutAndProved(t *testing.T) {
 
 func TestP3_ObjectIsPurgedOnceAtItsHighestPosition(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		first := w.append(purge(u1))
 		second := w.append(purge(u1, u2))
 		last := w.append(purge(u1))
@@ -60,7 +62,8 @@ func TestP3_ObjectIsPurgedOnceAtItsHighestPosition(t *testing.T) {
 
 func TestP2_LostPushesArePulled(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		w.sites["a"].start("", 0)
 		pass(2 * time.Second)
 		w.with(func() { w.mute = true })
@@ -82,7 +85,8 @@ func TestP2_LostPushesArePulled(t *testing.T) {
 
 func TestP2_PushBeyondAGapIsNotApplied(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		w.sites["a"].start("", 0)
 		pass(2 * time.Second)
 		w.with(func() { w.mute, w.cut = true, true })
@@ -103,7 +107,8 @@ func TestP2_PushBeyondAGapIsNotApplied(t *testing.T) {
 
 func TestP2_RaisedEpochIsFollowed(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		w.sites["a"].start("", 0)
 		for range 9 {
 			w.append(purge(u1))
@@ -122,7 +127,8 @@ func TestP2_RaisedEpochIsFollowed(t *testing.T) {
 
 func TestP2_TransientFailureHoldsTheWatermarkOnly(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		sick := true
 		s.cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {
@@ -159,9 +165,10 @@ func TestP2_TransientFailureHoldsTheWatermarkOnly(t *testing.T) {
 
 func TestP2_FillThatSlippedInIsPurgedAgain(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
-		s.cache.put(u1, freshet.Position{})
+		s.cache.put(u1)
 		s.cache.powers.DefeatsFills = false
 		s.cache.lateFill = 1
 		s.start("", 0)
@@ -178,9 +185,26 @@ func TestP2_FillThatSlippedInIsPurgedAgain(t *testing.T) {
 	})
 }
 
+func TestP2_OldFillInFlightIsCaughtAtOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
+		s := w.sites["a"]
+		s.start("", 0)
+		pass(2 * time.Second)
+		s.cache.with(func() { s.cache.slipIn = 2 })
+		e := w.append(purge(u1))
+		pass(50 * time.Millisecond)
+		if f := w.want(t, "a", e, 0, freshet.OutcomeDone, freshet.ReasonNone); f.Attempts != 3 || s.cache.has(u1) {
+			t.Fatalf("%d attempts, stored %v", f.Attempts, s.cache.has(u1))
+		}
+	})
+}
+
 func TestP2_EvidenceIsSentAgainUntilAcknowledged(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		w.sites["a"].start("", 0)
 		pass(2 * time.Second)
 		w.with(func() { w.refuse = 3 })

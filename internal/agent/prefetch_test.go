@@ -12,7 +12,8 @@ import (
 
 func TestP3_PrefetchWaitsForThePurgeBeforeIt(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		w.sites["e"].start("", 0)
 		pass(2 * time.Second)
 		p := w.append(purge(u1))
@@ -49,7 +50,8 @@ func TestP3_PurgeCancelsRunningAndWaitingPrefetches(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+			bubble(t, pops(pop("a")), func(w *world) {
+				t := w.t
 				s := w.sites["a"]
 				s.opts = func(o *agent.Options) { o.PrefetchWorkers = 1 }
 				s.cache.hold = make(chan struct{})
@@ -77,7 +79,8 @@ func TestP3_PurgeCancelsRunningAndWaitingPrefetches(t *testing.T) {
 
 func TestP3_PurgeReadAheadSupersedesALaterReadPrefetch(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		s := w.sites["e"]
 		s.start("", 0)
 		pass(2 * time.Second)
@@ -94,7 +97,8 @@ func TestP3_PurgeReadAheadSupersedesALaterReadPrefetch(t *testing.T) {
 func TestP3_LatePrefetchDoesNotBringBackWhatWasPurged(t *testing.T) {
 	t.Parallel()
 	for _, later := range []*freshet.Entry{purge(u1), purgePrefix("http://vod.example.com/")} {
-		bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+		bubble(t, pops(pop("a")), func(w *world) {
+			t := w.t
 			s := w.sites["a"]
 			s.start("", 0)
 			pass(2200 * time.Millisecond)
@@ -114,9 +118,32 @@ func TestP3_LatePrefetchDoesNotBringBackWhatWasPurged(t *testing.T) {
 	}
 }
 
+func TestP3_PurgeWaitsForAPrefetchThatStopsLate(t *testing.T) {
+	t.Parallel()
+	for _, later := range []*freshet.Entry{purge(u1), purgePrefix("http://vod.example.com/")} {
+		bubble(t, pops(pop("a")), func(w *world) {
+			t := w.t
+			s := w.sites["a"]
+			s.cache.hold, s.cache.stubborn = make(chan struct{}), true
+			s.start("", 0)
+			pass(2 * time.Second)
+			f := w.append(prefetch(u1))
+			pass(time.Second)
+			p := w.append(later)
+			pass(time.Second)
+			w.want(t, "a", f, 0, freshet.OutcomeCancelled, freshet.ReasonSuperseded)
+			w.want(t, "a", p, 0, freshet.OutcomeDone, freshet.ReasonNone)
+			if s.cache.has(u1) {
+				t.Fatal("what the prefetch stored at the last moment is still there")
+			}
+		})
+	}
+}
+
 func TestP6_PrefetchFailuresAreNamed(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {
 			switch {
@@ -143,7 +170,8 @@ func TestP6_PrefetchFailuresAreNamed(t *testing.T) {
 
 func TestP6_PrefetchEndsWithItsTime(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.opts = func(o *agent.Options) { o.PrefetchWorkers = 1 }
 		s.cache.hold = make(chan struct{})
@@ -167,7 +195,8 @@ func TestP6_PrefetchEndsWithItsTime(t *testing.T) {
 
 func TestP2_PrefetchSurvivesARestart(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.cache.hold = make(chan struct{})
 		s.start("", 0)
@@ -194,7 +223,8 @@ func TestP2_PrefetchSurvivesARestart(t *testing.T) {
 
 func TestP10_EvidenceIsGathered(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.start("", 0)
 		pass(2 * time.Second)

@@ -128,6 +128,7 @@ type mark struct {
 
 // play lives through a history and returns the first broken promise.
 func (h *history) play(t *testing.T) string {
+	t.Helper()
 	w := newWorld(t, h.Seed, h.POPs...)
 	defer w.end()
 	w.with(func() { w.bad = h.Bad })
@@ -137,7 +138,7 @@ func (h *history) play(t *testing.T) string {
 		s.cache.powers.DefeatsFills, s.cache.powers.KeepsCursor = h.Defeats, h.Keeps
 		s.cache.transient, s.cache.lateFill = h.Lost, h.LateFill
 		for _, u := range []string{u1, u2, u3} {
-			s.cache.put(u, freshet.Position{})
+			s.cache.put(u)
 		}
 		if i == 0 && h.Refuse != "" {
 			s.cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {

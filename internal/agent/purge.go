@@ -133,41 +133,53 @@ func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object,
 	q := &l.purges
 	q.running--
 	var again []*object
-	worst := 0
+	var bad, worse *verdict // examples for the log, which gets one line per call and not one per object
+	var badURL, worseURL string
+	worst, lost := 0, 0
 	for i, o := range batch {
-		v := verdicts[i]
+		v := &verdicts[i]
 		o.attempts += v.attempts
 		v.attempts = o.attempts
 		if v.transient() {
 			o.failed++
 			worst = max(worst, o.failed)
 			again = append(again, o)
+			bad, badURL = v, o.url
 			continue
 		}
-		l.settle(ctx, o, at, v)
+		if v.outcome == freshet.OutcomeFailed {
+			lost++
+			worse, worseURL = v, o.url
+		}
+		l.settle(o, at, *v)
+	}
+	if worst == 1 {
+		l.log.LogAttrs(ctx, slog.LevelWarn, "purge failed for now, trying on", bad.attrs(at, badURL, len(again))...)
+	}
+	if lost > 0 {
+		l.log.LogAttrs(ctx, slog.LevelError, "purge failed for good", worse.attrs(at, worseURL, lost)...)
 	}
 	if len(again) > 0 {
-		if worst == 1 {
-			l.log.LogAttrs(ctx, slog.LevelWarn, "purge failed for now, trying on",
-				slog.String("position", at.String()), slog.Int("objects", len(again)),
-				slog.String("url", again[0].url), slog.String("reason", verdicts[slices.Index(batch, again[0])].reason.String()),
-				slog.String("detail", verdicts[slices.Index(batch, again[0])].detail))
-		}
 		q.delayed = append(q.delayed, delayed{again, time.Now().Add(l.pause(worst))})
 	}
 	l.advance()
 }
 
+// attrs describes a failure of some objects by the example of one.
+func (v *verdict) attrs(at freshet.Position, url string, n int) []slog.Attr {
+	return []slog.Attr{
+		slog.String("position", at.String()), slog.Int("objects", n), slog.String("url", url),
+		slog.String("reason", v.reason.String()), slog.String("detail", v.detail),
+	}
+}
+
 // settle answers every item that a purge of an object at a position stands
 // for: its own, and those below, which it covers.
-func (l *life) settle(ctx context.Context, o *object, at freshet.Position, v verdict) {
+func (l *life) settle(o *object, at freshet.Position, v verdict) {
 	blocked := slices.ContainsFunc(o.refs, func(r ref) bool {
 		return r.w.entry.At == at && r.w.isBlocked(r.item)
 	})
-	if v.outcome == freshet.OutcomeFailed {
-		l.log.LogAttrs(ctx, slog.LevelError, "purge failed for good", slog.String("position", at.String()),
-			slog.String("url", o.url), slog.String("reason", v.reason.String()), slog.String("detail", v.detail))
-	} else if !blocked {
+	if v.outcome != freshet.OutcomeFailed && !blocked {
 		l.redeem(o.url, at)
 	}
 	var rest []ref
@@ -240,10 +252,7 @@ func (l *life) patternPurged(ctx context.Context, w *work, v verdict) {
 	run.running = false
 	run.attempts++
 	v.attempts = run.attempts
-	attrs := []slog.Attr{
-		slog.String("position", w.entry.At.String()), slog.String("pattern", w.entry.Selector.Pattern),
-		slog.String("reason", v.reason.String()), slog.String("detail", v.detail),
-	}
+	attrs := v.attrs(w.entry.At, w.entry.Selector.Pattern, 1)
 	switch {
 	case v.transient():
 		if run.attempts == 1 {

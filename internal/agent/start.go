@@ -51,7 +51,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l.reader.known, l.reader.task = freshet.Later(st.Known, l.ledger.written), st.KnownTask
 	l.ledger.stream, l.ledger.number = st.Stream, st.LastNumber
 	if l.ledger.stream == 0 {
-		l.ledger.stream = uint64(time.Now().UnixNano()) //nolint:gosec // the clock is past 1970
+		l.ledger.stream = uint64(time.Now().UnixNano())
 	}
 	l.recall(kept, st.Exceptions)
 	l.ledger.urgent = true // the incarnation, the stream and a first sign of life

@@ -11,7 +11,8 @@ import (
 
 func TestP5_POPCatchesUpBeforeItServes(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		e, s := w.sites["e"], w.sites["s"]
 		w.with(func() { w.mute, w.cut = true, true })
 		e.start("", 0)
@@ -44,7 +45,8 @@ func TestP5_POPCatchesUpBeforeItServes(t *testing.T) {
 
 func TestP5_ReturningPOPIsNotReadyBeforeTheHeadOfItsReturn(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		e, s := w.sites["e"], w.sites["s"]
 		e.start("", 0)
 		s.start("", 0)
@@ -99,7 +101,8 @@ func TestP5_StartTakesTheLowerCursor(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+			bubble(t, pops(pop("a")), func(w *world) {
+				t := w.t
 				s := w.sites["a"]
 				s.start("", 0)
 				first := w.append(purge(u1))
@@ -133,7 +136,8 @@ func TestP5_StartTakesTheLowerCursor(t *testing.T) {
 
 func TestP5_ContentThatChangesUnderTheAgentIsFlushed(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.start("", 0)
 		e := w.append(purge(u1))
@@ -149,7 +153,8 @@ func TestP5_ContentThatChangesUnderTheAgentIsFlushed(t *testing.T) {
 
 func TestP5_POPEnrolledAgainRevalidates(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		s.start("", 0)
 		w.append(member(freshet.MemberEnrol, "a"))
@@ -177,7 +182,8 @@ func TestP5_POPEnrolledAgainRevalidates(t *testing.T) {
 
 func TestP5_CursorThatCannotBeWrittenHoldsTheWatermarkOnly(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
 		sick := true
 		s.cache.verdict = func(op, _ string, _ freshet.Position) freshet.Reason {
@@ -203,7 +209,8 @@ func TestP5_CursorThatCannotBeWrittenHoldsTheWatermarkOnly(t *testing.T) {
 
 func TestTopologyIsSavedAndFollowed(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a"), pop("b", "a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a"), pop("b", "a")), func(w *world) {
+		t := w.t
 		s := w.sites["b"]
 		s.start("", 0)
 		pass(2 * time.Second)
@@ -225,7 +232,8 @@ func TestTopologyIsSavedAndFollowed(t *testing.T) {
 
 func TestNothingRunsBeforeTheParentsAreKnown(t *testing.T) {
 	t.Parallel()
-	bubble(t, nil, func(t *testing.T, w *world) {
+	bubble(t, nil, func(w *world) {
+		t := w.t
 		s := newSite(t, w.control, "a")
 		w.sites["a"] = s
 		s.start("", 0)
@@ -242,7 +250,8 @@ func TestNothingRunsBeforeTheParentsAreKnown(t *testing.T) {
 
 func TestP10_ReadAheadIsBounded(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		s := w.sites["e"]
 		s.opts = func(o *agent.Options) { o.ReadAhead = 7 }
 		s.start("", 0)

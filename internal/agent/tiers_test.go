@@ -1,16 +1,20 @@
 package agent_test
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/agent"
 )
 
 func TestP3_ChildWaitsForItsParents(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s1"), pop("s2"), pop("e", "s1", "s2")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s1"), pop("s2"), pop("e", "s1", "s2")), func(w *world) {
+		t := w.t
 		w.sites["s1"].start("", 0)
 		w.sites["e"].start("", 0)
 		pass(2 * time.Second)
@@ -28,7 +32,8 @@ func TestP3_ChildWaitsForItsParents(t *testing.T) {
 
 func TestP3_ChildFollowsWithinMilliseconds(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("m", "s"), pop("e", "m")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("m", "s"), pop("e", "m")), func(w *world) {
+		t := w.t
 		for _, s := range w.sites {
 			s.start("", 0)
 		}
@@ -41,7 +46,8 @@ func TestP3_ChildFollowsWithinMilliseconds(t *testing.T) {
 
 func TestP3_ExcusedParentIsMadeGoodOnReturn(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		s, e := w.sites["s"], w.sites["e"]
 		s.start("", 0)
 		e.start("", 0)
@@ -60,7 +66,7 @@ func TestP3_ExcusedParentIsMadeGoodOnReturn(t *testing.T) {
 		// not to have been cut off.
 		e.kill()
 		e.start("", 0)
-		e.cache.put(u1, freshet.Position{})
+		e.cache.put(u1)
 		pass(5 * time.Second)
 		if n := len(e.cache.effectsOn(u1)); n != 1 {
 			t.Fatalf("purged %d times while the parent is away", n)
@@ -80,7 +86,8 @@ func TestP3_ExcusedParentIsMadeGoodOnReturn(t *testing.T) {
 
 func TestP3_RemovedParentIsNotWaitedFor(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("e", "s")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
 		e := w.sites["e"]
 		e.start("", 0)
 		pass(2 * time.Second)
@@ -95,7 +102,8 @@ func TestP3_RemovedParentIsNotWaitedFor(t *testing.T) {
 
 func TestP3_ParentsExceptionBlocksTheChild(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("s"), pop("m", "s"), pop("e", "m")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("s"), pop("m", "s"), pop("e", "m")), func(w *world) {
+		t := w.t
 		refuse := true
 		w.sites["s"].cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {
 			if refuse && op == "purge" && url == u2 {
@@ -146,10 +154,11 @@ func TestP3_ParentsExceptionBlocksTheChild(t *testing.T) {
 
 func TestP3_PatternsAreCarriedOutInOrder(t *testing.T) {
 	t.Parallel()
-	bubble(t, pops(pop("a")), func(t *testing.T, w *world) {
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
 		s := w.sites["a"]
-		s.cache.put(u1, freshet.Position{})
-		s.cache.put(u3, freshet.Position{})
+		s.cache.put(u1)
+		s.cache.put(u3)
 		first := w.append(purgePrefix("http://vod.example.com/a/"))
 		exact := w.append(purge(u1))
 		second := w.append(purgePrefix("http://vod.example.com/"))
@@ -180,6 +189,50 @@ func TestP3_PatternsAreCarriedOutInOrder(t *testing.T) {
 		a, b := s.cache.effectsOn(first.Selector.Pattern), s.cache.effectsOn(second.Selector.Pattern)
 		if len(a) != 1 || len(b) != 1 || s.cache.has(u1) || s.cache.has(u3) {
 			t.Fatalf("effects %v %v", a, b)
+		}
+	})
+}
+
+func TestP10_TooManyExceptionsHoldTheChildInsteadOfMisleadingIt(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t := w.t
+		for _, s := range w.sites {
+			s.cache.powers.MaxBatch = 100
+			s.opts = func(o *agent.Options) { o.ExceptionBytes = 500 }
+		}
+		w.sites["s"].cache.verdict = func(op, url string, _ freshet.Position) freshet.Reason {
+			if op == "purge" && !strings.HasSuffix(url, "/0") {
+				return freshet.ReasonRefused
+			}
+			return freshet.ReasonNone
+		}
+		w.sites["s"].start("", 0)
+		var all []*freshet.Entry
+		for n := range 40 {
+			urls := make([]string, 20)
+			for i := range urls {
+				urls[i] = fmt.Sprintf("http://vod.example.com/%d/%d", n, i)
+			}
+			all = append(all, w.append(purge(urls...)))
+		}
+		last := all[len(all)-1]
+		pass(20 * time.Second)
+		w.want(t, "s", last, 1, freshet.OutcomeFailed, freshet.ReasonRefused)
+		h := w.beat("s")
+		if !h.Watermark.Before(last.At) || len(h.Exceptions) == 0 || len(h.Exceptions) == 40 {
+			t.Fatalf("watermark %s with %d exceptions", h.Watermark, len(h.Exceptions))
+		}
+		w.sites["e"].start("", 0)
+		pass(time.Minute)
+		for _, e := range all {
+			w.want(t, "e", e, 0, freshet.OutcomeAlready, freshet.ReasonNone)
+			for i := 1; i < 20; i++ {
+				w.want(t, "e", e, i, freshet.OutcomeFailed, freshet.ReasonBlockedByParent)
+			}
+		}
+		if h := w.beat("s"); h.Watermark != last.At {
+			t.Fatalf("watermark %s, want %s: the child has passed everything", h.Watermark, last.At)
 		}
 	})
 }
