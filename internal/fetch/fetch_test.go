@@ -390,3 +390,17 @@ func TestP10_RequestsPerOriginAreBounded(t *testing.T) {
 		t.Errorf("got %v after the end of the context", err)
 	}
 }
+
+func TestP10_AttemptsAreBounded(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	c, origin := serve(t, fetch.Options{Retries: 2}, func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		w.WriteHeader(http.StatusBadGateway)
+	})
+	_, _, err := c.Get(t.Context(), origin, object)
+	wantKind(t, err, fetch.KindStatus)
+	if n := asked.Load(); n != 3 {
+		t.Errorf("asked %d times, want one attempt and two more", n)
+	}
+}
