@@ -34,11 +34,6 @@ func (w *writer) bool(v bool) {
 	w.byte(0)
 }
 
-func (w *writer) bytes(p []byte) {
-	w.count(len(p))
-	w.b = append(w.b, p...)
-}
-
 func (w *writer) str(s string) {
 	w.count(len(s))
 	w.b = append(w.b, s...)
@@ -75,15 +70,15 @@ func (w *writer) positionAfter(p, prev freshet.Position) {
 // millis returns t in Unix milliseconds, within the range that messages carry.
 func millis(t time.Time) int64 { return min(max(t.UnixMilli(), minMillis), maxMillis) }
 
-func zigzag(v int64) uint64     { return uint64(v)<<1 ^ uint64(v>>63) }  //nolint:gosec // bits, not a number
-func unzigzag(v uint64) int64   { return int64(v>>1) ^ -int64(v&1) }     //nolint:gosec // bits, not a number
+func zigzag(v int64) uint64     { return uint64(v)<<1 ^ uint64(v>>63) } //nolint:gosec // bits, not a number
+func unzigzag(v uint64) int64   { return int64(v>>1) ^ -int64(v&1) }
 func asInt(v int64) (int, bool) { n := int(v); return n, int64(n) == v } // false where an int has 32 bits and v does not fit
 
 var (
-	errShort    = errors.New("message ends too early")                //nolint:gochecknoglobals // a sentinel
-	errTrailing = errors.New("message goes on after its end")         //nolint:gochecknoglobals // a sentinel
-	errVarint   = errors.New("number is malformed")                   //nolint:gochecknoglobals // a sentinel
-	errCount    = errors.New("count is greater than what can follow") //nolint:gochecknoglobals // a sentinel
+	errShort    = errors.New("message ends too early")
+	errTrailing = errors.New("message goes on after its end")
+	errVarint   = errors.New("number is malformed")
+	errCount    = errors.New("count is greater than what can follow")
 )
 
 // A reader takes fields off a message. Its error sticks: after the first one

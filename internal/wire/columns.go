@@ -34,15 +34,15 @@ func (w *writer) column(vals []uint64) {
 	}
 	width := bits.Len64(all)
 	if noise(vals, width) {
-		w.byte(byte(packedBits + width))
+		w.byte(byte(packedBits + width)) //nolint:gosec // at most packedBits and maxPackedBits
 		w.packed(vals, width)
 		return
 	}
 	planes := max(1, (width+7)/8)
-	w.byte(byte(planes))
+	w.byte(byte(planes)) //nolint:gosec // 8 at most
 	for plane := range planes {
 		for _, v := range vals {
-			w.byte(byte(v >> (8 * plane)))
+			w.byte(byte(v >> (8 * plane))) //nolint:gosec // one byte of it is wanted
 		}
 	}
 }

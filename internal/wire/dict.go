@@ -69,7 +69,7 @@ func (d *Dict) code(item int, b body) uint64 {
 			return code
 		}
 	} else if i := slices.Index(list, b); i >= 0 {
-		return uint64(i) + 1 //nolint:gosec // an index
+		return uint64(i) + 1
 	}
 	d.added = append(d.added, entry)
 	return d.insert(item, b)

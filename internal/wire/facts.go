@@ -142,7 +142,7 @@ func newPositions(facts []*freshet.Fact) positions {
 	}
 	slices.SortFunc(list, freshet.Position.Compare)
 	for i, p := range list {
-		index[p] = uint64(i) + 1 //nolint:gosec // an index
+		index[p] = uint64(i) + 1
 	}
 	return positions{list: list, index: index}
 }
@@ -261,7 +261,7 @@ func (r *reader) fit(v int64) int {
 
 // errDict means that facts name a body that the entry's Dict does not have:
 // the two were not kept together.
-var errDict = errors.New("fact names a body that is not in the dictionary of its entry") //nolint:gochecknoglobals // a sentinel
+var errDict = errors.New("fact names a body that is not in the dictionary of its entry")
 
 func (r *reader) bodies(entries []freshet.EntryFacts, side func(*freshet.Fact) *freshet.Copy,
 	dict func(freshet.Position) (*Dict, error), vals []uint64,

@@ -29,9 +29,9 @@ func genTime() *rapid.Generator[time.Time] {
 	})
 }
 
-func genStrings(max int) *rapid.Generator[[]string] {
+func genStrings(most int) *rapid.Generator[[]string] {
 	return rapid.Custom(func(t *rapid.T) []string {
-		list := rapid.SliceOfN(rapid.String(), 0, max).Draw(t, "list")
+		list := rapid.SliceOfN(rapid.String(), 0, most).Draw(t, "list")
 		if len(list) == 0 {
 			return nil // the codecs do not tell nil and empty lists apart
 		}

@@ -13,7 +13,6 @@ import (
 // roundTrip checks that whatever is encoded is decoded to the same value.
 func roundTrip[T any](t *testing.T, gen *rapid.Generator[T], encode func(T) []byte, decode func([]byte) (T, error)) {
 	t.Helper()
-	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := gen.Draw(t, "value")
 		got, err := decode(encode(want))
@@ -27,6 +26,7 @@ func roundTrip[T any](t *testing.T, gen *rapid.Generator[T], encode func(T) []by
 }
 
 func TestRoundTrip_Entries(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.EntryBatch {
 		b := wire.EntryBatch{Subject: rapid.String().Draw(t, "subject"), Prev: genPosition().Draw(t, "prev")}
 		if list := rapid.SliceOfN(genEntry(), 0, 5).Draw(t, "entries"); len(list) > 0 {
@@ -37,6 +37,7 @@ func TestRoundTrip_Entries(t *testing.T) {
 }
 
 func TestRoundTrip_Pull(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.PullRequest {
 		return wire.PullRequest{
 			Subject: rapid.String().Draw(t, "subject"),
@@ -47,22 +48,27 @@ func TestRoundTrip_Pull(t *testing.T) {
 }
 
 func TestRoundTrip_Heads(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, genCursors(), wire.EncodeHeads, wire.DecodeHeads)
 }
 
 func TestRoundTrip_Heartbeat(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, genHeartbeat(), wire.EncodeHeartbeat, wire.DecodeHeartbeat)
 }
 
 func TestRoundTrip_Topology(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, genTopology(), wire.EncodeTopology, wire.DecodeTopology)
 }
 
 func TestRoundTrip_Selector(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, genSelector(), wire.PackSelector, wire.UnpackSelector)
 }
 
 func TestRoundTrip_Evidence(t *testing.T) {
+	t.Parallel()
 	roundTrip(t, rapid.Custom(func(t *rapid.T) freshet.Evidence {
 		return freshet.Evidence{
 			POP:         rapid.String().Draw(t, "pop"),

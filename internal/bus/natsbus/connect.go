@@ -50,7 +50,8 @@ func dial(ctx context.Context, t target) (endpoint, error) {
 		t.log = slog.New(slog.DiscardHandler)
 	}
 	e := endpoint{closed: make(chan struct{})}
-	opts := append(t.options(), nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
+	opts := append(t.options(), //nolint:contextcheck // the handlers outlive the call and its context
+		nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
 	url := t.url
 	if t.server != nil {
 		opts = append(opts, nats.InProcessServer(t.server.nats), nats.Token(t.server.secret))

@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -67,12 +68,14 @@ func StartServer(o ServerOptions) (*Server, error) {
 	log := &serverLog{log: o.Log}
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
-	if !ns.ReadyForConnections(startTimeout) {
-		ns.Shutdown()
-		return nil, fmt.Errorf("starting the bus on %q: %s", o.Listen, log.fatal())
+	if log.fatal() == "" && ns.ReadyForConnections(startTimeout) {
+		s.nats = ns
+		return s, nil
 	}
-	s.nats = ns
-	return s, nil
+	ns.Shutdown()
+	ns.WaitForShutdown()
+	reason := cmp.Or(log.fatal(), "it was not ready within "+startTimeout.String())
+	return nil, fmt.Errorf("starting the bus on %q: %s", o.Listen, reason)
 }
 
 func (o *ServerOptions) check() error {
@@ -140,7 +143,7 @@ func popPermissions(pop string) *server.Permissions {
 type serverLog struct {
 	log  *slog.Logger
 	mu   sync.Mutex // guards last
-	last string
+	last string     // why the server cannot start
 }
 
 func (l *serverLog) complain(level slog.Level, format string, args []any) {
@@ -170,11 +173,9 @@ func (l *serverLog) Debugf(string, ...any) {}
 // Tracef implements server.Logger.
 func (l *serverLog) Tracef(string, ...any) {}
 
+// fatal returns why the server cannot start, empty if it can.
 func (l *serverLog) fatal() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.last == "" {
-		return "it was not ready within " + startTimeout.String()
-	}
 	return l.last
 }
