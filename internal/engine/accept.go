@@ -78,7 +78,7 @@ func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryR
 	var run freshet.DryRun
 	if s.Direct != nil {
 		job := e.newJob(s, []string{""})
-		row, err := e.o.Planner.Plan(ctx, job, job.Rows[0], nil)
+		row, err := e.o.Planner.Preview(ctx, job, job.Rows[0], nil)
 		run.Rows = []freshet.PlannedRow{row}
 		return run, err
 	}
@@ -93,7 +93,7 @@ func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryR
 			run.NonExistent = append(run.NonExistent, id)
 			continue
 		}
-		row, err := e.o.Planner.Plan(ctx, job, job.Rows[i], media[at])
+		row, err := e.o.Planner.Preview(ctx, job, job.Rows[i], media[at])
 		if err != nil {
 			return run, err
 		}

@@ -22,9 +22,13 @@ import (
 
 // Planner turns a row into URLs; see package plan.
 type Planner interface {
-	// Plan returns the plan of one row. An error means that it should be tried
+	// Plan returns the plan of one row, and takes its price. media is nil for a
+	// job by URL, prefix or tag, and for a media that was deleted since the job
+	// was accepted. An error means that it should be tried
 	// again later; what is wrong with the media itself is in the plan.
 	Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
+	// Preview is Plan for a dry run: it leaves no trace.
+	Preview(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
 	// Entries packs a planned row into entries of the log.
 	Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry
 }

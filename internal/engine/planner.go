@@ -82,12 +82,9 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 		if err != nil {
 			return nil, err
 		}
-		if len(found) == 0 { // deleted since it was accepted
-			row.State, row.Fault, row.Message = freshet.RowFailed, "InvalidVideo.NotFound", "The video does not exist."
-			row.Modified = now()
-			return &store.Plan{Claim: claim, Row: row, Now: row.Modified}, nil
+		if len(found) > 0 { // else it was deleted since; the plan says what can be done
+			media = found[0]
 		}
-		media = found[0]
 	}
 	planned, err := e.o.Planner.Plan(ctx, job, row, media)
 	if err != nil {

@@ -16,15 +16,7 @@ import (
 )
 
 // noPlanner is for an engine that only looks.
-type noPlanner struct{}
-
-func (noPlanner) Plan(context.Context, *freshet.Job, freshet.Row, *freshet.Media) (freshet.PlannedRow, error) {
-	return freshet.PlannedRow{}, freshet.Errorf(freshet.CodeUnavailable, "nothing is planned here")
-}
-
-func (noPlanner) Entries(*freshet.Job, freshet.Row, freshet.PlannedRow, time.Time) []*freshet.Entry {
-	return nil
-}
+type noPlanner struct{ engine.Planner }
 
 // checkP7 deletes everything derived from the store of a cluster that has
 // ended, folds it again and compares what every job reports (P7).
