@@ -117,7 +117,7 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	if resp.StatusCode/100 == 2 {
 		return resp, nil
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	return nil, readProblem(resp)
 }
 
@@ -162,7 +162,7 @@ func (c *Client) call(ctx context.Context, method, path string, query url.Values
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	switch {
 	case err != nil:
@@ -191,7 +191,7 @@ func readProblem(resp *http.Response) error {
 }
 
 func problemError(p api.Problem, retryAfter string) *freshet.Error {
-	e := &freshet.Error{Code: p.Code, Field: p.Field, Message: p.Detail, Err: requestID(p.RequestID)}
+	e := &freshet.Error{Code: p.Code, Field: p.Field, Message: p.Detail, Err: requestError(p.RequestID)}
 	if n, err := strconv.Atoi(retryAfter); err == nil && n > 0 {
 		e.RetryAfter = time.Duration(n) * time.Second
 	}
@@ -201,12 +201,12 @@ func problemError(p api.Problem, retryAfter string) *freshet.Error {
 	return e
 }
 
-// requestID is the cause of a fault at the server as far as the client knows
-// it: the ID under which the server's log tells more.
-type requestID string
+// requestError is the cause of a fault at the server as far as the client
+// knows it: the request's ID, under which the server's log tells more.
+type requestError string
 
 // Error implements error.
-func (r requestID) Error() string { return "request " + string(r) }
+func (r requestError) Error() string { return "request " + string(r) }
 
 func codeOf(status int) freshet.Code {
 	switch {

@@ -92,7 +92,7 @@ func (im *importer) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	answer := bufio.NewScanner(io.LimitReader(resp.Body, maxAnswer))
 	answer.Buffer(nil, 1<<20)
 	for answer.Scan() {

@@ -97,7 +97,7 @@ func (c *Client) watchOnce(ctx context.Context, id string, report func(*freshet.
 	if err != nil {
 		return false, c.silent(ctx, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read only
+	defer resp.Body.Close()
 	events := bufio.NewScanner(resp.Body)
 	events.Buffer(nil, maxEvent)
 	var name, data string
@@ -151,7 +151,6 @@ func (c *Client) silent(ctx context.Context, err error) error {
 	return err
 }
 
-//nolint:gochecknoglobals // a sentinel; never assigned again
 var errSilent = errors.New("nothing was heard for too long")
 
 // pause waits, or returns the error of ctx.

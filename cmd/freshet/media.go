@@ -29,7 +29,7 @@ are kept, and the exit code is then 1. A media that exists is replaced.`,
 		if err != nil {
 			return err
 		}
-		defer in.Close() //nolint:errcheck // read only
+		defer in.Close()
 		return importMedia(cmd, r, c, in, total)
 	})
 	return cmd

@@ -150,11 +150,11 @@ func (c *countingReader) Read(p []byte) (int, error) {
 
 // note prints a line above the bar.
 func (b *byteBar) note(line string) {
-	var w io.Writer = b.d.err
 	if b.bars != nil {
-		w = b.bars
+		_, _ = fmt.Fprintln(b.bars, line)
+		return
 	}
-	_, _ = fmt.Fprintln(w, line)
+	fmt.Fprintln(b.d.err, line)
 }
 
 func (b *byteBar) end() {

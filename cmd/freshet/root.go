@@ -27,7 +27,7 @@ type serverCommands struct {
 
 // execute runs the command line and returns the process's exit code.
 func execute(ctx context.Context, d deps) int {
-	root, started := newRoot(d)
+	root, started := newRoot(d) //nolint:contextcheck // commands get it from ExecuteContext
 	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return exitOK

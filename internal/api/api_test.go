@@ -36,7 +36,14 @@ func serve(t *testing.T) (*apitest.Fake, *caller) {
 	return f, &caller{t, s.URL, s.Client()}
 }
 
-func (c *caller) do(method, path, body string, change ...func(*http.Request)) *http.Response {
+// answer is what came back; its Body is closed when the test ends.
+type answer struct {
+	StatusCode int
+	Header     http.Header
+	Body       io.Reader
+}
+
+func (c *caller) do(method, path, body string, change ...func(*http.Request)) answer {
 	c.t.Helper()
 	req, err := http.NewRequestWithContext(c.t.Context(), method, c.base+path, strings.NewReader(body))
 	if err != nil {
@@ -51,10 +58,10 @@ func (c *caller) do(method, path, body string, change ...func(*http.Request)) *h
 		c.t.Fatal(err)
 	}
 	c.t.Cleanup(func() { resp.Body.Close() })
-	return resp
+	return answer{resp.StatusCode, resp.Header, resp.Body}
 }
 
-func (c *caller) problem(resp *http.Response) api.Problem {
+func (c *caller) problem(resp answer) api.Problem {
 	c.t.Helper()
 	var p api.Problem
 	d := json.NewDecoder(resp.Body)
@@ -206,18 +213,28 @@ func TestSubmit_HandsOnWhatWasAskedFor(t *testing.T) {
 		name, body string
 		want       freshet.Submission
 	}{
-		{"a purge without filters is of everything", `{"type":"purge","media":["m-2","m-1","m-2"]}`,
-			freshet.Submission{Type: freshet.Purge, Media: []string{"m-2", "m-1"}, Filter: freshet.Filter{Everything: true}}},
-		{"so is one with empty filters", `{"type":"purge","media":["m-1"],"filters":{}}`,
-			freshet.Submission{Type: freshet.Purge, Media: []string{"m-1"}, Filter: freshet.Filter{Everything: true}}},
-		{"filters narrow it, in canonical spelling", `{"type":"purge","media":["m-1"],"filters":{"formats":["M3U8","m3u8"],"definitions":["hd"],"stream_types":["Video"],"slice_count":3}}`,
+		{
+			"a purge without filters is of everything", `{"type":"purge","media":["m-2","m-1","m-2"]}`,
+			freshet.Submission{Type: freshet.Purge, Media: []string{"m-2", "m-1"}, Filter: freshet.Filter{Everything: true}},
+		},
+		{
+			"so is one with empty filters", `{"type":"purge","media":["m-1"],"filters":{}}`,
+			freshet.Submission{Type: freshet.Purge, Media: []string{"m-1"}, Filter: freshet.Filter{Everything: true}},
+		},
+		{
+			"filters narrow it, in canonical spelling", `{"type":"purge","media":["m-1"],"filters":{"formats":["M3U8","m3u8"],"definitions":["hd"],"stream_types":["Video"],"slice_count":3}}`,
 			freshet.Submission{Type: freshet.Purge, Media: []string{"m-1"}, Filter: freshet.Filter{
 				Formats: []freshet.Format{"m3u8"}, Definitions: []freshet.Definition{"HD"}, StreamTypes: []freshet.StreamType{"video"}, Slices: true, SliceCount: 3,
-			}}},
-		{"a prefetch is never of everything", `{"type":"prefetch","media":["m-1"],"user_data":"u","finish_by":"` + by.Format(time.RFC3339) + `"}`,
-			freshet.Submission{Type: freshet.Prefetch, Media: []string{"m-1"}, UserData: "u", FinishBy: by}},
-		{"URLs are named by their domain", `{"type":"purge","urls":["https://CDN.example.com/a?auth_key=1"],"prefixes":["http://vod.example.com/b/../c/"],"tags":["film-7"]}`,
-			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{URLs: []string{"http://vod.example.com/a"}, Prefixes: []string{"http://vod.example.com/c/"}, Tags: []string{"film-7"}}}},
+			}},
+		},
+		{
+			"a prefetch is never of everything", `{"type":"prefetch","media":["m-1"],"user_data":"u","finish_by":"` + by.Format(time.RFC3339) + `"}`,
+			freshet.Submission{Type: freshet.Prefetch, Media: []string{"m-1"}, UserData: "u", FinishBy: by},
+		},
+		{
+			"URLs are named by their domain", `{"type":"purge","urls":["https://CDN.example.com/a?auth_key=1"],"prefixes":["http://vod.example.com/b/../c/"],"tags":["film-7"]}`,
+			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{URLs: []string{"http://vod.example.com/a"}, Prefixes: []string{"http://vod.example.com/c/"}, Tags: []string{"film-7"}}},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -40,7 +40,7 @@ func (s *server) serve(rt route) http.Handler {
 		c.w.Header().Set("X-Request-Id", c.id)
 		c.w.Header().Set("Cache-Control", "no-store")
 		c.w.Header().Set("X-Content-Type-Options", "nosniff")
-		defer func() {
+		defer func() { //nolint:contextcheck // it logs with the request's context
 			if p := recover(); p != nil {
 				if p == http.ErrAbortHandler { //nolint:errorlint // a value of panic, compared as net/http does
 					panic(p)
@@ -58,17 +58,17 @@ func (s *server) serve(rt route) http.Handler {
 			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id),
 				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 		}
-		if _, told := errors.AsType[errTold](err); !told {
+		if _, told := errors.AsType[toldError](err); !told {
 			c.fail(err)
 		}
 	})
 }
 
-// errTold is a fault that the client knows of already: it is logged only.
-type errTold struct{ error }
+// toldError is a fault that the client knows of already: it is logged only.
+type toldError struct{ error }
 
 // Unwrap returns the fault.
-func (e errTold) Unwrap() error { return e.error }
+func (e toldError) Unwrap() error { return e.error }
 
 func (s *server) handle(rt route, c *call) error {
 	if rt.open {

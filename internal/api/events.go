@@ -36,7 +36,7 @@ func (s *server) jobEvents(c *call) error {
 		cancel()
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // the client went away
 		case err != nil && silent && errors.Is(err, context.DeadlineExceeded):
 			if err := c.event(": still here\n\n"); err != nil {
 				return nil //nolint:nilerr // the client went away
@@ -79,7 +79,7 @@ func (s *server) breakOff(c *call, err error) error {
 	if err := c.event(fmt.Sprintf("event: problem\ndata: %s\n\n", text)); err != nil {
 		return nil //nolint:nilerr // the client went away
 	}
-	return errTold{err}
+	return toldError{err}
 }
 
 func (c *call) event(text string) error {

@@ -94,5 +94,5 @@ func (s *server) importMedia(c *call) error {
 	if encodeErr := lines.Encode(sum); encodeErr != nil || sum.Problem == nil {
 		return nil //nolint:nilerr // the client went away; nobody is there to be told
 	}
-	return errTold{err}
+	return toldError{err}
 }

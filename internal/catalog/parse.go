@@ -101,9 +101,9 @@ func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
 	}
 	switch {
 	case raw.Streams == nil:
-		return m, errors.New("Streams: is missing; a media without streams says so with []")
+		return m, &fieldError{"Streams", "is missing; a media without streams says so with []"}
 	case len(raw.Streams) > maxStreams:
-		return m, fmt.Errorf("Streams: holds %d streams; allowed are %d", len(raw.Streams), maxStreams)
+		return m, &fieldError{raw.streamsKey(), fmt.Sprintf("holds %d streams; allowed are %d", len(raw.Streams), maxStreams)}
 	}
 	m.Streams = make([]freshet.Stream, 0, len(raw.Streams))
 	for i, text := range raw.Streams {

@@ -42,5 +42,4 @@ func (a Address) fixed() bool {
 	return err == nil && port != "0"
 }
 
-//nolint:gochecknoglobals // a sentinel; never assigned again
 var errAddress = errors.New("is not an address HOST:PORT with a port from 0 to 65535")

@@ -21,7 +21,7 @@ type Credentials struct {
 // new server.
 const (
 	EnvAccessKeyID     = envPrefix + "ACCESS_KEY_ID"
-	EnvAccessKeySecret = envPrefix + "ACCESS_KEY_SECRET" //nolint:gosec // a name, not a secret
+	EnvAccessKeySecret = envPrefix + "ACCESS_KEY_SECRET"
 )
 
 const (

@@ -145,7 +145,7 @@ func (d *decoder) scalar(key string, n ast.Node, v reflect.Value) {
 // setScalar sets v from text, and returns what is wrong with it, if anything
 // is.
 func setScalar(v reflect.Value, text string) string {
-	if u, ok := v.Addr().Interface().(encoding.TextUnmarshaler); ok {
+	if u, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr()); ok {
 		if err := u.UnmarshalText([]byte(text)); err != nil {
 			return err.Error()
 		}
@@ -172,7 +172,7 @@ func setScalar(v reflect.Value, text string) string {
 }
 
 func isText(v reflect.Value) bool {
-	_, ok := v.Addr().Interface().(encoding.TextUnmarshaler)
+	_, ok := reflect.TypeAssert[encoding.TextUnmarshaler](v.Addr())
 	return ok
 }
 

@@ -87,7 +87,7 @@ func (m *manualWriter) section(prefix string, v reflect.Value) {
 			doc = "`" + field.Tag.Get("yaml") + "` " + rest
 		}
 		fmt.Fprintf(m, "\n### `%s`\n\n%s\n\n%s%s\n", key, doc, kindOf(field.Type), defaultOf(key, value))
-		switch elem := field.Type; elem.Kind() {
+		switch elem := field.Type; elem.Kind() { //nolint:exhaustive // the others hold no keys
 		case reflect.Struct:
 			m.section(key, value)
 		case reflect.Pointer:
@@ -111,7 +111,7 @@ func kindOf(t reflect.Type) string {
 	case reflect.TypeFor[config.URL]():
 		return "A URL."
 	}
-	switch t.Kind() {
+	switch t.Kind() { //nolint:exhaustive // the kinds that Config uses
 	case reflect.Slice:
 		return "A list."
 	case reflect.Struct, reflect.Pointer:

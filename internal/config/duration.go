@@ -52,5 +52,4 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return nil
 }
 
-//nolint:gochecknoglobals // a sentinel; never assigned again
 var errDuration = errors.New("is not a duration such as 90s, 10m, 1h30m or 2d")

@@ -41,15 +41,14 @@ func (f *faults) at(p place, key, format string, args ...any) {
 // add records a fault of a key, at the place of the key or of the nearest one
 // around it.
 func (f *faults) add(key, format string, args ...any) {
-	p, around := place{}, key
-	for {
-		var ok bool
-		if p, ok = f.where[around]; ok || around == "" {
+	around := key
+	for around != "" {
+		if _, ok := f.where[around]; ok {
 			break
 		}
 		around = around[:max(strings.LastIndexAny(around, ".["), 0)]
 	}
-	f.at(p, key, format, args...)
+	f.at(f.where[around], key, format, args...)
 }
 
 // err returns all faults as one error, in the order of the file.

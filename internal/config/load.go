@@ -44,7 +44,7 @@ func readFile(path string) ([]byte, error) {
 	if err != nil {
 		return nil, freshet.Errorf(freshet.CodeInvalid, "reading the configuration: %w", err)
 	}
-	defer r.Close() //nolint:errcheck // read only
+	defer r.Close()
 	text, err := io.ReadAll(io.LimitReader(r, maxFile+1))
 	if err != nil {
 		return nil, freshet.Errorf(freshet.CodeInvalid, "reading the configuration: %w", err)

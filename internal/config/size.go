@@ -72,5 +72,4 @@ func (s *Size) UnmarshalText(b []byte) error {
 	return nil
 }
 
-//nolint:gochecknoglobals // a sentinel; never assigned again
 var errSize = errors.New("is not a size such as 4096, 512KiB or 10GiB")

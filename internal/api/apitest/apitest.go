@@ -71,19 +71,19 @@ func New() *Fake {
 }
 
 // Serve serves f under an address of its own until the test ends.
-func Serve(t testing.TB, f *Fake) *httptest.Server {
-	t.Helper()
-	s := httptest.NewServer(Handler(t, f))
-	t.Cleanup(s.Close)
+func Serve(tb testing.TB, f *Fake) *httptest.Server {
+	tb.Helper()
+	s := httptest.NewServer(Handler(tb, f))
+	tb.Cleanup(s.Close)
 	return s
 }
 
 // Handler returns the API over f.
-func Handler(t testing.TB, f *Fake) http.Handler {
-	t.Helper()
-	a, err := auth.New(t.Context(), auth.Options{Keys: keyStore{f}})
+func Handler(tb testing.TB, f *Fake) http.Handler {
+	tb.Helper()
+	a, err := auth.New(tb.Context(), auth.Options{Keys: keyStore{f}})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	h, err := api.New(api.Options{
 		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
@@ -93,7 +93,7 @@ func Handler(t testing.TB, f *Fake) http.Handler {
 		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return h
 }
