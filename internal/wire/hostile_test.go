@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -201,6 +202,20 @@ func TestBodiesOverTheLimitStayLong(t *testing.T) {
 	}
 }
 
+// The compressors are shared by all bubbles and by what runs outside.
+func TestMessagesInOneBubbleAfterTheOther(t *testing.T) {
+	t.Parallel()
+	for range 2 {
+		synctest.Test(t, func(t *testing.T) {
+			for _, s := range samples() {
+				if _, err := s.decode(s.encode()); err != nil {
+					t.Errorf("%s: %v", s.name, err)
+				}
+			}
+		})
+	}
+}
+
 // bombs are 64 KB at most, and unfold as far as a decoder lets them.
 func bombs(tb testing.TB) map[string][]byte {
 	tb.Helper()
@@ -208,7 +223,7 @@ func bombs(tb testing.TB) map[string][]byte {
 	bomb := func(kind byte, head []byte) []byte { return compressed(tb, kind, append(head, zeros...)) }
 	// A count of 4 million, 1 million, and MaxFacts, as varints.
 	four, one, facts := []byte{0x80, 0x80, 0x80, 0x02}, []byte{0x80, 0x80, 0x40}, []byte{0x80, 0x80, 0x10}
-	urls := freshet.Selector{Kind: freshet.SelectExact, URLs: slicesOf("http://h/"+strings.Repeat("x", wire.MaxURL-9), 20000)}
+	urls := freshet.Selector{Kind: freshet.SelectExact, URLs: slicesOf("http://h/"+strings.Repeat("x", wire.MaxURL-9), 6000)}
 	return map[string][]byte{
 		"empty strings":       bomb(7, append([]byte{1, 0}, four...)),
 		"empty URLs":          bomb(7, append([]byte{1, 0, 0}, one...)),

@@ -138,9 +138,12 @@ func concurrentStartStop(t *testing.T, w *world) {
 	var talkers, others sync.WaitGroup
 	talker := w.agent("talker")
 	others.Go(func() {
+		tick := time.NewTicker(100 * time.Microsecond) // steady, without crowding out all else
+		defer tick.Stop()
 		for ctx.Err() == nil {
 			_ = w.Push(ctx, bus.ChannelHead, []byte("head"))
 			_ = talker.Beat(ctx, nil)
+			<-tick.C
 		}
 	})
 	for i := range 4 {
