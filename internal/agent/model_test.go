@@ -48,7 +48,7 @@ func (s *site) start(op string, n int) {
 	s.lives++
 	s.k = &killer{life: s.lives, op: op, n: n, end: cancel}
 	o := agent.Options{
-		POP: s.id, Bus: s.c.connect(s.id), Driver: &handle{s.cache, s.k}, Journal: &journal{s.disk, s.k},
+		POP: s.id, Bus: s.c.connect(s.id), Driver: &handle{s.cache, s.k}, Journal: &diskEnd{s.disk, s.k},
 		OnReady: func(r bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()

@@ -164,7 +164,7 @@ func (h *handle) prefetchOne(ctx context.Context, o cache.Object) cache.Result {
 	}
 	if !wait(ctx, delay) || h.k.isDead() {
 		if h.stubborn {
-			wait(context.Background(), 50*time.Millisecond)
+			<-time.After(50 * time.Millisecond)
 			h.put(o.URL)
 		}
 		return cache.Result{Outcome: freshet.OutcomeCancelled}

@@ -69,19 +69,19 @@ type disk struct {
 
 func newDisk() *disk { return &disk{kept: map[freshet.Position]*freshet.Entry{}} }
 
-// journal is what one life sees of the disk.
-type journal struct {
+// diskEnd is what one life sees of the disk.
+type diskEnd struct {
 	*disk
 	k *killer
 }
 
-func (j *journal) LoadAgent(context.Context) (store.AgentState, bool, error) {
+func (j *diskEnd) LoadAgent(context.Context) (store.AgentState, bool, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.state, j.saved, nil
 }
 
-func (j *journal) Commit(_ context.Context, s store.Step) error {
+func (j *diskEnd) Commit(_ context.Context, s store.Step) error {
 	if !j.k.before("commit") {
 		return errKilled
 	}
@@ -117,13 +117,13 @@ func (j *journal) Commit(_ context.Context, s store.Step) error {
 	return nil
 }
 
-func (j *journal) Kept(context.Context) ([]*freshet.Entry, error) {
+func (j *diskEnd) Kept(context.Context) ([]*freshet.Entry, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return slices.SortedFunc(maps.Values(j.kept), func(a, b *freshet.Entry) int { return a.At.Compare(b.At) }), nil
 }
 
-func (j *journal) Spooled(_ context.Context, above uint64, limit int) ([]store.SpooledMessage, error) {
+func (j *diskEnd) Spooled(_ context.Context, above uint64, limit int) ([]store.SpooledMessage, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var out []store.SpooledMessage
@@ -135,7 +135,7 @@ func (j *journal) Spooled(_ context.Context, above uint64, limit int) ([]store.S
 	return out, nil
 }
 
-func (j *journal) Unspool(_ context.Context, upTo uint64) error {
+func (j *diskEnd) Unspool(_ context.Context, upTo uint64) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if j.k.isDead() {
@@ -145,14 +145,14 @@ func (j *journal) Unspool(_ context.Context, upTo uint64) error {
 	return nil
 }
 
-func (j *journal) SaveTopology(_ context.Context, topology []byte) error {
+func (j *diskEnd) SaveTopology(_ context.Context, topology []byte) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.topology = topology
 	return nil
 }
 
-func (j *journal) LoadTopology(context.Context) ([]byte, error) {
+func (j *diskEnd) LoadTopology(context.Context) ([]byte, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.topology, nil
