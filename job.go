@@ -98,7 +98,7 @@ type Task struct {
 }
 
 // Tally counts the tasks of a job by status.
-type Tally struct {
+type Tally struct { //nolint:recvcheck // only Add changes it; the rest works on copies
 	Pending    int `json:"pending"`
 	Refreshing int `json:"refreshing"`
 	Complete   int `json:"complete"`

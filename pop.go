@@ -1,5 +1,7 @@
 package freshet
 
+import "slices"
+
 // Domain is an acceleration domain of an account: the host names under which
 // viewers ask, and the origin that answers for them.
 type Domain struct {
@@ -47,13 +49,8 @@ func (t Topology) Domain(host string) (Domain, bool) { return FindDomain(t.Domai
 // an alias.
 func FindDomain(list []Domain, host string) (Domain, bool) {
 	for _, d := range list {
-		if d.Name == host {
+		if d.Name == host || slices.Contains(d.Aliases, host) {
 			return d, true
-		}
-		for _, a := range d.Aliases {
-			if a == host {
-				return d, true
-			}
 		}
 	}
 	return Domain{}, false

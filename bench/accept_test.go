@@ -121,8 +121,8 @@ func callLoop(ctx context.Context, client *http.Client, endpoint, ids string, do
 		}
 		body, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
-		if ctx.Err() != nil {
-			return nil
+		if err != nil && ctx.Err() != nil {
+			return nil //nolint:nilerr // the time is over
 		}
 		if err != nil || resp.StatusCode != http.StatusOK {
 			return fmt.Errorf("status %d: %s (%w)", resp.StatusCode, body, err)

@@ -48,7 +48,9 @@ func (s *site) run(ctx context.Context) error {
 	case <-ctx.Done():
 		// Stop taking requests at once; stop gives those in hand their time.
 		_ = s.listener.Close()
-		<-ended
+		if err := <-ended; err != nil && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
 		return nil
 	}
 }

@@ -190,7 +190,7 @@ func (c *Cluster) WaitReady(ctx context.Context, ids ...string) error {
 			return errors.New("the control plane has ended:\n" + c.Control.Log())
 		}
 		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return fmt.Errorf("waiting for POPs %s: %w (last: %v)", strings.Join(ids, ", "), err, last)
+			return fmt.Errorf("waiting for POPs %s: %w (last: %w)", strings.Join(ids, ", "), err, last)
 		}
 	}
 }

@@ -105,10 +105,11 @@ func (g *growing) advance(n int) {
 	g.wake()
 }
 
-// end tells readers that nothing will follow.
-func (g *growing) end(err error) {
+// end tells readers of the last n bytes and that nothing will follow.
+func (g *growing) end(n int, err error) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.written += int64(n)
 	g.ended, g.err = true, err
 	g.wake()
 }

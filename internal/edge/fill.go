@@ -271,7 +271,7 @@ func (c *Cache) renew(f *flight, resp *http.Response, asked time.Time) bool {
 func (c *Cache) store(ctx context.Context, f *flight, v *variant, resp *http.Response) {
 	f.v = v
 	c.announce(f, phaseFilling)
-	n, err := c.copyBody(ctx, f, resp)
+	n, last, err := c.copyBody(ctx, f, resp)
 	err = errors.Join(err, resp.Body.Close())
 	part := bodyPath(c.opt.Dir, v.id)
 	if err == nil {
@@ -279,7 +279,7 @@ func (c *Cache) store(ctx context.Context, f *flight, v *variant, resp *http.Res
 	}
 	if err == nil {
 		c.publish(f, v, n)
-		if f.stored == nil {
+		if f.stored == nil || f.stored.id != v.id {
 			_ = os.Remove(part) // if it stays, the next start removes it
 		}
 	} else {
@@ -287,9 +287,9 @@ func (c *Cache) store(ctx context.Context, f *flight, v *variant, resp *http.Res
 		_ = os.Remove(part + partSuffix)
 		c.noteEnd(ctx, f, err)
 	}
-	// Only now do readers learn that this is the end: whoever has read it all
-	// and asks again finds it on the shelf.
-	f.body.end(err)
+	// Only now do readers get the end: whoever has read it all and asks again
+	// finds it on the shelf.
+	f.body.end(last, err)
 }
 
 // noteEnd records why a fill ended badly.
@@ -301,37 +301,41 @@ func (c *Cache) noteEnd(ctx context.Context, f *flight, err error) {
 		slog.String("url", f.rq.url), slog.String("error", err.Error()))
 }
 
-// copyBody copies the body to the file and returns its length.
-func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (int64, error) {
+// copyBody copies the body to the file and returns its length. The last bytes
+// of a body whose length is known are written but not yet shown to readers.
+func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (n int64, last int, err error) {
 	buf := make([]byte, copyBuffer)
-	var n int64
 	for {
 		k, err := resp.Body.Read(buf)
 		if k > 0 {
 			if n+int64(k) > c.opt.MaxObject {
-				return n, errTooLarge
+				return n, 0, errTooLarge
 			}
 			if resp.ContentLength < 0 && n+int64(k) > f.reserved && !c.shelf.reserve(f, max(growStep, int64(k))) {
 				if !c.shelf.reserve(f, n+int64(k)-f.reserved) {
-					return n, errNoSpace
+					return n, 0, errNoSpace
 				}
 			}
 			if _, werr := f.body.file.Write(buf[:k]); werr != nil {
-				return n, diskError(werr)
+				return n, 0, diskError(werr)
 			}
 			n += int64(k)
-			f.body.advance(k)
+			if n == resp.ContentLength {
+				last = k
+			} else {
+				f.body.advance(k)
+			}
 		}
 		switch {
 		case errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF):
 			if resp.ContentLength >= 0 && n != resp.ContentLength {
-				return n, errTruncated
+				return n, last, errTruncated
 			}
-			return n, nil
+			return n, last, nil
 		case err != nil && ctx.Err() != nil:
-			return n, fmt.Errorf("read body: %w", context.Cause(ctx))
+			return n, last, fmt.Errorf("read body: %w", context.Cause(ctx))
 		case err != nil:
-			return n, fmt.Errorf("%w: %w", errTruncated, err)
+			return n, last, fmt.Errorf("%w: %w", errTruncated, err)
 		}
 	}
 }
@@ -356,9 +360,8 @@ func (c *Cache) publish(f *flight, v *variant, size int64) {
 	s.reserved -= f.reserved
 	f.reserved = 0
 	s.unlink(f)
-	s.put(f.rq.site.name, w)
+	f.stored = s.put(f.rq.site.name, w)
 	s.evict(0)
-	f.stored = w
 }
 
 // land ends a flight for everybody.

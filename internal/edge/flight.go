@@ -119,15 +119,15 @@ func (f *flight) release() {
 // joinable reports whether a new request may wait for this flight. The caller
 // holds shelf.mu. As long as the header is unknown, names are the fields that
 // earlier answers of this object varied by.
-func (f *flight) joinable(rq *request, names []string) bool {
-	if f.detached || f.alone || rq.skips(f) {
+func (f *flight) joinable(rq *request, names []string, now, flushed time.Time) bool {
+	if f.detached || f.alone || rq.skips(f) || f.began.Before(flushed) {
 		return false
 	}
 	switch f.phase {
 	case phaseAsking:
 		return selecting(names, f.rq.header) == selecting(names, rq.header)
 	case phaseFilling:
-		return f.v.answers(rq.header)
+		return f.v.answers(rq.header) && f.v.fresh(now)
 	case phaseRenewed, phasePassing, phaseFailed:
 	}
 	return false
@@ -171,7 +171,7 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 	if !alone {
 		names := o.varies()
 		for _, f := range o.flights {
-			if f.joinable(rq, names) {
+			if f.joinable(rq, names, now, s.flushed) {
 				f.join()
 				s.mu.Unlock()
 				return found{flight: f, why: why}, nil

@@ -127,11 +127,15 @@ func (s *shelf) unlist(o *object, v *variant) {
 }
 
 // put places a finished variant, instead of those that answer the same
-// requests.
-func (s *shelf) put(host string, v *variant) {
+// requests, and returns it; or the one that is there, if that was fetched
+// later by a fetch that overtook this one.
+func (s *shelf) put(host string, v *variant) *variant {
 	o := s.object(host, v.URL, true)
 	for _, old := range slices.Clone(o.variants) {
 		if slices.Equal(old.Vary, v.Vary) && old.Selecting == v.Selecting {
+			if old.Fetched.After(v.Fetched) {
+				return old
+			}
 			s.remove(o, old)
 		}
 	}
@@ -142,6 +146,7 @@ func (s *shelf) put(host string, v *variant) {
 	v.elem = s.lru.PushFront(v)
 	s.used += v.Size
 	delete(s.passes, v.URL)
+	return v
 }
 
 // renew places a revalidated variant over the body of the old one; false if

@@ -17,7 +17,7 @@ import (
 // error.
 func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
 	var receipt freshet.Receipt
-	media := s.Media
+	media := []string{""} // the one row of a job by URL, prefix or tag
 	if s.Direct == nil {
 		have, err := e.store.Catalog.HaveMedia(ctx, s.Account, s.Media)
 		if err != nil {
@@ -34,8 +34,6 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		if len(media) == 0 {
 			return receipt, nil
 		}
-	} else {
-		media = []string{""}
 	}
 	if !e.admit(len(media)) {
 		return freshet.Receipt{}, &freshet.Error{

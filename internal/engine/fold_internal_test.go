@@ -6,8 +6,9 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/freshet-vod/freshet"
 	"pgregory.net/rapid"
+
+	"github.com/freshet-vod/freshet"
 )
 
 type sent struct {

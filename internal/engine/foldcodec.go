@@ -12,6 +12,14 @@ import (
 // reason to do that.
 const foldVersion = 1
 
+// Indexes are not negative and counts come from memory, so writing them as
+// unsigned loses nothing; what is read is bounded by maxIndex.
+const maxIndex = 1 << 31
+
+func appendInt(b []byte, v int) []byte {
+	return binary.AppendUvarint(b, uint64(v)) //nolint:gosec // see above
+}
+
 // encode returns the stored form of f: nil if every target is done, which is
 // how nearly every entry ends.
 func (f *fold) encode(targets int) []byte {
@@ -22,18 +30,17 @@ func (f *fold) encode(targets int) []byte {
 	for _, w := range f.done {
 		b = binary.AppendUvarint(b, w)
 	}
-	b = binary.AppendUvarint(b, uint64(len(f.part)))
+	b = appendInt(b, len(f.part))
 	for _, t := range slices.Sorted(maps.Keys(f.part)) {
-		b = binary.AppendUvarint(b, uint64(t))
-		b = binary.AppendUvarint(b, uint64(len(f.part[t])))
+		b = appendInt(b, t)
+		b = appendInt(b, len(f.part[t]))
 		for _, r := range f.part[t] {
-			flag := uint64(0)
+			flag := 0
 			if r.failed {
 				flag = 1
 			}
-			for _, v := range []uint64{uint64(r.lo), uint64(r.hi - r.lo), flag, r.stream, r.number} {
-				b = binary.AppendUvarint(b, v)
-			}
+			b = appendInt(appendInt(appendInt(b, r.lo), r.hi-r.lo), flag)
+			b = binary.AppendUvarint(binary.AppendUvarint(b, r.stream), r.number)
 		}
 	}
 	return b
@@ -58,14 +65,14 @@ func decodeFold(b []byte, n, targets int) (*fold, error) {
 		f.done[i] = r.next()
 	}
 	for range r.next() {
-		t := int(r.next())
+		t := r.index()
 		if r.bad || t >= targets {
 			return nil, errFold
 		}
 		for range r.next() {
-			lo, length, flag := int(r.next()), int(r.next()), r.next()
+			lo, length, flag := r.index(), r.index(), r.next()
 			run := run{lo: lo, hi: lo + length, failed: flag == 1, stream: r.next(), number: r.next()}
-			if r.bad || run.hi > n || run.lo < 0 || length < 0 {
+			if r.bad || run.hi > n {
 				return nil, errFold
 			}
 			f.part[t] = append(f.part[t], run)
@@ -90,4 +97,13 @@ func (r *foldReader) next() uint64 {
 	}
 	r.b = r.b[n:]
 	return v
+}
+
+func (r *foldReader) index() int {
+	v := r.next()
+	if v >= maxIndex {
+		r.bad = true
+		return 0
+	}
+	return int(v)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -139,11 +140,8 @@ func (l *ledger) owing(yield func(entryMeta, []string)) {
 }
 
 func (f *fold) clone() *fold {
-	c := &fold{n: f.n, done: slices.Clone(f.done), part: make(map[int][]run, len(f.part))}
-	for t, runs := range f.part {
-		c.part[t] = runs // runs are replaced, never changed
-	}
-	return c
+	// The runs themselves are replaced, never changed.
+	return &fold{n: f.n, done: slices.Clone(f.done), part: maps.Clone(f.part)}
 }
 
 // refold makes the fold of an entry from all its evidence.

@@ -156,7 +156,7 @@ func lag(w, head freshet.Position) int {
 	case !w.Before(head):
 		return 0
 	case w.Epoch == head.Epoch:
-		return int(head.Pos - w.Pos)
+		return int(head.Pos - w.Pos) //nolint:gosec // positions are far below 2^63
 	}
-	return int(head.Pos)
+	return int(head.Pos) //nolint:gosec // as above
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -13,7 +14,7 @@ import (
 func (e *Engine) task(entry *freshet.Entry, v view, item int) freshet.Task {
 	s := v.task(item)
 	t := freshet.Task{
-		Account: entry.Account, ID: entry.FirstTask + uint64(item), Job: entry.Job, At: entry.At, Item: item,
+		Account: entry.Account, ID: taskID(entry, item), Job: entry.Job, At: entry.At, Item: item,
 		URL: entry.URL(item), ObjectType: entry.ObjectType(), Status: s.status(len(v.Targets)),
 		Final: s.final, Targets: len(v.Targets), Created: entry.Created,
 	}
@@ -21,6 +22,10 @@ func (e *Engine) task(entry *freshet.Entry, v view, item int) freshet.Task {
 		t.Description = v.describe(item)
 	}
 	return t
+}
+
+func taskID(entry *freshet.Entry, item int) uint64 {
+	return entry.FirstTask + uint64(item) //nolint:gosec // an index is not negative
 }
 
 // FindTasks returns a page of the account's tasks, newest first (contract
@@ -40,6 +45,10 @@ func (e *Engine) FindTasks(ctx context.Context, f freshet.TaskFilter) (freshet.T
 
 func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
 	var found []freshet.Task
+	url, ok := e.canonical(f)
+	if !ok {
+		return freshet.TaskPage{}, nil
+	}
 	for _, id := range f.IDs {
 		entry, item, err := e.store.Tasks.TaskEntry(ctx, f.Account, id)
 		if freshet.ErrorCode(err) == freshet.CodeNotFound {
@@ -48,6 +57,9 @@ func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.T
 		if err != nil {
 			return freshet.TaskPage{}, err
 		}
+		if url != "" && entry.URL(item) != url {
+			continue
+		}
 		if found, err = e.appendMatch(ctx, found, f, entry, item); err != nil {
 			return freshet.TaskPage{}, err
 		}
@@ -55,10 +67,20 @@ func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.T
 	return page(found, f), nil
 }
 
-func (e *Engine) tasksByURL(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+// canonical returns the name under which the filter's URL is in the log. A URL
+// that cannot be one of the account's matches nothing: false.
+func (e *Engine) canonical(f freshet.TaskFilter) (string, bool) {
+	if f.URL == "" {
+		return "", true
+	}
 	url, _, err := freshet.Address(f.URL, e.members.accountDomains(f.Account))
-	if err != nil {
-		return freshet.TaskPage{}, nil //nolint:nilerr // a URL that cannot be one of the account's matches nothing
+	return url, err == nil
+}
+
+func (e *Engine) tasksByURL(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
+	url, ok := e.canonical(f)
+	if !ok {
+		return freshet.TaskPage{}, nil
 	}
 	refs, err := e.store.Tasks.FindURL(ctx, f.Account, url, f.Since)
 	if err != nil {
@@ -99,10 +121,7 @@ func (e *Engine) appendMatch(
 // page cuts a page out of tasks and orders them newest first.
 func page(found []freshet.Task, f freshet.TaskFilter) freshet.TaskPage {
 	slices.SortFunc(found, func(a, b freshet.Task) int {
-		if c := b.Created.Compare(a.Created); c != 0 {
-			return c
-		}
-		return int(int64(b.ID) - int64(a.ID))
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
 	})
 	p := freshet.TaskPage{Total: len(found)}
 	lo := min(max(f.Offset, 0), len(found))

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"math"
 	"strings"
 	"time"
 
@@ -190,13 +189,4 @@ func names(pops []string) string {
 		return strings.Join(pops[:maxNamed], ", ") + ", …"
 	}
 	return strings.Join(pops, ", ")
-}
-
-// percent returns final of targets in percent, rounded down to two decimals so
-// that 100 means all.
-func percent(final, targets int) float64 {
-	if targets == 0 {
-		return 100
-	}
-	return math.Floor(float64(final)*10000/float64(targets)) / 100
 }

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus/membus"
 	"github.com/freshet-vod/freshet/internal/cluster"
 	"github.com/freshet-vod/freshet/internal/engine"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // noPlanner is for an engine that only looks.

@@ -58,6 +58,7 @@ func TestP1P2_KilledAnywhere(t *testing.T) {
 // killLoop kills and restarts, alternately the control plane and a POP, and
 // returns how many kills are left when it has to stop.
 func killLoop(ctx context.Context, t *testing.T, c *cluster.Cluster, kills int) int {
+	t.Helper()
 	for n := range kills {
 		if pause(ctx, time.Duration(100+rand.IntN(900))*time.Millisecond) != nil {
 			return kills - n
@@ -70,7 +71,7 @@ func killLoop(ctx context.Context, t *testing.T, c *cluster.Cluster, kills int) 
 		if pause(ctx, time.Duration(rand.IntN(200))*time.Millisecond) != nil {
 			return kills - n
 		}
-		if err := p.Start(t.Context()); err != nil {
+		if err := p.Start(ctx); err != nil {
 			t.Error(err)
 			return kills - n
 		}

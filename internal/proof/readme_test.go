@@ -48,7 +48,7 @@ func TestREADME_CommandsWork(t *testing.T) {
 		for word, value := range words {
 			line = strings.ReplaceAll(line, word, value)
 		}
-		cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(line, "./freshet", exe, 1)) //nolint:gosec // the README's own
+		cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(line, "./freshet", exe, 1))
 		cmd.Dir = c.Dir
 		cmd.Env = append(os.Environ(), "FRESHET_ENDPOINT="+c.Endpoint,
 			config.EnvAccessKeyID+"="+c.KeyID, config.EnvAccessKeySecret+"="+c.KeySecret)

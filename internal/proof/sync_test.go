@@ -45,7 +45,7 @@ func TestP1_AnswerLeavesAfterSync(t *testing.T) {
 		jobs = append(jobs, id)
 	}
 	c.Close()
-	b, err := os.ReadFile(trace) //nolint:gosec // our own file
+	b, err := os.ReadFile(trace)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"testing"
 )
 
 // origin is the origin of the suite: pages with a version each, and a way to
@@ -111,5 +112,16 @@ func (h *held) inBody(body string, header ...string) http.HandlerFunc {
 		_ = http.NewResponseController(w).Flush()
 		h.stop(r)
 		_, _ = w.Write([]byte(body[half:]))
+	}
+}
+
+// await waits until a request has come to the place where it is held; early is
+// the viewer who caused it and must not have been answered by then.
+func (h *held) await(t *testing.T, early <-chan answer) {
+	t.Helper()
+	select {
+	case <-h.arrived:
+	case a := <-early:
+		t.Fatalf("the viewer was answered without the origin: %d %v %.20q (%v)", a.status, a.header, a.body, a.err)
 	}
 }

@@ -53,7 +53,7 @@ func (b *bench) race(t *testing.T, sel freshet.Selector, hold func(h *held, n in
 		b.origin.serve("/a", hold(h, n))
 		early := make(chan answer, 1)
 		go func() { early <- b.fetch(t, "/a") }()
-		<-h.arrived
+		h.await(t, early)
 		b.origin.put("/a", version(1000+n), "Cache-Tag", "film")
 		b.purgeOver(t, base+uint64(n)*2+1, sel, h)
 		// The earlier fill may still be on its way here.
@@ -103,7 +103,7 @@ func revalidationRace(t *testing.T, b *bench) {
 		}))
 		early := make(chan answer, 1)
 		go func() { early <- b.fetch(t, "/a") }()
-		<-h.arrived
+		h.await(t, early)
 		b.origin.put("/a", version(1000+n), "Cache-Control", "max-age=3600", "ETag", `"next"`)
 		b.purgeOver(t, uint64(n)*2+1, exact("/a"), h)
 		b.wantBody(t, "/a", version(1000+n))

@@ -29,6 +29,11 @@ import (
 // those take a fraction of it.
 const busyTimeout = 10_000
 
+// checkpointPages is how long the write-ahead log grows before its pages are
+// moved into the file, 16 MiB. Pages that are written again and again, such as
+// the ends of indexes, are then moved once for many commits.
+const checkpointPages = 4096
+
 // Options says how to open a file.
 type Options struct {
 	Conns    int  // connections at most; they are kept open
@@ -73,6 +78,7 @@ func dsn(path string, o Options) string {
 		"synchronous(FULL)",
 		"foreign_keys(1)",
 		"temp_store(MEMORY)",
+		fmt.Sprintf("wal_autocheckpoint(%d)", checkpointPages),
 	}
 	if o.CacheKiB > 0 {
 		pragmas = append(pragmas, fmt.Sprintf("cache_size(-%d)", o.CacheKiB))

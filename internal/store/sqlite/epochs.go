@@ -99,8 +99,8 @@ func (s *Store) RaiseEpoch(ctx context.Context, known freshet.Position, knownTas
 				return fmt.Errorf("reading log head: %w", err)
 			}
 			last := now.last()
-			at := freshet.Position{Epoch: last.number, Pos: uint64(head - last.base)}    //nolint:gosec // never negative
-			if known.Compare(at) <= 0 && knownTask < max(uint64(task), last.floor) { //nolint:gosec // never negative
+			at := freshet.Position{Epoch: last.number, Pos: uint64(head - last.base)} //nolint:gosec // never negative
+			if known.Compare(at) <= 0 && knownTask < max(uint64(task), last.floor) {  //nolint:gosec // never negative
 				return nil
 			}
 			raised := epoch{number: max(known.Epoch, last.number) + 1, base: head, floor: max(last.floor, knownTask+1)}

@@ -26,6 +26,7 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	}
 	shared := &queuedJob{id: job.ID, account: job.Account}
 	key, created := jobKey(job.ID), millis(job.Created)
+	rows := queuedRows(shared, job.Rows)
 	return s.w.submit(ctx, &op{
 		do: func(t *tx) error {
 			// The insert that can be refused comes first: refused, it leaves nothing.
@@ -48,11 +49,8 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 			return t.putNonce(nonce, shared.seq, created)
 		},
 		done: func(t *tx) {
-			if t.rows == nil {
-				return // it will be read from the table, with this job
-			}
-			for i := range job.Rows {
-				t.rows.add(&queuedRow{job: shared, idx: i, media: job.Rows[i].Media})
+			if t.rows != nil { // otherwise it will be read from the tables, with this job
+				t.rows.add(rows)
 			}
 		},
 	})

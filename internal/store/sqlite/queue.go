@@ -7,6 +7,8 @@ import (
 	"database/sql"
 	"fmt"
 	"slices"
+
+	"github.com/freshet-vod/freshet"
 )
 
 // rowQueue holds every row that is not final, in memory, so that claiming
@@ -19,13 +21,11 @@ import (
 // thrown away and read again: undoing each step would be more code for a case
 // that only a failing disk brings about.
 type rowQueue struct {
-	chains map[chainKey]*chain
-	ready  rowHeap // first rows of chains that nobody holds; may hold rows that are final by now
+	chains map[string]map[string]chain // by account and media
+	ready  rowHeap                     // first rows of chains that nobody holds; may hold rows that are final by now
 	held   map[rowKey]*queuedRow
 	n      int
 }
-
-type chainKey struct{ account, media string }
 
 type chain struct{ first, last *queuedRow }
 
@@ -55,22 +55,42 @@ func (r *queuedRow) key() rowKey { return rowKey{job: r.job.id, idx: r.idx} }
 
 func (q *rowQueue) len() int { return q.n }
 
-// add appends a row to its chain. Rows must come in job order.
-func (q *rowQueue) add(r *queuedRow) {
-	k := chainKey{account: r.job.account, media: r.media}
-	q.n++
-	c, ok := q.chains[k]
-	if ok {
-		c.last.next = r
-		c.last = r
-	} else {
-		c = &chain{first: r, last: r}
-		q.chains[k] = c
+// queuedRows makes the rows of a job that is being accepted.
+func queuedRows(job *queuedJob, rows []freshet.Row) []queuedRow {
+	list := make([]queuedRow, len(rows))
+	for i := range rows {
+		list[i] = queuedRow{job: job, idx: i, media: rows[i].Media}
 	}
-	if r.worker != "" {
-		q.held[r.key()] = r
-	} else if c.first == r {
-		heap.Push(&q.ready, r)
+	return list
+}
+
+// add appends rows of one job to their chains. Jobs must come in order, and
+// their rows too.
+func (q *rowQueue) add(rows []queuedRow) {
+	if len(rows) == 0 {
+		return
+	}
+	chains := q.chains[rows[0].job.account]
+	if chains == nil {
+		chains = map[string]chain{}
+		q.chains[rows[0].job.account] = chains
+	}
+	q.n += len(rows)
+	for i := range rows {
+		r := &rows[i]
+		c := chains[r.media]
+		if c.first == nil {
+			c.first = r
+		} else {
+			c.last.next = r
+		}
+		c.last = r
+		chains[r.media] = c
+		if r.worker != "" {
+			q.held[r.key()] = r
+		} else if c.first == r {
+			heap.Push(&q.ready, r)
+		}
 	}
 }
 
@@ -118,19 +138,21 @@ func (q *rowQueue) release(r *queuedRow) {
 func (q *rowQueue) finish(r *queuedRow) {
 	delete(q.held, r.key())
 	q.n--
-	k := chainKey{account: r.job.account, media: r.media}
-	c := q.chains[k]
-	c.first = r.next
-	if c.first == nil {
-		delete(q.chains, k)
+	chains := q.chains[r.job.account]
+	c := chains[r.media]
+	if c.first = r.next; c.first != nil {
+		chains[r.media] = c
+		heap.Push(&q.ready, c.first)
 		return
 	}
-	heap.Push(&q.ready, c.first)
+	if delete(chains, r.media); len(chains) == 0 {
+		delete(q.chains, r.job.account)
+	}
 }
 
 // loadQueue reads the rows that are not final.
 func loadQueue(read *reader) (*rowQueue, error) {
-	q := &rowQueue{chains: map[chainKey]*chain{}, held: map[rowKey]*queuedRow{}}
+	q := &rowQueue{chains: map[string]map[string]chain{}, held: map[rowKey]*queuedRow{}}
 	ctx := context.Background()
 	known := map[int64]map[int]queuedRow{} // rows that a worker has touched
 	err := read.each(ctx, func(rows *sql.Rows) error {
@@ -160,13 +182,12 @@ func loadQueue(read *reader) (*rowQueue, error) {
 			return fmt.Errorf("job %s: %w", jobID(id), err)
 		}
 		shared := &queuedJob{seq: seq, id: jobID(id), account: account}
-		for i := range job.Rows {
+		waiting := queuedRows(shared, job.Rows)
+		for i := range waiting {
 			r := known[seq][i]
-			if r.final {
-				continue
-			}
-			q.add(&queuedRow{job: shared, idx: i, media: job.Rows[i].Media, worker: r.worker, until: r.until})
+			waiting[i].worker, waiting[i].until, waiting[i].final = r.worker, r.until, r.final
 		}
+		q.add(slices.DeleteFunc(waiting, func(r queuedRow) bool { return r.final }))
 		return nil
 	}, `SELECT o.seq, j.id, j.account, j.body FROM job_open o JOIN job j ON j.seq = o.seq ORDER BY o.seq`)
 	if err != nil {
@@ -203,4 +224,3 @@ func (h *rowHeap) Pop() any {
 	*h = slices.Delete(*h, n, n+1)
 	return r
 }
-
