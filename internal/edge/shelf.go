@@ -157,7 +157,10 @@ func (s *shelf) renew(host string, old, v *variant) bool {
 		return false
 	}
 	s.unlist(o, old)
-	s.put(host, v) // condemns others at most: old is off the shelf already
+	if s.put(host, v) != v {
+		s.condemn(v.id) // overtaken by a later fetch; the body is of no use
+		return false
+	}
 	return true
 }
 
