@@ -21,18 +21,25 @@ func listen(ctx context.Context, what, addr string) (net.Listener, error) {
 	return l, nil
 }
 
+// streamsEnd is when requests still in hand are told to end, after the process
+// was told to stop: streams of events never end by themselves, and everything
+// else is done long before.
+const streamsEnd = time.Second
+
 // site is a listener with what it serves.
 type site struct {
 	listener net.Listener
 	server   *http.Server
+	cut      context.CancelFunc // ends the context of requests in hand
 }
 
 // newSite makes a site. Viewers may take as long as they like to read a film,
 // so nothing bounds the writing; a header must come within ten seconds, and an
 // idle connection ends after two minutes.
 func newSite(l net.Listener, h http.Handler, maxHeader int, log *slog.Logger) *site {
-	return &site{listener: l, server: &http.Server{
-		Handler: h, MaxHeaderBytes: maxHeader,
+	base, cut := context.WithCancel(context.Background())
+	return &site{listener: l, cut: cut, server: &http.Server{
+		Handler: h, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}}
@@ -57,6 +64,9 @@ func (s *site) run(ctx context.Context) error {
 
 // stop lets requests in hand finish until ctx ends, then cuts them off.
 func (s *site) stop(ctx context.Context) error {
+	defer s.cut()
+	late := time.AfterFunc(streamsEnd, s.cut)
+	defer late.Stop()
 	err := s.server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 		return s.server.Close()

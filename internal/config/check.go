@@ -32,7 +32,6 @@ func (c *Config) checkNumbers(f *faults) {
 	inRange(f, "timeouts.deadline", t.Deadline, Duration(time.Second), Duration(30*24*time.Hour))
 	inRange(f, "timeouts.prefetch_finish_by", t.PrefetchFinishBy, Duration(time.Second), Duration(30*24*time.Hour))
 	inRange(f, "timeouts.signature", t.Signature, Duration(time.Minute), Duration(24*time.Hour))
-	inRange(f, "timeouts.stop", t.Stop, Duration(100*time.Millisecond), Duration(10*time.Minute))
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)
 	between(f, "limits.prefetch_workers", c.Limits.PrefetchWorkers, 1, 256)
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")

@@ -152,10 +152,6 @@ type Timeouts struct {
 	// Signature is how far a request's signed time may be from the server's
 	// clock.
 	Signature Duration `yaml:"signature"`
-
-	// Stop is how long work in hand may go on after the process is told to
-	// stop.
-	Stop Duration `yaml:"stop"`
 }
 
 // Limits bound how much is done at once.
@@ -189,7 +185,7 @@ func Default() *Config {
 	return &Config{
 		Listen:   "127.0.0.1:8080",
 		Data:     "./freshet-data",
-		Timeouts: Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute), Stop: Duration(10 * time.Second)},
+		Timeouts: Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
 		Limits:   Limits{Planners: 4, PrefetchWorkers: 8},
 		Log:      Log{Level: "info", Format: "text"},
 	}

@@ -59,7 +59,7 @@ func (e *Engine) pushSubject(ctx context.Context, subject string, sent map[strin
 		last := entries[len(entries)-1].At
 		e.members.headIs(subject, last)
 		for _, msg := range encodeBatches(subject, sent[subject], entries) {
-			if err := e.o.Bus.Push(ctx, channelOf(subject), msg); err != nil {
+			if err := e.o.Bus.Push(ctx, channelOf(subject), msg); err != nil && ctx.Err() == nil {
 				// The agents will see the gap; what matters is that heads go on.
 				e.log.LogAttrs(ctx, slog.LevelWarn, "entries could not be pushed",
 					slog.String("subject", subject), slog.Any("error", err))
@@ -82,9 +82,11 @@ func (e *Engine) pushHeads(ctx context.Context, sent map[string]freshet.Position
 
 // encodeBatches encodes entries into messages that fit the bus.
 func encodeBatches(subject string, prev freshet.Position, entries []*freshet.Entry) [][]byte {
-	msg := wire.EncodeEntries(wire.EntryBatch{Subject: subject, Prev: prev, Entries: entries})
-	if len(msg) <= bus.MaxMessage || len(entries) < 2 {
-		return [][]byte{msg}
+	batch := wire.EntryBatch{Subject: subject, Prev: prev, Entries: entries}
+	if batch.Fits() || len(entries) < 2 {
+		if msg := wire.EncodeEntries(batch); len(msg) <= bus.MaxMessage || len(entries) < 2 {
+			return [][]byte{msg}
+		}
 	}
 	half := len(entries) / 2
 	return append(encodeBatches(subject, prev, entries[:half]),
