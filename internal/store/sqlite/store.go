@@ -105,7 +105,8 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	}
 	// Whoever held a lease is dead: the directory has one process at a time.
 	// Rows that were being planned are free at once, not when the lease ends.
-	if _, err := s.db.ExecContext(ctx, `DELETE FROM job_row WHERE outcome IS NULL`); err != nil {
+	if _, err := s.db.ExecContext(ctx, `DELETE FROM job_row WHERE outcome IS NULL
+		AND job IN (SELECT seq FROM job_open)`); err != nil { // open jobs are few, and all outcomes many
 		return fmt.Errorf("ending leases: %w", err)
 	}
 	db, err := sqlfile.Open(ctx, path, sqlfile.Options{Conns: readers, CacheKiB: readerCache, ReadOnly: true})
