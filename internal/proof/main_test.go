@@ -28,13 +28,21 @@ func run(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
 	exe = filepath.Join(dir, "freshet")
-	args := append([]string{"build", "-o", exe}, buildFlags()...)
-	build := exec.CommandContext(context.Background(), "go", append(args, "github.com/freshet-vod/freshet/cmd/freshet")...)
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "building freshet: %v\n%s", err, out)
+	if err := build(context.Background(), exe, buildFlags()...); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// build builds the program.
+func build(ctx context.Context, file string, flags ...string) error {
+	args := append([]string{"build", "-o", file}, flags...)
+	out, err := exec.CommandContext(ctx, "go", append(args, "github.com/freshet-vod/freshet/cmd/freshet")...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("building freshet: %w\n%s", err, out)
+	}
+	return nil
 }
 
 // soak chooses between the short and the long form of a proof.
@@ -75,7 +83,10 @@ func prepare(t *testing.T, o cluster.Options) *cluster.Cluster {
 	if o.Files == nil {
 		o.Files = files
 	}
-	o.Exe, o.Dir = exe, t.TempDir()
+	if o.Exe == "" {
+		o.Exe = exe
+	}
+	o.Dir = t.TempDir()
 	c, err := cluster.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
