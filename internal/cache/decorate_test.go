@@ -98,7 +98,8 @@ func TestTimeoutFailsWhatItEndsAndCancelsWhatTheCallerEnds(t *testing.T) {
 		slow := &fake{prefetch: func(ctx context.Context, objs []cache.Object) []cache.Result {
 			<-ctx.Done()
 			return []cache.Result{
-				{Outcome: freshet.OutcomeDone}, {Outcome: freshet.OutcomeCancelled},
+				{Outcome: freshet.OutcomeDone},
+				{Outcome: freshet.OutcomeCancelled},
 				{Outcome: freshet.OutcomeCancelled, Reason: freshet.ReasonSuperseded},
 			}
 		}, flush: func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }}

@@ -17,7 +17,7 @@ type Timeouts struct {
 	Other    time.Duration
 }
 
-var errTimeout = errors.New("the cache did not answer in time") //nolint:gochecknoglobals // sentinel
+var errTimeout = errors.New("the cache did not answer in time")
 
 // Timeout bounds every call of d. What is still running then is failed for
 // ReasonTimeout, while the end of the caller's own context stays a

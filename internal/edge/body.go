@@ -37,7 +37,7 @@ func sweepBodies(dir string, known map[int64]*variant) (map[int64]bool, error) {
 				return nil
 			}
 		}
-		return os.Remove(path)
+		return os.Remove(path) //nolint:gosec // the directory is the cache's own
 	})
 	if err != nil {
 		return nil, fmt.Errorf("sweep bodies: %w", err)
@@ -48,10 +48,10 @@ func sweepBodies(dir string, known map[int64]*variant) (map[int64]bool, error) {
 // createBody makes the file that a fill writes to.
 func createBody(dir string, id int64) (*os.File, error) {
 	path := bodyPath(dir, id) + partSuffix
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // the path is made of our directory and a number
 	if errors.Is(err, fs.ErrNotExist) {
 		if err = os.MkdirAll(filepath.Dir(path), 0o750); err == nil {
-			f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o640)
+			f, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600) //nolint:gosec // as above
 		}
 	}
 	if err != nil {

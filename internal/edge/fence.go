@@ -40,11 +40,10 @@ func newPattern(at freshet.Position, sel freshet.Selector) (*pattern, error) {
 	}
 	switch sel.Kind {
 	case freshet.SelectPrefix:
-		host, rest, ok := strings.Cut(strings.TrimPrefix(p.text, "http://"), "/")
+		host, _, ok := strings.Cut(strings.TrimPrefix(p.text, "http://"), "/")
 		if !strings.HasPrefix(p.text, "http://") || !ok || host == "" {
 			return nil, fmt.Errorf("prefix %q does not begin with http://host/", p.text)
 		}
-		_ = rest
 		if len(p.hosts) > 0 && !slices.Contains(p.hosts, host) {
 			return nil, fmt.Errorf("prefix %q is outside its hosts", p.text)
 		}
@@ -85,11 +84,6 @@ func (p *pattern) matchURL(host, url string) bool {
 // matchTags reports whether the pattern names the object by one of its tags.
 func (p *pattern) matchTags(host string, tags []string) bool {
 	return p.kind == freshet.SelectTag && slices.Contains(p.hosts, host) && slices.Contains(tags, p.text)
-}
-
-// matches reports whether the pattern names a stored variant.
-func (p *pattern) matches(host string, v *variant) bool {
-	return p.matchURL(host, v.URL) || p.matchTags(host, v.Tags)
 }
 
 // key tells patterns apart that differ in more than their position.

@@ -75,7 +75,7 @@ func (c *Cache) fetch(ctx context.Context, f *flight, flushed bool) {
 	resp.Body = dog.body(resp.Body)
 	v, why := c.judge(f, resp, asked)
 	if why == "" {
-		why = c.prepare(f, v, resp.ContentLength)
+		why = c.prepare(ctx, f, v, resp.ContentLength)
 	}
 	if why != "" {
 		c.pass(f, resp, why)
@@ -145,13 +145,13 @@ func storedHeader(h http.Header) http.Header {
 }
 
 // prepare makes room and a file for the body; it says why if it cannot.
-func (c *Cache) prepare(f *flight, v *variant, length int64) string {
+func (c *Cache) prepare(ctx context.Context, f *flight, v *variant, length int64) string {
 	if !c.shelf.reserve(f, max(length, 0)) {
 		return "no-space"
 	}
 	file, err := createBody(c.opt.Dir, v.id)
 	if err != nil {
-		c.opt.Log.LogAttrs(context.Background(), slog.LevelError, "body file not created", slog.String("error", err.Error()))
+		c.opt.Log.LogAttrs(ctx, slog.LevelError, "body file not created", slog.String("error", err.Error()))
 		return "no-space"
 	}
 	f.body = &growing{file: file}
@@ -308,16 +308,8 @@ func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (n
 	for {
 		k, err := resp.Body.Read(buf)
 		if k > 0 {
-			if n+int64(k) > c.opt.MaxObject {
-				return n, 0, errTooLarge
-			}
-			if resp.ContentLength < 0 && n+int64(k) > f.reserved && !c.shelf.reserve(f, max(growStep, int64(k))) {
-				if !c.shelf.reserve(f, n+int64(k)-f.reserved) {
-					return n, 0, errNoSpace
-				}
-			}
-			if _, werr := f.body.file.Write(buf[:k]); werr != nil {
-				return n, 0, diskError(werr)
+			if err := c.write(f, buf[:k], n); err != nil {
+				return n, 0, err
 			}
 			n += int64(k)
 			if n == resp.ContentLength {
@@ -338,6 +330,24 @@ func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (n
 			return n, last, fmt.Errorf("%w: %w", errTruncated, err)
 		}
 	}
+}
+
+// write appends a piece to the body, which has n bytes so far, within the
+// limits of space.
+func (c *Cache) write(f *flight, piece []byte, n int64) error {
+	n += int64(len(piece))
+	if n > c.opt.MaxObject {
+		return errTooLarge
+	}
+	// A body of unknown length takes space in steps, and near the limit just
+	// what it needs.
+	if n > f.reserved && !c.shelf.reserve(f, max(growStep, n-f.reserved)) && !c.shelf.reserve(f, n-f.reserved) {
+		return errNoSpace
+	}
+	if _, err := f.body.file.Write(piece); err != nil {
+		return diskError(err)
+	}
+	return nil
 }
 
 func diskError(err error) error {

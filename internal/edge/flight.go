@@ -13,13 +13,13 @@ import (
 
 // Causes for which a flight ends early.
 var (
-	errClosed    = errors.New("the cache is closing")                       //nolint:gochecknoglobals // sentinel
-	errStalled   = errors.New("the upstream sent nothing for too long")     //nolint:gochecknoglobals // sentinel
-	errAbandoned = errors.New("nobody waits for the fill any more")         //nolint:gochecknoglobals // sentinel
-	errTruncated = errors.New("the upstream ended the body before its end") //nolint:gochecknoglobals // sentinel
-	errTooLarge  = errors.New("the body is over the limit of one object")   //nolint:gochecknoglobals // sentinel
-	errNoSpace   = errors.New("the cache has no space for the body")        //nolint:gochecknoglobals // sentinel
-	errNoOrigin  = errors.New("the domain has no usable origin")            //nolint:gochecknoglobals // sentinel
+	errClosed    = errors.New("the cache is closing")
+	errStalled   = errors.New("the upstream sent nothing for too long")
+	errAbandoned = errors.New("nobody waits for the fill any more")
+	errTruncated = errors.New("the upstream ended the body before its end")
+	errTooLarge  = errors.New("the body is over the limit of one object")
+	errNoSpace   = errors.New("the cache has no space for the body")
+	errNoOrigin  = errors.New("the domain has no usable origin")
 )
 
 // phase is how far a flight is known to those who wait for it.
@@ -92,7 +92,7 @@ func (f *flight) join() {
 
 // leave ends what join began. A fill goes on without readers, unless nobody
 // can want it: a prefetch began it and gave up, or a purge detached it.
-func (c *Cache) leave(f *flight, lead bool, gaveUp bool) {
+func (c *Cache) leave(f *flight, lead, gaveUp bool) {
 	c.shelf.mu.Lock()
 	f.readers--
 	useless := f.readers == 0 && (f.detached || gaveUp && f.rq.prefetch)

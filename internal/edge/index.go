@@ -187,7 +187,7 @@ func scan(ctx context.Context, tx *sql.Tx, query string, each func(*sql.Rows) er
 	if err != nil {
 		return err
 	}
-	defer rows.Close() //nolint:errcheck // Err says all
+	defer rows.Close()
 	for rows.Next() {
 		if err := each(rows); err != nil {
 			return err

@@ -123,11 +123,14 @@ func (n *node) wantBody(t *testing.T, path, want string) {
 	}
 }
 
-func (n *node) purge(t *testing.T, pos uint64, path string) edge.Result {
+func (n *node) purge(t *testing.T, pos uint64, path string) {
 	t.Helper()
-	return n.Purge(t.Context(), freshet.Position{Epoch: 1, Pos: pos}, freshet.Selector{
+	r := n.Purge(t.Context(), freshet.Position{Epoch: 1, Pos: pos}, freshet.Selector{
 		Kind: freshet.SelectExact, URLs: []string{"http://" + host + path},
 	})[0]
+	if r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
+		t.Fatalf("purge %s: %v %v %s", path, r.Outcome, r.Reason, r.Detail)
+	}
 }
 
 func wantStatus(t *testing.T, r reply, want ...string) {

@@ -3,6 +3,7 @@ package edge_test
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -226,7 +227,7 @@ func bodies(t *testing.T, dir string) (files int, size int64) {
 
 func TestLimitsOfSize(t *testing.T) {
 	t.Parallel()
-	held, release := make(chan struct{}, 1), make(chan struct{})
+	release := make(chan struct{})
 	n := alone(t, edge.Options{MaxBytes: 10_000, MaxObject: 8000}, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/long":
@@ -238,7 +239,6 @@ func TestLimitsOfSize(t *testing.T) {
 		case "/first":
 			w.Header().Set("Content-Length", "6000")
 			_ = http.NewResponseController(w).Flush()
-			held <- struct{}{}
 			<-release
 			_, _ = w.Write(bytes.Repeat([]byte("x"), 6000))
 		case "/second":
@@ -254,9 +254,16 @@ func TestLimitsOfSize(t *testing.T) {
 			t.Errorf("%s: a viewer got %d bytes (%v)", path, len(r.body), r.err)
 		}
 	}
-	first := make(chan reply, 1)
-	go func() { first <- n.get(t, "/first") }()
-	<-held
+	// The header is here only once its space is promised.
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+host+"/first", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := n.client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Body.Close()
 	if r := n.Prefetch(t.Context(), "http://"+host+"/second"); r.Reason != freshet.ReasonNoSpace {
 		t.Errorf("with all space promised: %v %s", r.Reason, r.Detail)
 	}
@@ -264,8 +271,8 @@ func TestLimitsOfSize(t *testing.T) {
 		t.Errorf("a viewer got %d bytes (%v)", len(r.body), r.err)
 	}
 	close(release)
-	if r := <-first; len(r.body) != 6000 {
-		t.Errorf("the first got %d bytes (%v)", len(r.body), r.err)
+	if body, err := io.ReadAll(first.Body); len(body) != 6000 {
+		t.Errorf("the first got %d bytes (%v)", len(body), err)
 	}
 }
 

@@ -92,36 +92,13 @@ func (c *Cache) purgePattern(ctx context.Context, p *pattern) Result {
 		}
 		found[host] = urls
 	}
-	for f := range s.flights {
-		host := f.rq.site.name
-		if !f.generation.Before(p.at) || !slices.Contains(p.hosts, host) {
-			continue
-		}
-		// Which tags an object carries is unknown until its header is there.
-		unknown := p.kind == freshet.SelectTag && f.phase == phaseAsking
-		if unknown || p.matchURL(host, f.rq.url) || f.phase == phaseFilling && p.matchTags(host, f.v.Tags) {
-			s.cutLoose(f)
-			r.Outcome = freshet.OutcomeDone
-		}
+	if s.detachMatching(p) {
+		r.Outcome = freshet.OutcomeDone
 	}
 	s.mu.Unlock()
 
 	for host, urls := range found {
-		// A tag is on the variant, so its match needs the lock; a URL's does not.
-		if p.kind != freshet.SelectTag {
-			urls = slices.DeleteFunc(urls, func(u string) bool { return !p.matchURL(host, u) })
-		}
-		for chunk := range slices.Chunk(urls, purgeStep) {
-			s.mu.Lock()
-			for _, url := range chunk {
-				one := s.purgeObject(host, url, func(v *variant) bool { return p.matches(host, v) }, p.at)
-				r.Removed += one.Removed
-				if one.Before.Stored() {
-					r.Before = one.Before
-				}
-			}
-			s.mu.Unlock()
-		}
+		s.sweep(p, host, urls, &r)
 	}
 	if r.Removed > 0 {
 		r.Outcome = freshet.OutcomeDone
@@ -133,6 +110,45 @@ func (c *Cache) purgePattern(ctx context.Context, p *pattern) Result {
 		return c.unsettled(ctx, r, err)
 	}
 	return r
+}
+
+// detachMatching takes the fills that a pattern names out of everybody's
+// reach. The caller holds mu.
+func (s *shelf) detachMatching(p *pattern) bool {
+	cut := false
+	for f := range s.flights {
+		host := f.rq.site.name
+		if f.detached || !f.generation.Before(p.at) || !slices.Contains(p.hosts, host) {
+			continue
+		}
+		// Which tags an object carries is unknown until its header is there.
+		unknown := p.kind == freshet.SelectTag && f.phase == phaseAsking
+		if unknown || p.matchURL(host, f.rq.url) || f.phase == phaseFilling && p.matchTags(host, f.v.Tags) {
+			s.cutLoose(f)
+			cut = true
+		}
+	}
+	return cut
+}
+
+// sweep removes what a pattern names among some objects of one host. A match
+// by URL needs no lock; tags are on the variants, so theirs does.
+func (s *shelf) sweep(p *pattern, host string, urls []string, r *Result) {
+	if p.kind != freshet.SelectTag {
+		urls = slices.DeleteFunc(urls, func(u string) bool { return !p.matchURL(host, u) })
+	}
+	match := func(v *variant) bool { return p.kind != freshet.SelectTag || p.matchTags(host, v.Tags) }
+	for chunk := range slices.Chunk(urls, purgeStep) {
+		s.mu.Lock()
+		for _, url := range chunk {
+			one := s.purgeObject(host, url, match, p.at)
+			r.Removed += one.Removed
+			if one.Removed > 0 {
+				r.Before = one.Before
+			}
+		}
+		s.mu.Unlock()
+	}
 }
 
 // purgeObject removes the variants of one object that match and are older than

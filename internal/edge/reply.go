@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -18,9 +19,7 @@ import (
 // what each reply sets anew.
 func (c *Cache) headOf(w http.ResponseWriter, rq *request, v *variant, gen freshet.Position, cs cacheStatus) {
 	h := w.Header()
-	for name, values := range v.Header {
-		h[name] = values
-	}
+	maps.Copy(h, v.Header)
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil // keeps the server from guessing
 	}
@@ -84,7 +83,7 @@ func (c *Cache) replyStored(w http.ResponseWriter, r *http.Request, rq *request,
 		c.shelf.drop(v)
 		return false
 	}
-	defer file.Close() //nolint:errcheck // it was only read
+	defer file.Close()
 	if _, err := file.Seek(sp.off, io.SeekStart); err != nil {
 		c.shelf.drop(v)
 		return false
@@ -121,8 +120,8 @@ func (c *Cache) replyGrowing(w http.ResponseWriter, r *http.Request, rq *request
 	}
 }
 
-// copyGrowing sends a part of a growing body. It flushes whenever it has
-// caught up, so that viewers get bytes while the fill goes on.
+// copyGrowing sends a part of a growing body. It flushes before it
+// waits, so that viewers get the header and bytes while the fill goes on.
 func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growing, sp span) error {
 	buf := make([]byte, 64<<10)
 	flusher := http.NewResponseController(w)
@@ -131,7 +130,13 @@ func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growi
 		end = sp.off + sp.n
 	}
 	for off < end {
-		written, ended, err := g.wait(ctx, off)
+		written, ended, err := g.state()
+		if written <= off && !ended {
+			if err := flusher.Flush(); err != nil {
+				return err
+			}
+			written, ended, err = g.wait(ctx, off)
+		}
 		switch {
 		case err != nil && written <= off:
 			return err
@@ -148,11 +153,6 @@ func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growi
 			return err
 		}
 		off += n
-		if off == written && !ended && off < end {
-			if err := flusher.Flush(); err != nil {
-				return err
-			}
-		}
 	}
 	return nil
 }
@@ -161,9 +161,7 @@ func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growi
 func (c *Cache) replyPassing(w http.ResponseWriter, r *http.Request, rq *request, f *flight, cs cacheStatus) {
 	h := w.Header()
 	upstream := f.resp.Header["Cache-Status"]
-	for name, values := range storedHeader(f.resp.Header) {
-		h[name] = values
-	}
+	maps.Copy(h, storedHeader(f.resp.Header))
 	if _, ok := h["Content-Type"]; !ok {
 		h["Content-Type"] = nil
 	}

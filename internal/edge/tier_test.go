@@ -1,6 +1,7 @@
 package edge_test
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -56,7 +57,7 @@ func TestGenerationIsToldToNobodyWithoutTheKey(t *testing.T) {
 		spy := serve(t, func(w http.ResponseWriter, r *http.Request) {
 			req := r.Clone(r.Context())
 			resp := &recorder{header: http.Header{}, w: w}
-			shield.Cache.ServeHTTP(resp, req)
+			shield.ServeHTTP(resp, req)
 			seen.Store(resp.header.Get("Freshet-Generation"))
 		})
 		child := newNode(t, edge.Options{POP: "child", PeerKey: []byte(key)})
@@ -85,9 +86,7 @@ type recorder struct {
 func (r *recorder) Header() http.Header { return r.header }
 
 func (r *recorder) WriteHeader(code int) {
-	for k, v := range r.header {
-		r.w.Header()[k] = v
-	}
+	maps.Copy(r.w.Header(), r.header)
 	r.w.WriteHeader(code)
 }
 

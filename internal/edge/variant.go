@@ -117,16 +117,16 @@ func selecting(names []string, request http.Header) string {
 // codings brings Accept-Encoding into one order, without blanks: browsers
 // spell the same wish in many ways, and each would be a variant.
 func codings(values []string) string {
-	var list []string
+	var known []string
 	for _, field := range values {
 		for c := range strings.SplitSeq(field, ",") {
 			if c = strings.ToLower(strings.ReplaceAll(strings.TrimSpace(c), " ", "")); c != "" {
-				list = append(list, c)
+				known = append(known, c)
 			}
 		}
 	}
-	slices.Sort(list)
-	return strings.Join(slices.Compact(list), ",")
+	slices.Sort(known)
+	return strings.Join(slices.Compact(known), ",")
 }
 
 // parseTags returns the tags of a response, and false if they are more than

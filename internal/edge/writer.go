@@ -170,7 +170,7 @@ func writeRows(ctx context.Context, tx *sql.Tx, s *shelf, rows []*variant) error
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+	defer stmt.Close()
 	for _, v := range rows {
 		// A purge that takes v off the shelf after this look condemns it, and
 		// its own transaction, which comes later, deletes the row.
@@ -196,7 +196,7 @@ func deleteRows(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	if err != nil {
 		return err
 	}
-	defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+	defer stmt.Close()
 	for _, id := range ids {
 		if _, err := stmt.ExecContext(ctx, id); err != nil {
 			return err
@@ -213,7 +213,7 @@ func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
 		if err != nil {
 			return err
 		}
-		defer stmt.Close() //nolint:errcheck // the transaction ends it anyway
+		defer stmt.Close()
 		for _, f := range ch.fences {
 			if _, err := stmt.ExecContext(ctx, f.kind, f.text, strings.Join(f.hosts, ","), f.at.Epoch, signed(f.at.Pos)); err != nil {
 				return err
@@ -237,7 +237,7 @@ func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
 
 // signed fits a place of the log into SQLite's integers. No log gets so long
 // that it matters.
-func signed(pos uint64) int64 { return int64(min(pos, 1<<63-1)) } //nolint:gosec // bounded by min
+func signed(pos uint64) int64 { return int64(min(pos, 1<<63-1)) }
 
 func setState(ctx context.Context, tx *sql.Tx, name, value string) error {
 	_, err := tx.ExecContext(ctx, "INSERT OR REPLACE INTO state (name, value) VALUES (?, ?)", name, value)

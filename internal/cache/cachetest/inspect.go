@@ -1,7 +1,6 @@
 package cachetest
 
 import (
-	"testing"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -10,72 +9,84 @@ import (
 
 func inspectTests() []test {
 	return []test{
-		{"TellsWhatIsStoredWithoutFetching", nil, func(t *testing.T, b *bench) {
-			if st := b.stored(t, "/a", cache.InspectNow); st.Copy.Stored() || st.Filling {
-				t.Fatalf("nothing was ever there, but: %+v", st)
-			}
-			b.origin.put("/a", version(1), "ETag", `"v1"`)
-			began := time.Now().Truncate(time.Millisecond)
-			b.wantBody(t, "/a", version(1))
-			st := b.stored(t, "/a", cache.InspectNow)
-			c := st.Copy
-			if !c.Stored() || c.FetchedAt.Before(began) || c.FetchedAt.After(time.Now()) ||
-				c.Validator != `"v1"` || c.Size != int64(len(version(1))) {
-				t.Fatalf("copy = %+v", c)
-			}
-			b.wantRequests(t, "/a", 1)
-			b.wantPurged(t, 1, exact("/a"))
-			if st := b.stored(t, "/a", cache.InspectNow); st.Copy.Stored() {
-				t.Fatalf("after its purge: %+v", st.Copy)
-			}
-		}},
-		{"ValidatorFallsBackToLastModified", nil, func(t *testing.T, b *bench) {
-			b.origin.put("/a", version(1), "Last-Modified", "Sun, 01 Mar 2026 00:00:00 GMT")
-			b.wantBody(t, "/a", version(1))
-			if v := b.stored(t, "/a", cache.InspectNow).Copy.Validator; v != "Sun, 01 Mar 2026 00:00:00 GMT" {
-				t.Fatalf("validator = %q", v)
-			}
-		}},
-		{"NowReportsAFillAndJoinWaitsForIt", nil, func(t *testing.T, b *bench) {
-			h := newHeld()
-			defer h.letGo()
-			b.origin.serve("/a", h.inBody(version(1)))
-			viewer := make(chan answer, 1)
-			go func() { viewer <- b.fetch(t, "/a") }()
-			<-h.arrived
-			if b.Driver().Powers().DefeatsFills {
-				if st := b.stored(t, "/a", cache.InspectNow); !st.Filling || st.Joined {
-					t.Fatalf("with a fill in flight: %+v", st)
-				}
-			}
-			joined := make(chan []cache.State, 1)
-			go func() { joined <- b.Driver().Inspect(t.Context(), objects("/a", "/none"), cache.InspectJoin) }()
-			select {
-			case st := <-joined:
-				t.Fatalf("it did not wait: %+v", st)
-			case <-time.After(20 * time.Millisecond):
-			}
-			h.letGo()
-			st := <-joined
-			if !st[0].Joined || !st[0].Copy.Stored() || st[0].Filling || st[1].Copy.Stored() {
-				t.Fatalf("after the fill: %+v", st)
-			}
-			<-viewer
-		}},
-		{"GenerationIsThatOfTheFetch", func(p cache.Powers) bool { return p.DefeatsFills && p.KeepsCursor }, func(t *testing.T, b *bench) {
-			if err := b.Driver().WriteCursor(t.Context(), at(7)); err != nil {
-				t.Fatal(err)
-			}
-			b.origin.put("/a", version(1))
-			b.origin.put("/b", version(1))
-			b.wantPurged(t, 9, exact("/b"))
-			b.wantBody(t, "/a", version(1))
-			b.wantBody(t, "/b", version(1))
-			for path, want := range map[string]freshet.Position{"/a": at(7), "/b": at(9)} {
-				if got := b.stored(t, path, cache.InspectNow).Copy.Generation; got != want {
-					t.Errorf("%s has generation %v, want %v", path, got, want)
-				}
-			}
-		}},
+		{"TellsWhatIsStoredWithoutFetching", nil, tellsWhatIsStoredWithoutFetching},
+		{"ValidatorFallsBackToLastModified", nil, validatorFallsBackToLastModified},
+		{"NowReportsAFillAndJoinWaitsForIt", nil, nowReportsAFillAndJoinWaitsForIt},
+		{"GenerationIsThatOfTheFetch", func(p cache.Powers) bool { return p.DefeatsFills && p.KeepsCursor }, generationIsThatOfTheFetch},
+	}
+}
+
+func tellsWhatIsStoredWithoutFetching(b *bench) {
+	t := b.t
+	if st := b.stored(t, "/a", cache.InspectNow); st.Copy.Stored() || st.Filling {
+		t.Fatalf("nothing was ever there, but: %+v", st)
+	}
+	b.origin.put("/a", version(1), "ETag", `"v1"`)
+	began := time.Now().Truncate(time.Millisecond)
+	b.wantBody(t, "/a", version(1))
+	st := b.stored(t, "/a", cache.InspectNow)
+	c := st.Copy
+	if !c.Stored() || c.FetchedAt.Before(began) || c.FetchedAt.After(time.Now()) ||
+		c.Validator != `"v1"` || c.Size != int64(len(version(1))) {
+		t.Fatalf("copy = %+v", c)
+	}
+	b.wantRequests(t, "/a", 1)
+	b.wantPurged(t, 1, exact("/a"))
+	if st := b.stored(t, "/a", cache.InspectNow); st.Copy.Stored() {
+		t.Fatalf("after its purge: %+v", st.Copy)
+	}
+}
+
+func validatorFallsBackToLastModified(b *bench) {
+	t := b.t
+	b.origin.put("/a", version(1), "Last-Modified", "Sun, 01 Mar 2026 00:00:00 GMT")
+	b.wantBody(t, "/a", version(1))
+	if v := b.stored(t, "/a", cache.InspectNow).Copy.Validator; v != "Sun, 01 Mar 2026 00:00:00 GMT" {
+		t.Fatalf("validator = %q", v)
+	}
+}
+
+func nowReportsAFillAndJoinWaitsForIt(b *bench) {
+	t := b.t
+	h := newHeld()
+	defer h.letGo()
+	b.origin.serve("/a", h.inBody(version(1)))
+	viewer := make(chan answer, 1)
+	go func() { viewer <- b.fetch(t, "/a") }()
+	<-h.arrived
+	if b.Driver().Powers().DefeatsFills {
+		if st := b.stored(t, "/a", cache.InspectNow); !st.Filling || st.Joined {
+			t.Fatalf("with a fill in flight: %+v", st)
+		}
+	}
+	joined := make(chan []cache.State, 1)
+	go func() { joined <- b.Driver().Inspect(t.Context(), objects("/a", "/none"), cache.InspectJoin) }()
+	select {
+	case st := <-joined:
+		t.Fatalf("it did not wait: %+v", st)
+	case <-time.After(20 * time.Millisecond):
+	}
+	h.letGo()
+	st := <-joined
+	if !st[0].Joined || !st[0].Copy.Stored() || st[0].Filling || st[1].Copy.Stored() {
+		t.Fatalf("after the fill: %+v", st)
+	}
+	<-viewer
+}
+
+func generationIsThatOfTheFetch(b *bench) {
+	t := b.t
+	if err := b.Driver().WriteCursor(t.Context(), at(7)); err != nil {
+		t.Fatal(err)
+	}
+	b.origin.put("/a", version(1))
+	b.origin.put("/b", version(1))
+	b.wantPurged(t, 9, exact("/b"))
+	b.wantBody(t, "/a", version(1))
+	b.wantBody(t, "/b", version(1))
+	for path, want := range map[string]freshet.Position{"/a": at(7), "/b": at(9)} {
+		if got := b.stored(t, path, cache.InspectNow).Copy.Generation; got != want {
+			t.Errorf("%s has generation %v, want %v", path, got, want)
+		}
 	}
 }

@@ -11,100 +11,118 @@ import (
 func keepTests() []test {
 	keeps := func(p cache.Powers) bool { return p.KeepsCursor }
 	return []test{
-		{"CursorAndIncarnationOutliveARestart", keeps, func(t *testing.T, b *bench) {
-			id := b.incarnation(t)
-			if c := b.cursor(t); !c.IsZero() {
-				t.Fatalf("a new cache has cursor %v", c)
-			}
-			if err := b.Driver().WriteCursor(t.Context(), at(42)); err != nil {
-				t.Fatal(err)
-			}
-			b.Restart(t)
-			if c := b.cursor(t); c != at(42) {
-				t.Fatalf("cursor = %v", c)
-			}
-			if got := b.incarnation(t); got != id {
-				t.Fatalf("incarnation %q became %q", id, got)
-			}
-		}},
-		{"CursorNeverGoesBack", keeps, func(t *testing.T, b *bench) {
-			for _, step := range []struct {
-				to freshet.Position
-				ok bool
-			}{{at(42), true}, {at(42), true}, {at(41), false}, {freshet.Position{Epoch: 2, Pos: 1}, true}, {at(43), false}} {
-				if err := b.Driver().WriteCursor(t.Context(), step.to); (err == nil) != step.ok {
-					t.Errorf("cursor to %v: %v", step.to, err)
-				}
-			}
-			if c := b.cursor(t); c != (freshet.Position{Epoch: 2, Pos: 1}) {
-				t.Errorf("cursor = %v", c)
-			}
-		}},
-		{"ContentOutlivesARestart", keeps, func(t *testing.T, b *bench) {
-			b.origin.put("/a", version(1), "ETag", `"v1"`)
-			b.wantBody(t, "/a", version(1))
-			before := b.stored(t, "/a", cache.InspectNow).Copy
-			b.Restart(t)
-			if after := b.stored(t, "/a", cache.InspectNow).Copy; !after.FetchedAt.Equal(before.FetchedAt) || after.Validator != before.Validator {
-				t.Fatalf("copy %+v became %+v", before, after)
-			}
-			b.wantBody(t, "/a", version(1))
-			b.wantRequests(t, "/a", 1)
-		}},
-		{"P2_PurgesOutliveACrash", keeps, func(t *testing.T, b *bench) {
-			for _, p := range []string{"/a", "/b", "/film/1"} {
-				b.origin.put(p, version(1))
-				b.wantBody(t, p, version(1))
-			}
-			b.Restart(t) // now all of it is on disk
-			prefix := freshet.Selector{Kind: freshet.SelectPrefix, Pattern: link("/film/")}
-			wantOutcome(t, b.purge(t, 5, exact("/a"))[0], freshet.OutcomeDone, freshet.ReasonNone)
-			wantOutcome(t, b.purge(t, 6, prefix)[0], freshet.OutcomeDone, freshet.ReasonNone)
-			if !b.Crash(t) {
-				t.Skip("this cache cannot be crashed here")
-			}
-			for _, p := range []string{"/a", "/film/1"} {
-				b.origin.put(p, version(2))
-				b.wantBody(t, p, version(2))
-			}
-			b.wantBody(t, "/b", version(1))
-			// The fence outlived it, too: repeats remove nothing.
-			wantOutcome(t, b.purge(t, 5, exact("/a"))[0], freshet.OutcomeAlready, freshet.ReasonNone)
-			wantOutcome(t, b.purge(t, 6, prefix)[0], freshet.OutcomeAlready, freshet.ReasonNone)
-			b.wantRequests(t, "/b", 1)
-		}},
-		{"P5_FlushRevalidatesWhatWasFetchedBefore", func(p cache.Powers) bool { return p.Soft }, func(t *testing.T, b *bench) {
-			b.origin.serve("/same", validated(version(1), `"v1"`))
-			b.origin.serve("/changed", validated(version(1), `"v1"`))
-			for _, p := range []string{"/same", "/changed"} {
-				b.wantBody(t, p, version(1))
-			}
-			b.origin.serve("/changed", validated(version(2), `"v2"`))
-			if err := b.Driver().Flush(t.Context(), time.Now().Add(time.Millisecond)); err != nil {
-				t.Fatal(err)
-			}
-			b.wantBody(t, "/same", version(1))
-			b.wantBody(t, "/changed", version(2))
-			b.wantRequests(t, "/same", 2)
-			b.wantRequests(t, "/changed", 2)
-			b.origin.put("/new", version(1))
-			b.wantBody(t, "/new", version(1))
-			b.wantBody(t, "/same", version(1))
-			b.wantBody(t, "/new", version(1))
-		}},
-		{"P5_FlushOutlivesARestart", func(p cache.Powers) bool { return p.Soft && p.KeepsCursor }, func(t *testing.T, b *bench) {
-			b.origin.serve("/a", validated(version(1), `"v1"`))
-			b.wantBody(t, "/a", version(1))
-			if err := b.Driver().Flush(t.Context(), time.Now()); err != nil {
-				t.Fatal(err)
-			}
-			if !b.Crash(t) {
-				b.Restart(t)
-			}
-			b.origin.serve("/a", validated(version(2), `"v2"`))
-			b.wantBody(t, "/a", version(2))
-		}},
+		{"CursorAndIncarnationOutliveARestart", keeps, cursorAndIncarnationOutliveARestart},
+		{"CursorNeverGoesBack", keeps, cursorNeverGoesBack},
+		{"ContentOutlivesARestart", keeps, contentOutlivesARestart},
+		{"P2_PurgesOutliveACrash", keeps, purgesOutliveACrash},
+		{"P5_FlushRevalidatesWhatWasFetchedBefore", func(p cache.Powers) bool { return p.Soft }, flushRevalidatesWhatWasFetchedBefore},
+		{"P5_FlushOutlivesARestart", func(p cache.Powers) bool { return p.Soft && p.KeepsCursor }, flushOutlivesARestart},
 	}
+}
+
+func cursorAndIncarnationOutliveARestart(b *bench) {
+	t := b.t
+	id := b.incarnation(t)
+	if c := b.cursor(t); !c.IsZero() {
+		t.Fatalf("a new cache has cursor %v", c)
+	}
+	if err := b.Driver().WriteCursor(t.Context(), at(42)); err != nil {
+		t.Fatal(err)
+	}
+	b.Restart(t)
+	if c := b.cursor(t); c != at(42) {
+		t.Fatalf("cursor = %v", c)
+	}
+	if got := b.incarnation(t); got != id {
+		t.Fatalf("incarnation %q became %q", id, got)
+	}
+}
+
+func cursorNeverGoesBack(b *bench) {
+	t := b.t
+	for _, step := range []struct {
+		to freshet.Position
+		ok bool
+	}{{at(42), true}, {at(42), true}, {at(41), false}, {freshet.Position{Epoch: 2, Pos: 1}, true}, {at(43), false}} {
+		if err := b.Driver().WriteCursor(t.Context(), step.to); (err == nil) != step.ok {
+			t.Errorf("cursor to %v: %v", step.to, err)
+		}
+	}
+	if c := b.cursor(t); c != (freshet.Position{Epoch: 2, Pos: 1}) {
+		t.Errorf("cursor = %v", c)
+	}
+}
+
+func contentOutlivesARestart(b *bench) {
+	t := b.t
+	b.origin.put("/a", version(1), "ETag", `"v1"`)
+	b.wantBody(t, "/a", version(1))
+	before := b.stored(t, "/a", cache.InspectNow).Copy
+	b.Restart(t)
+	if after := b.stored(t, "/a", cache.InspectNow).Copy; !after.FetchedAt.Equal(before.FetchedAt) || after.Validator != before.Validator {
+		t.Fatalf("copy %+v became %+v", before, after)
+	}
+	b.wantBody(t, "/a", version(1))
+	b.wantRequests(t, "/a", 1)
+}
+
+func purgesOutliveACrash(b *bench) {
+	t := b.t
+	for _, p := range []string{"/a", "/b", "/film/1"} {
+		b.origin.put(p, version(1))
+		b.wantBody(t, p, version(1))
+	}
+	b.Restart(t) // now all of it is on disk
+	prefix := freshet.Selector{Kind: freshet.SelectPrefix, Pattern: link("/film/")}
+	wantOutcome(t, b.purge(t, 5, exact("/a"))[0], freshet.OutcomeDone, freshet.ReasonNone)
+	wantOutcome(t, b.purge(t, 6, prefix)[0], freshet.OutcomeDone, freshet.ReasonNone)
+	if !b.Crash(t) {
+		t.Skip("this cache cannot be crashed here")
+	}
+	for _, p := range []string{"/a", "/film/1"} {
+		b.origin.put(p, version(2))
+		b.wantBody(t, p, version(2))
+	}
+	b.wantBody(t, "/b", version(1))
+	// The fence outlived it, too: repeats remove nothing.
+	wantOutcome(t, b.purge(t, 5, exact("/a"))[0], freshet.OutcomeAlready, freshet.ReasonNone)
+	wantOutcome(t, b.purge(t, 6, prefix)[0], freshet.OutcomeAlready, freshet.ReasonNone)
+	b.wantRequests(t, "/b", 1)
+}
+
+func flushRevalidatesWhatWasFetchedBefore(b *bench) {
+	t := b.t
+	b.origin.serve("/same", validated(version(1), `"v1"`))
+	b.origin.serve("/changed", validated(version(1), `"v1"`))
+	for _, p := range []string{"/same", "/changed"} {
+		b.wantBody(t, p, version(1))
+	}
+	b.origin.serve("/changed", validated(version(2), `"v2"`))
+	if err := b.Driver().Flush(t.Context(), time.Now().Add(time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	b.wantBody(t, "/same", version(1))
+	b.wantBody(t, "/changed", version(2))
+	b.wantRequests(t, "/same", 2)
+	b.wantRequests(t, "/changed", 2)
+	b.origin.put("/new", version(1))
+	b.wantBody(t, "/new", version(1))
+	b.wantBody(t, "/same", version(1))
+	b.wantBody(t, "/new", version(1))
+}
+
+func flushOutlivesARestart(b *bench) {
+	t := b.t
+	b.origin.serve("/a", validated(version(1), `"v1"`))
+	b.wantBody(t, "/a", version(1))
+	if err := b.Driver().Flush(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if !b.Crash(t) {
+		b.Restart(t)
+	}
+	b.origin.serve("/a", validated(version(2), `"v2"`))
+	b.wantBody(t, "/a", version(2))
 }
 
 func (b *bench) incarnation(t *testing.T) string {

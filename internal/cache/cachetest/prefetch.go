@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strconv"
-	"testing"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
@@ -13,96 +12,117 @@ import (
 func prefetchTests() []test {
 	can := func(p cache.Powers) bool { return p.Prefetch }
 	return []test{
-		{"StoresWholeAndViewersHit", can, func(t *testing.T, b *bench) {
-			b.origin.put("/a", version(1), "ETag", `"v1"`)
-			r := b.prefetch(t, "/a")[0]
-			wantOutcome(t, r, freshet.OutcomeDone, freshet.ReasonNone)
-			if r.Before.Stored() || r.After.Size != int64(len(version(1))) || r.After.Validator != `"v1"` {
-				t.Errorf("before %+v, after %+v", r.Before, r.After)
-			}
-			b.wantBody(t, "/a", version(1))
-			b.wantRequests(t, "/a", 1)
-		}},
-		{"FreshIsAlready", can, func(t *testing.T, b *bench) {
-			b.origin.put("/a", version(1))
-			b.wantBody(t, "/a", version(1))
-			r := b.prefetch(t, "/a")[0]
-			wantOutcome(t, r, freshet.OutcomeAlready, freshet.ReasonNone)
-			if !r.After.Stored() {
-				t.Errorf("after = %+v", r.After)
-			}
-			b.wantRequests(t, "/a", 1)
-		}},
-		{"AfterAPurgeItFetchesAgain", can, func(t *testing.T, b *bench) {
-			b.origin.put("/a", version(1))
-			b.prefetch(t, "/a")
-			b.wantPurged(t, 1, exact("/a"))
-			b.origin.put("/a", version(2))
-			wantOutcome(t, b.prefetch(t, "/a")[0], freshet.OutcomeDone, freshet.ReasonNone)
-			b.wantBody(t, "/a", version(2))
-			b.wantRequests(t, "/a", 2)
-		}},
-		{"FaultsOfTheOriginLeaveNothing", can, func(t *testing.T, b *bench) {
-			for _, c := range faults() {
-				b.origin.serve(c.path, c.page)
-				r := b.prefetch(t, c.path)[0]
-				if r.Outcome != freshet.OutcomeFailed || r.Reason != c.reason {
-					t.Errorf("%s: %v %v (%s), want failed %v", c.path, r.Outcome, r.Reason, r.Detail, c.reason)
-				}
-				if st := b.stored(t, c.path, cache.InspectJoin); st.Copy.Stored() {
-					t.Errorf("%s: it left %+v", c.path, st.Copy)
-				}
-				b.origin.put(c.path, version(2))
-				b.wantBody(t, c.path, version(2))
-			}
-		}},
-		{"ANegativeEntryIsNoCopy", can, func(t *testing.T, b *bench) {
-			b.origin.serve("/late", func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Cache-Control", "max-age=30")
-				http.Error(w, "not yet", http.StatusNotFound)
-			})
-			b.fetch(t, "/late")
-			wantOutcome(t, b.prefetch(t, "/late")[0], freshet.OutcomeFailed, freshet.ReasonOrigin4xx)
-			b.origin.put("/late", version(1))
-			wantOutcome(t, b.prefetch(t, "/late")[0], freshet.OutcomeDone, freshet.ReasonNone)
-			b.wantBody(t, "/late", version(1))
-		}},
-		{"CancelledFillsLeaveNothing", can, func(t *testing.T, b *bench) {
-			h := newHeld()
-			defer h.letGo()
-			b.origin.serve("/a", h.inBody(version(1)))
-			ctx, cancel := context.WithCancel(t.Context())
-			done := make(chan []cache.Result, 1)
-			go func() { done <- b.Driver().Prefetch(ctx, objects("/a")) }()
-			<-h.arrived
-			cancel()
-			if r := (<-done)[0]; r.Outcome != freshet.OutcomeCancelled {
-				t.Fatalf("a cancelled prefetch ended %v", r.Outcome)
-			}
-			eventually(t, "the fill ends", func() bool {
-				st := b.stored(t, "/a", cache.InspectNow)
-				return !st.Filling && !st.Copy.Stored()
-			})
-			b.origin.put("/a", version(2))
-			b.wantBody(t, "/a", version(2))
-		}},
-		{"JoinsTheFillOfAViewer", can, func(t *testing.T, b *bench) {
-			h := newHeld()
-			defer h.letGo()
-			b.origin.serve("/a", h.inBody(version(1)))
-			viewer := make(chan answer, 1)
-			go func() { viewer <- b.fetch(t, "/a") }()
-			<-h.arrived
-			done := make(chan []cache.Result, 1)
-			go func() { done <- b.Driver().Prefetch(t.Context(), objects("/a")) }()
-			h.letGo()
-			if r := (<-done)[0]; r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
-				t.Fatalf("%v %v %s", r.Outcome, r.Reason, r.Detail)
-			}
-			<-viewer
-			b.wantRequests(t, "/a", 1)
-		}},
+		{"StoresWholeAndViewersHit", can, storesWholeAndViewersHit},
+		{"FreshIsAlready", can, freshIsAlready},
+		{"AfterAPurgeItFetchesAgain", can, afterAPurgeItFetchesAgain},
+		{"FaultsOfTheOriginLeaveNothing", can, faultsOfTheOriginLeaveNothing},
+		{"ANegativeEntryIsNoCopy", can, aNegativeEntryIsNoCopy},
+		{"CancelledFillsLeaveNothing", can, cancelledFillsLeaveNothing},
+		{"JoinsTheFillOfAViewer", can, joinsTheFillOfAViewer},
 	}
+}
+
+func storesWholeAndViewersHit(b *bench) {
+	t := b.t
+	b.origin.put("/a", version(1), "ETag", `"v1"`)
+	r := b.prefetch(t, "/a")[0]
+	wantOutcome(t, r, freshet.OutcomeDone, freshet.ReasonNone)
+	if r.Before.Stored() || r.After.Size != int64(len(version(1))) || r.After.Validator != `"v1"` {
+		t.Errorf("before %+v, after %+v", r.Before, r.After)
+	}
+	b.wantBody(t, "/a", version(1))
+	b.wantRequests(t, "/a", 1)
+}
+
+func freshIsAlready(b *bench) {
+	t := b.t
+	b.origin.put("/a", version(1))
+	b.wantBody(t, "/a", version(1))
+	r := b.prefetch(t, "/a")[0]
+	wantOutcome(t, r, freshet.OutcomeAlready, freshet.ReasonNone)
+	if !r.After.Stored() {
+		t.Errorf("after = %+v", r.After)
+	}
+	b.wantRequests(t, "/a", 1)
+}
+
+func afterAPurgeItFetchesAgain(b *bench) {
+	t := b.t
+	b.origin.put("/a", version(1))
+	b.prefetch(t, "/a")
+	b.wantPurged(t, 1, exact("/a"))
+	b.origin.put("/a", version(2))
+	wantOutcome(t, b.prefetch(t, "/a")[0], freshet.OutcomeDone, freshet.ReasonNone)
+	b.wantBody(t, "/a", version(2))
+	b.wantRequests(t, "/a", 2)
+}
+
+func faultsOfTheOriginLeaveNothing(b *bench) {
+	t := b.t
+	for _, c := range faults() {
+		b.origin.serve(c.path, c.page)
+		r := b.prefetch(t, c.path)[0]
+		if r.Outcome != freshet.OutcomeFailed || r.Reason != c.reason {
+			t.Errorf("%s: %v %v (%s), want failed %v", c.path, r.Outcome, r.Reason, r.Detail, c.reason)
+		}
+		if st := b.stored(t, c.path, cache.InspectJoin); st.Copy.Stored() {
+			t.Errorf("%s: it left %+v", c.path, st.Copy)
+		}
+		b.origin.put(c.path, version(2))
+		b.wantBody(t, c.path, version(2))
+	}
+}
+
+func aNegativeEntryIsNoCopy(b *bench) {
+	t := b.t
+	b.origin.serve("/late", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=30")
+		http.Error(w, "not yet", http.StatusNotFound)
+	})
+	b.fetch(t, "/late")
+	wantOutcome(t, b.prefetch(t, "/late")[0], freshet.OutcomeFailed, freshet.ReasonOrigin4xx)
+	b.origin.put("/late", version(1))
+	wantOutcome(t, b.prefetch(t, "/late")[0], freshet.OutcomeDone, freshet.ReasonNone)
+	b.wantBody(t, "/late", version(1))
+}
+
+func cancelledFillsLeaveNothing(b *bench) {
+	t := b.t
+	h := newHeld()
+	defer h.letGo()
+	b.origin.serve("/a", h.inBody(version(1)))
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan []cache.Result, 1)
+	go func() { done <- b.Driver().Prefetch(ctx, objects("/a")) }()
+	<-h.arrived
+	cancel()
+	if r := (<-done)[0]; r.Outcome != freshet.OutcomeCancelled {
+		t.Fatalf("a cancelled prefetch ended %v", r.Outcome)
+	}
+	eventually(t, "the fill ends", func() bool {
+		st := b.stored(t, "/a", cache.InspectNow)
+		return !st.Filling && !st.Copy.Stored()
+	})
+	b.origin.put("/a", version(2))
+	b.wantBody(t, "/a", version(2))
+}
+
+func joinsTheFillOfAViewer(b *bench) {
+	t := b.t
+	h := newHeld()
+	defer h.letGo()
+	b.origin.serve("/a", h.inBody(version(1)))
+	viewer := make(chan answer, 1)
+	go func() { viewer <- b.fetch(t, "/a") }()
+	<-h.arrived
+	done := make(chan []cache.Result, 1)
+	go func() { done <- b.Driver().Prefetch(t.Context(), objects("/a")) }()
+	h.letGo()
+	if r := (<-done)[0]; r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
+		t.Fatalf("%v %v %s", r.Outcome, r.Reason, r.Detail)
+	}
+	<-viewer
+	b.wantRequests(t, "/a", 1)
 }
 
 type originFault struct {

@@ -10,36 +10,48 @@ import (
 
 func raceTests() []test {
 	return []test{
-		{"P4_NoStaleAfterComplete_HeaderPhase", nil, func(t *testing.T, b *bench) {
-			b.race(t, exact("/a"), func(h *held, n int) http.HandlerFunc { return h.beforeHeader(page(version(n))) })
-		}},
-		{"P4_NoStaleAfterComplete_BodyPhase", nil, func(t *testing.T, b *bench) {
-			b.race(t, exact("/a"), func(h *held, n int) http.HandlerFunc { return h.inBody(version(n)) })
-		}},
-		{"P4_NoStaleAfterComplete_Patterns", func(p cache.Powers) bool { return p.Prefix && p.Regex && p.Tag }, func(t *testing.T, b *bench) {
-			for _, sel := range []freshet.Selector{
-				{Kind: freshet.SelectPrefix, Pattern: link("/")},
-				{Kind: freshet.SelectRegex, Pattern: "/a$", Hosts: []string{Host}},
-				{Kind: freshet.SelectTag, Pattern: "film", Hosts: []string{Host}},
-			} {
-				b.race(t, sel, func(h *held, n int) http.HandlerFunc { return h.beforeHeader(page(version(n), "Cache-Tag", "film")) })
-				b.race(t, sel, func(h *held, n int) http.HandlerFunc { return h.inBody(version(n), "Cache-Tag", "film") })
-			}
-		}},
+		{"P4_NoStaleAfterComplete_HeaderPhase", nil, raceHeaderPhase},
+		{"P4_NoStaleAfterComplete_BodyPhase", nil, raceBodyPhase},
+		{"P4_NoStaleAfterComplete_Patterns", func(p cache.Powers) bool { return p.Prefix && p.Regex && p.Tag }, racePatterns},
 		{"P4_NoStaleAfterComplete_Revalidating", nil, revalidationRace},
-		{"P4_PrefetchInFlightIsSuperseded", func(p cache.Powers) bool { return p.Prefetch && p.DefeatsFills }, func(t *testing.T, b *bench) {
-			h := newHeld()
-			defer h.letGo()
-			b.origin.serve("/a", h.inBody(version(1)))
-			done := make(chan []cache.Result, 1)
-			go func() { done <- b.Driver().Prefetch(t.Context(), objects("/a")) }()
-			<-h.arrived
-			b.wantPurged(t, 1, exact("/a"))
-			wantOutcome(t, (<-done)[0], freshet.OutcomeCancelled, freshet.ReasonSuperseded)
-			b.origin.put("/a", version(2))
-			b.wantBody(t, "/a", version(2))
-		}},
+		{"P4_PrefetchInFlightIsSuperseded", func(p cache.Powers) bool { return p.Prefetch && p.DefeatsFills }, prefetchInFlightIsSuperseded},
 	}
+}
+
+func raceHeaderPhase(b *bench) {
+	t := b.t
+	b.race(t, exact("/a"), func(h *held, n int) http.HandlerFunc { return h.beforeHeader(page(version(n))) })
+}
+
+func raceBodyPhase(b *bench) {
+	t := b.t
+	b.race(t, exact("/a"), func(h *held, n int) http.HandlerFunc { return h.inBody(version(n)) })
+}
+
+func racePatterns(b *bench) {
+	t := b.t
+	for _, sel := range []freshet.Selector{
+		{Kind: freshet.SelectPrefix, Pattern: link("/")},
+		{Kind: freshet.SelectRegex, Pattern: "/a$", Hosts: []string{Host}},
+		{Kind: freshet.SelectTag, Pattern: "film", Hosts: []string{Host}},
+	} {
+		b.race(t, sel, func(h *held, n int) http.HandlerFunc { return h.beforeHeader(page(version(n), "Cache-Tag", "film")) })
+		b.race(t, sel, func(h *held, n int) http.HandlerFunc { return h.inBody(version(n), "Cache-Tag", "film") })
+	}
+}
+
+func prefetchInFlightIsSuperseded(b *bench) {
+	t := b.t
+	h := newHeld()
+	defer h.letGo()
+	b.origin.serve("/a", h.inBody(version(1)))
+	done := make(chan []cache.Result, 1)
+	go func() { done <- b.Driver().Prefetch(t.Context(), objects("/a")) }()
+	<-h.arrived
+	b.wantPurged(t, 1, exact("/a"))
+	wantOutcome(t, (<-done)[0], freshet.OutcomeCancelled, freshet.ReasonSuperseded)
+	b.origin.put("/a", version(2))
+	b.wantBody(t, "/a", version(2))
 }
 
 // race runs one race many times: a viewer's fill is held at some place, a
@@ -47,7 +59,6 @@ func raceTests() []test {
 // the old body whole; nobody who comes later does.
 func (b *bench) race(t *testing.T, sel freshet.Selector, hold func(h *held, n int) http.HandlerFunc) {
 	t.Helper()
-	base := uint64(b.origin.total()) * 100
 	for n := range rounds {
 		h := newHeld()
 		b.origin.serve("/a", hold(h, n))
@@ -55,7 +66,7 @@ func (b *bench) race(t *testing.T, sel freshet.Selector, hold func(h *held, n in
 		go func() { early <- b.fetch(t, "/a") }()
 		h.await(t, early)
 		b.origin.put("/a", version(1000+n), "Cache-Tag", "film")
-		b.purgeOver(t, base+uint64(n)*2+1, sel, h)
+		b.purgeOver(t, b.next(), sel, h)
 		// The earlier fill may still be on its way here.
 		late := make(chan answer, 1)
 		go func() { late <- b.fetch(t, "/a") }()
@@ -67,7 +78,7 @@ func (b *bench) race(t *testing.T, sel freshet.Selector, hold func(h *held, n in
 			t.Fatalf("round %d: the earlier viewer got %d %.20q (%v)", n, a.status, a.body, a.err)
 		}
 		b.wantBody(t, "/a", version(1000+n))
-		b.purgeOver(t, base+uint64(n)*2+2, sel, h)
+		b.purgeOver(t, b.next(), sel, h)
 	}
 }
 
@@ -86,7 +97,8 @@ func (b *bench) purgeOver(t *testing.T, pos uint64, sel freshet.Selector, h *hel
 	}
 }
 
-func revalidationRace(t *testing.T, b *bench) {
+func revalidationRace(b *bench) {
+	t := b.t
 	for n := range rounds {
 		b.origin.put("/a", version(n), "Cache-Control", "max-age=0", "ETag", `"same"`)
 		b.wantBody(t, "/a", version(n))
@@ -105,13 +117,13 @@ func revalidationRace(t *testing.T, b *bench) {
 		go func() { early <- b.fetch(t, "/a") }()
 		h.await(t, early)
 		b.origin.put("/a", version(1000+n), "Cache-Control", "max-age=3600", "ETag", `"next"`)
-		b.purgeOver(t, uint64(n)*2+1, exact("/a"), h)
+		b.purgeOver(t, b.next(), exact("/a"), h)
 		b.wantBody(t, "/a", version(1000+n))
 		h.letGo()
 		if a := <-early; a.err != nil || a.status != http.StatusOK {
 			t.Fatalf("round %d: the earlier viewer got %d (%v)", n, a.status, a.err)
 		}
 		b.wantBody(t, "/a", version(1000+n))
-		b.purgeOver(t, uint64(n)*2+2, exact("/a"), h)
+		b.purgeOver(t, b.next(), exact("/a"), h)
 	}
 }

@@ -60,8 +60,13 @@ func Run(t *testing.T, open Open) {
 		name  string
 		tests []test
 	}{
-		{"Contract", contractTests()}, {"Purge", purgeTests()}, {"Race", raceTests()}, {"Prefetch", prefetchTests()},
-		{"Inspect", inspectTests()}, {"Keep", keepTests()}, {"HTTP", httpTests()},
+		{"Contract", contractTests()},
+		{"Purge", purgeTests()},
+		{"Race", raceTests()},
+		{"Prefetch", prefetchTests()},
+		{"Inspect", inspectTests()},
+		{"Keep", keepTests()},
+		{"HTTP", httpTests()},
 	}
 	for _, g := range groups {
 		for _, c := range g.tests {
@@ -72,7 +77,7 @@ func Run(t *testing.T, open Open) {
 				if c.needs != nil && !c.needs(h.Driver().Powers()) {
 					t.Skip("this cache has not the power")
 				}
-				c.run(t, &bench{Harness: h, origin: o})
+				c.run(&bench{Harness: h, t: t, origin: o})
 			})
 		}
 	}
@@ -82,14 +87,22 @@ func Run(t *testing.T, open Open) {
 type test struct {
 	name  string
 	needs func(cache.Powers) bool
-	run   func(t *testing.T, b *bench)
+	run   func(b *bench)
 }
 
 // bench is a cache under test with its origin, and words to speak of both.
 type bench struct {
 	Harness
 
+	t      *testing.T
 	origin *origin
+	last   uint64 // position handed out by next
+}
+
+// next returns a position above all that it returned before.
+func (b *bench) next() uint64 {
+	b.last++
+	return b.last
 }
 
 func at(pos uint64) freshet.Position { return freshet.Position{Epoch: 1, Pos: pos} }
@@ -138,7 +151,7 @@ func (b *bench) fetchURL(t *testing.T, url string, header ...string) answer {
 	if err != nil {
 		return answer{err: err}
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end or its fault
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	return answer{status: resp.StatusCode, header: resp.Header, body: string(body), err: err}
 }
