@@ -132,7 +132,7 @@ func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growi
 	for off < end {
 		written, ended, err := g.state()
 		if written <= off && !ended {
-			if err := flusher.Flush(); err != nil {
+			if err := flush(flusher); err != nil {
 				return err
 			}
 			written, ended, err = g.wait(ctx, off)
@@ -185,6 +185,15 @@ func (c *Cache) replyPassing(w http.ResponseWriter, r *http.Request, rq *request
 	}
 }
 
+// flush sends what is buffered. A writer that cannot, such as one wrapped by
+// middleware, sends it later.
+func flush(rc *http.ResponseController) error {
+	if err := rc.Flush(); !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
+}
+
 // flushWriter sends each piece on at once: what passes may be live.
 type flushWriter struct {
 	w  io.Writer
@@ -195,7 +204,7 @@ type flushWriter struct {
 func (f flushWriter) Write(p []byte) (int, error) {
 	n, err := f.w.Write(p)
 	if err == nil {
-		err = f.rc.Flush()
+		err = flush(f.rc)
 	}
 	return n, err
 }
