@@ -104,7 +104,7 @@ func (j *Journal) Commit(ctx context.Context, s store.Step) error {
 	}
 	if err != nil {
 		// After a failed commit there may be nothing left to roll back.
-		_ = t.Rollback() //nolint:errcheck // see above
+		_ = t.Rollback()
 		return fmt.Errorf("writing journal: %w", err)
 	}
 	return nil
@@ -178,32 +178,31 @@ func decodeEntry(b []byte) (*freshet.Entry, error) {
 }
 
 // Kept implements [store.Journal].
-func (j *Journal) Kept(ctx context.Context) ([]*freshet.Entry, error) {
+func (j *Journal) Kept(ctx context.Context) (list []*freshet.Entry, err error) {
 	rows, err := j.db.QueryContext(ctx, `SELECT entry FROM kept ORDER BY epoch, pos`)
 	if err != nil {
 		return nil, fmt.Errorf("reading kept entries: %w", err)
 	}
-	var list []*freshet.Entry
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var b []byte
-		err := rows.Scan(&b)
-		var e *freshet.Entry
-		if err == nil {
-			e, err = decodeEntry(b)
+		if err := rows.Scan(&b); err != nil {
+			return nil, fmt.Errorf("reading kept entries: %w", err)
 		}
+		e, err := decodeEntry(b)
 		if err != nil {
-			return nil, errors.Join(fmt.Errorf("reading kept entries: %w", err), rows.Close())
+			return nil, err
 		}
 		list = append(list, e)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading kept entries: %w", err)
 	}
 	return list, nil
 }
 
 // Spooled implements [store.Journal].
-func (j *Journal) Spooled(ctx context.Context, above uint64, limit int) ([]store.SpooledMessage, error) {
+func (j *Journal) Spooled(ctx context.Context, above uint64, limit int) (list []store.SpooledMessage, err error) {
 	if above > math.MaxInt64 {
 		return nil, nil
 	}
@@ -212,15 +211,15 @@ func (j *Journal) Spooled(ctx context.Context, above uint64, limit int) ([]store
 	if err != nil {
 		return nil, fmt.Errorf("reading spool: %w", err)
 	}
-	var list []store.SpooledMessage
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		var m store.SpooledMessage
 		if err := rows.Scan(&m.Number, &m.Message); err != nil {
-			return nil, errors.Join(fmt.Errorf("reading spool: %w", err), rows.Close())
+			return nil, fmt.Errorf("reading spool: %w", err)
 		}
 		list = append(list, m)
 	}
-	if err := errors.Join(rows.Err(), rows.Close()); err != nil {
+	if err := rows.Err(); err != nil {
 		return nil, fmt.Errorf("reading spool: %w", err)
 	}
 	return list, nil
@@ -229,7 +228,7 @@ func (j *Journal) Spooled(ctx context.Context, above uint64, limit int) ([]store
 // Unspool implements [store.Journal].
 func (j *Journal) Unspool(ctx context.Context, upTo uint64) error {
 	upTo = min(upTo, math.MaxInt64)
-	if _, err := j.db.ExecContext(ctx, `DELETE FROM spool WHERE number <= ?`, int64(upTo)); err != nil { //nolint:gosec // bounded above
+	if _, err := j.db.ExecContext(ctx, `DELETE FROM spool WHERE number <= ?`, int64(upTo)); err != nil {
 		return fmt.Errorf("clearing spool: %w", err)
 	}
 	return nil

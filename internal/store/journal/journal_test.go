@@ -62,6 +62,7 @@ func TestJournalIsDurable(t *testing.T) {
 
 // TestMemoryWorksInBubbles: nothing outlives the calls.
 func TestMemoryWorksInBubbles(t *testing.T) {
+	t.Parallel()
 	for range 2 {
 		synctest.Test(t, func(t *testing.T) {
 			j := journal.NewMemory()

@@ -10,7 +10,7 @@ import (
 )
 
 // errLocked is what lockFile returns when another process holds the file.
-var errLocked = errors.New("held by another process") //nolint:gochecknoglobals // a sentinel
+var errLocked = errors.New("held by another process")
 
 // Lock is the exclusive use of a directory.
 type Lock struct{ file *os.File }

@@ -15,7 +15,7 @@ func lockFile(path string) (*os.File, error) {
 		return nil, fmt.Errorf("opening lock file: %w", err)
 	}
 	// The kernel drops the lock with the process, however it ends.
-	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor fits an int
+	err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if err == nil {
 		return f, nil
 	}

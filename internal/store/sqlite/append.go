@@ -62,12 +62,12 @@ func prepare(entries []*freshet.Entry, account string) ([]prepared, error) {
 // own: the account is hashed too.
 func urlHash(account, url string) int64 {
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(account))            //nolint:errcheck // a hash cannot fail
-	_, _ = h.Write([]byte{0})                  //nolint:errcheck // a hash cannot fail
+	_, _ = h.Write([]byte(account))
+	_, _ = h.Write([]byte{0})
 	dir := strings.LastIndexByte(url, '/') + 1 // a slash in a query only scatters
-	_, _ = h.Write([]byte(url[:dir]))          //nolint:errcheck // a hash cannot fail
+	_, _ = h.Write([]byte(url[:dir]))
 	upper := h.Sum64() >> 32 << 32
-	_, _ = h.Write([]byte(url[dir:]))              //nolint:errcheck // a hash cannot fail
+	_, _ = h.Write([]byte(url[dir:]))
 	return int64(upper | h.Sum64()&math.MaxUint32) //nolint:gosec // bits, not a number
 }
 
@@ -83,8 +83,8 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 	urls := distinct(p.Remember)
 	var row *queuedRow
 	return s.w.submit(ctx, &op{
-		do: func(t *tx) error {
-			q, err := t.queue()
+		do: func(ctx context.Context, t *tx) error {
+			q, err := t.queue(ctx)
 			if err != nil {
 				return err
 			}
@@ -93,7 +93,7 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 				return freshet.Errorf(freshet.CodeConflict, "Row %d of job %s is not held by this worker any more.",
 					p.Claim.Row.Index, p.Claim.Row.Job)
 			}
-			if err := s.appendEntries(t, p.Now, entries); err != nil {
+			if err := s.appendEntries(ctx, t, p.Now, entries); err != nil {
 				return err
 			}
 			p.Row.Entries = make([]freshet.Position, len(entries))
@@ -102,30 +102,30 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 			}
 			t.moved = true
 			row.final = true
-			if err := t.putOutcome(row, p.Row); err != nil {
+			if err := t.putOutcome(ctx, row, p.Row); err != nil {
 				return err
 			}
-			return t.remember(row.job.account, row.media, p.Now, urls)
+			return t.remember(ctx, row.job.account, row.media, p.Now, urls)
 		},
 		done: func(t *tx) { t.rows.finish(row) },
 	})
 }
 
 // putOutcome stores a final row.
-func (t *tx) putOutcome(r *queuedRow, row freshet.Row) error {
+func (t *tx) putOutcome(ctx context.Context, r *queuedRow, row freshet.Row) error {
 	row.Modified = row.Modified.UTC().Truncate(time.Millisecond)
 	outcome, err := json.Marshal(row)
 	if err != nil {
 		return fmt.Errorf("packing row: %w", err)
 	}
-	if err := t.exec(`UPDATE job_row SET worker = '', until = 0, outcome = ? WHERE job = ? AND idx = ?`,
+	if err := t.exec(ctx, `UPDATE job_row SET worker = '', until = 0, outcome = ? WHERE job = ? AND idx = ?`,
 		outcome, r.job.seq, r.idx); err != nil {
 		return fmt.Errorf("storing outcome of row: %w", err)
 	}
-	if err := t.exec(`UPDATE job_open SET left = left - 1 WHERE seq = ?`, r.job.seq); err != nil {
+	if err := t.exec(ctx, `UPDATE job_open SET left = left - 1 WHERE seq = ?`, r.job.seq); err != nil {
 		return fmt.Errorf("counting rows: %w", err)
 	}
-	if err := t.exec(`DELETE FROM job_open WHERE seq = ? AND left <= 0`, r.job.seq); err != nil {
+	if err := t.exec(ctx, `DELETE FROM job_open WHERE seq = ? AND left <= 0`, r.job.seq); err != nil {
 		return fmt.Errorf("counting rows: %w", err)
 	}
 	return nil
@@ -137,7 +137,7 @@ func (s *Store) Append(ctx context.Context, now time.Time, entries ...*freshet.E
 	if err != nil {
 		return err
 	}
-	return s.write(ctx, func(t *tx) error { return s.appendEntries(t, now, list) })
+	return s.write(ctx, func(ctx context.Context, t *tx) error { return s.appendEntries(ctx, t, now, list) })
 }
 
 // logHead is the end of the log.
@@ -145,34 +145,34 @@ type logHead struct{ seq, lastPurge, targets int64 }
 
 // appendEntries gives entries their positions, task IDs and targets, and
 // stores them.
-func (s *Store) appendEntries(t *tx, now time.Time, entries []prepared) error {
+func (s *Store) appendEntries(ctx context.Context, t *tx, now time.Time, entries []prepared) error {
 	if len(entries) == 0 {
 		return nil
 	}
 	var head logHead
-	if _, err := t.get([]any{&head.seq, &head.lastPurge, &head.targets},
+	if _, err := t.get(ctx, []any{&head.seq, &head.lastPurge, &head.targets},
 		`SELECT seq, last_purge, targets FROM log_head`); err != nil {
 		return fmt.Errorf("reading log head: %w", err)
 	}
 	tasks := map[string]uint64{}
 	for i := range entries {
-		if err := s.appendEntry(t, &head, tasks, now, entries[i]); err != nil {
+		if err := s.appendEntry(ctx, t, &head, tasks, now, entries[i]); err != nil {
 			return fmt.Errorf("appending entry: %w", err)
 		}
 	}
 	for account, next := range tasks {
-		if err := t.exec(`INSERT INTO account (name, next_task) VALUES (?, ?)
+		if err := t.exec(ctx, `INSERT INTO account (name, next_task) VALUES (?, ?)
 			ON CONFLICT (name) DO UPDATE SET next_task = excluded.next_task`, account, int64(next)); err != nil { //nolint:gosec // counts up from ten digits
 			return fmt.Errorf("counting tasks: %w", err)
 		}
 	}
-	if err := t.exec(`UPDATE log_head SET seq = ?, last_purge = ?, targets = ?`, head.seq, head.lastPurge, head.targets); err != nil {
+	if err := t.exec(ctx, `UPDATE log_head SET seq = ?, last_purge = ?, targets = ?`, head.seq, head.lastPurge, head.targets); err != nil {
 		return fmt.Errorf("moving log head: %w", err)
 	}
-	return t.indexURLs(head.seq-int64(len(entries))+1, entries)
+	return t.indexURLs(ctx, head.seq-int64(len(entries))+1, entries)
 }
 
-func (s *Store) appendEntry(t *tx, head *logHead, tasks map[string]uint64, now time.Time, p prepared) error {
+func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map[string]uint64, now time.Time, p prepared) error {
 	e, known := p.Entry, s.epochs.Load()
 	head.seq++
 	e.At = known.position(head.seq)
@@ -183,7 +183,7 @@ func (s *Store) appendEntry(t *tx, head *logHead, tasks map[string]uint64, now t
 	lastPurge := int64(0)
 	switch e.Kind {
 	case freshet.EntryMembership:
-		if err := t.changeMember(head, e.Membership); err != nil {
+		if err := t.changeMember(ctx, head, e.Membership); err != nil {
 			return err
 		}
 	case freshet.EntryPrefetch:
@@ -194,21 +194,21 @@ func (s *Store) appendEntry(t *tx, head *logHead, tasks map[string]uint64, now t
 	e.LastPurge = known.position(lastPurge)
 	e.FirstTask = 0
 	if e.Kind != freshet.EntryMembership {
-		next, err := t.nextTask(tasks, e.Account, known.last().floor)
+		next, err := t.nextTask(ctx, tasks, e.Account, known.last().floor)
 		if err != nil {
 			return err
 		}
 		e.FirstTask = next
 		tasks[e.Account] = next + uint64(e.Len()) //nolint:gosec // lengths are not negative
-		if err := t.exec(`INSERT INTO log_selector (seq, packed) VALUES (?, ?)`, head.seq, p.packed); err != nil {
+		if err := t.exec(ctx, `INSERT INTO log_selector (seq, packed) VALUES (?, ?)`, head.seq, p.packed); err != nil {
 			return err
 		}
 	}
 	var err error
-	if e.Targets, err = s.sets.get(t, head.targets); err != nil {
+	if e.Targets, err = s.sets.get(ctx, t, head.targets); err != nil {
 		return err
 	}
-	return t.exec(`INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
+	return t.exec(ctx, `INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
 		targets, last_purge, finish_by, created, closed, failed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
 		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
@@ -216,12 +216,12 @@ func (s *Store) appendEntry(t *tx, head *logHead, tasks map[string]uint64, now t
 }
 
 // nextTask is the next task ID of an account.
-func (t *tx) nextTask(tasks map[string]uint64, account string, floor uint64) (uint64, error) {
+func (t *tx) nextTask(ctx context.Context, tasks map[string]uint64, account string, floor uint64) (uint64, error) {
 	if next, ok := tasks[account]; ok {
 		return next, nil
 	}
 	var next int64
-	if _, err := t.get([]any{&next}, `SELECT next_task FROM account WHERE name = ?`, account); err != nil {
+	if _, err := t.get(ctx, []any{&next}, `SELECT next_task FROM account WHERE name = ?`, account); err != nil {
 		return 0, fmt.Errorf("reading task IDs: %w", err)
 	}
 	return max(uint64(next), floor), nil //nolint:gosec // never negative
@@ -230,16 +230,16 @@ func (t *tx) nextTask(tasks map[string]uint64, account string, floor uint64) (ui
 // changeMember keeps the list of enrolled POPs, which the entry itself and all
 // later ones have as their targets. Down POPs stay on it: they owe what they
 // miss.
-func (t *tx) changeMember(head *logHead, m freshet.Membership) error {
-	if err := t.exec(`INSERT INTO log_membership (seq, change, pop) VALUES (?, ?, ?)`, head.seq, m.Change, m.POP); err != nil {
+func (t *tx) changeMember(ctx context.Context, head *logHead, m freshet.Membership) error {
+	if err := t.exec(ctx, `INSERT INTO log_membership (seq, change, pop) VALUES (?, ?, ?)`, head.seq, m.Change, m.POP); err != nil {
 		return err
 	}
 	var err error
 	switch m.Change {
 	case freshet.MemberEnrol:
-		err = t.exec(`INSERT OR IGNORE INTO member (pop) VALUES (?)`, m.POP)
+		err = t.exec(ctx, `INSERT OR IGNORE INTO member (pop) VALUES (?)`, m.POP)
 	case freshet.MemberRemove:
-		err = t.exec(`DELETE FROM member WHERE pop = ?`, m.POP)
+		err = t.exec(ctx, `DELETE FROM member WHERE pop = ?`, m.POP)
 	case freshet.MemberDown, freshet.MemberUp:
 		return nil
 	}
@@ -247,7 +247,7 @@ func (t *tx) changeMember(head *logHead, m freshet.Membership) error {
 		return err
 	}
 	pops := []string{}
-	err = t.each(func(rows *sql.Rows) error {
+	err = t.each(ctx, func(rows *sql.Rows) error {
 		var pop string
 		err := rows.Scan(&pop)
 		pops = append(pops, pop)
@@ -260,10 +260,10 @@ func (t *tx) changeMember(head *logHead, m freshet.Membership) error {
 	if err != nil {
 		return err
 	}
-	if err := t.exec(`INSERT OR IGNORE INTO target_set (pops) VALUES (?)`, string(text)); err != nil {
+	if err := t.exec(ctx, `INSERT OR IGNORE INTO target_set (pops) VALUES (?)`, string(text)); err != nil {
 		return err
 	}
-	_, err = t.get([]any{&head.targets}, `SELECT id FROM target_set WHERE pops = ?`, string(text))
+	_, err = t.get(ctx, []any{&head.targets}, `SELECT id FROM target_set WHERE pops = ?`, string(text))
 	return err
 }
 
@@ -272,13 +272,13 @@ func (t *tx) changeMember(head *logHead, m freshet.Membership) error {
 const indexRows = 32
 
 // indexURLs adds the URLs of entries, the first of which has number seq.
-func (t *tx) indexURLs(seq int64, entries []prepared) error {
+func (t *tx) indexURLs(ctx context.Context, seq int64, entries []prepared) error {
 	args := make([]any, 0, 3*indexRows)
 	flush := func() error {
 		if len(args) == 0 {
 			return nil
 		}
-		err := t.exec(indexStatement(len(args)/3), args...)
+		err := t.exec(ctx, indexStatement(len(args)/3), args...)
 		args = args[:0]
 		return err
 	}
@@ -297,7 +297,7 @@ func (t *tx) indexURLs(seq int64, entries []prepared) error {
 	// not thirty-two.
 	rest := args
 	for len(rest) > 0 {
-		if err := t.exec(indexStatement(1), rest[:3]...); err != nil {
+		if err := t.exec(ctx, indexStatement(1), rest[:3]...); err != nil {
 			return fmt.Errorf("indexing URLs: %w", err)
 		}
 		rest = rest[3:]

@@ -33,7 +33,7 @@ func report(b *testing.B, start time.Duration) {
 
 func benchJob(n int64, media func(int) string) *freshet.Job {
 	job := &freshet.Job{
-		Account: "acct", ID: fmt.Sprintf("%016x", uint64(n)*0x9e3779b97f4a7c15), Created: time.UnixMilli(1_800_000_000_000 + n), //nolint:gosec // bits
+		Account: "acct", ID: fmt.Sprintf("%016x", uint64(n)*0x9e3779b97f4a7c15), Created: time.UnixMilli(1_800_000_000_000 + n),
 		Filter: freshet.Filter{Slices: true, SliceCount: 5}, Rows: make([]freshet.Row, 20),
 	}
 	for i := range job.Rows {
@@ -54,7 +54,7 @@ func BenchmarkAccept(b *testing.B) {
 		for pb.Next() {
 			k := n.Add(1)
 			job := benchJob(k, func(i int) string { return mediaID(int(k)*20 + i) })
-			nonce := store.Nonce{Fingerprint: uint64(k), Expires: job.Created.Add(15 * time.Minute)} //nolint:gosec // positive
+			nonce := store.Nonce{Fingerprint: uint64(k), Expires: job.Created.Add(15 * time.Minute)}
 			if err := s.Accept(b.Context(), job, nonce); err != nil {
 				b.Fatal(err)
 			}
@@ -219,22 +219,22 @@ func deliver(t *testing.T, s *sqlite.Store, entries []*freshet.Entry, pops int) 
 	for p := range pops {
 		m := &store.Received{
 			Evidence: freshet.Evidence{
-				POP: fmt.Sprintf("pop-%03d", p), Stream: uint64(start.UnixNano()), Number: 1, Incarnation: fmt.Sprintf("inc-%03d", p), //nolint:gosec // positive
+				POP: fmt.Sprintf("pop-%03d", p), Stream: uint64(start.UnixNano()), Number: 1, Incarnation: fmt.Sprintf("inc-%03d", p),
 			},
 			ReceivedAt: start.Add(time.Duration(p) * 7 * time.Millisecond),
 		}
-		random := uint64(p + 1) //nolint:gosec // small
+		random := uint64(p + 1)
 		for _, e := range entries {
 			f := freshet.EntryFacts{At: e.At}
 			for i := range e.Len() {
 				random = random*6364136223846793005 + 1442695040888963407
-				fetched := start.Add(-time.Hour + time.Duration(i)*317*time.Millisecond + time.Duration(random>>54)*time.Millisecond) //nolint:gosec // ten bits
+				fetched := start.Add(-time.Hour + time.Duration(i)*317*time.Millisecond + time.Duration(random>>54)*time.Millisecond)
 				f.Facts = append(f.Facts, freshet.Fact{
 					Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1,
 					ExecutedAt: start.Add(time.Duration(i) * time.Millisecond),
 					Before: freshet.Copy{
 						FetchedAt: fetched, Generation: freshet.Position{Epoch: 1, Pos: 7},
-						Validator: fmt.Sprintf(`"%016x"`, (e.At.Pos<<32|uint64(i))*0x9e3779b97f4a7c15), //nolint:gosec // small
+						Validator: fmt.Sprintf(`"%016x"`, (e.At.Pos<<32|uint64(i))*0x9e3779b97f4a7c15),
 						Size:      1_000_000 + int64(i)*4099%70_000,
 					},
 				})

@@ -23,9 +23,9 @@ func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Me
 		}
 	}
 	return s.w.submit(ctx, &op{
-		do: func(t *tx) error {
+		do: func(ctx context.Context, t *tx) error {
 			for i, m := range media {
-				if err := t.putMedia(m, bodies[i], now); err != nil {
+				if err := t.putMedia(ctx, m, bodies[i], now); err != nil {
 					return fmt.Errorf("storing media %s: %w", m.ID, err)
 				}
 			}
@@ -39,23 +39,23 @@ func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Me
 	})
 }
 
-func (t *tx) putMedia(m *freshet.Media, body []byte, now time.Time) error {
+func (t *tx) putMedia(ctx context.Context, m *freshet.Media, body []byte, now time.Time) error {
 	var key int64
 	var old []byte
-	exists, err := t.get([]any{&key, &old}, `SELECT key, body FROM media WHERE account = ? AND id = ?`, m.Account, m.ID)
+	exists, err := t.get(ctx, []any{&key, &old}, `SELECT key, body FROM media WHERE account = ? AND id = ?`, m.Account, m.ID)
 	switch {
 	case err != nil:
 		return err
 	case !exists:
-		return t.exec(`INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
+		return t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
 	case bytes.Equal(old, body): // most of what a repeated import brings
-		return t.exec(`UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
+		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
 	}
 	var before freshet.Media
 	if err := json.Unmarshal(old, &before); err != nil {
 		return fmt.Errorf("unpacking media: %w", err)
 	}
-	if err := t.exec(`UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
+	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
 		return err
 	}
 	var dropped []string
@@ -64,7 +64,7 @@ func (t *tx) putMedia(m *freshet.Media, body []byte, now time.Time) error {
 			dropped = append(dropped, old.URL)
 		}
 	}
-	return t.remember(m.Account, m.ID, now, distinct(dropped))
+	return t.remember(ctx, m.Account, m.ID, now, distinct(dropped))
 }
 
 // encodeMedia packs what the media's own columns do not hold.
@@ -182,9 +182,9 @@ func (s *Store) PutDomain(ctx context.Context, d freshet.Domain) error {
 		return fmt.Errorf("packing domain: %w", err)
 	}
 	hosts := distinct(append([]string{d.Name}, d.Aliases...))
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		var account string
-		exists, err := t.get([]any{&account}, `SELECT account FROM domain WHERE name = ?`, d.Name)
+		exists, err := t.get(ctx, []any{&account}, `SELECT account FROM domain WHERE name = ?`, d.Name)
 		if err != nil {
 			return fmt.Errorf("looking for domain: %w", err)
 		}
@@ -193,7 +193,7 @@ func (s *Store) PutDomain(ctx context.Context, d freshet.Domain) error {
 		}
 		for _, host := range hosts {
 			var owner string
-			used, err := t.get([]any{&owner}, `SELECT domain FROM domain_host WHERE host = ?`, host)
+			used, err := t.get(ctx, []any{&owner}, `SELECT domain FROM domain_host WHERE host = ?`, host)
 			if err != nil {
 				return fmt.Errorf("looking for domain: %w", err)
 			}
@@ -201,7 +201,7 @@ func (s *Store) PutDomain(ctx context.Context, d freshet.Domain) error {
 				return taken(host)
 			}
 		}
-		return t.putDomain(d, hosts, body)
+		return t.putDomain(ctx, d, hosts, body)
 	})
 }
 
@@ -210,17 +210,17 @@ func taken(host string) error {
 	return freshet.Errorf(freshet.CodeConflict, "The name %s is taken by another domain.", host)
 }
 
-func (t *tx) putDomain(d freshet.Domain, hosts []string, body []byte) error {
-	err := t.exec(`INSERT INTO domain (name, account, body) VALUES (?, ?, ?)
+func (t *tx) putDomain(ctx context.Context, d freshet.Domain, hosts []string, body []byte) error {
+	err := t.exec(ctx, `INSERT INTO domain (name, account, body) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET body = excluded.body`, d.Name, d.Account, body)
 	if err != nil {
 		return fmt.Errorf("storing domain: %w", err)
 	}
-	if err := t.exec(`DELETE FROM domain_host WHERE domain = ?`, d.Name); err != nil {
+	if err := t.exec(ctx, `DELETE FROM domain_host WHERE domain = ?`, d.Name); err != nil {
 		return fmt.Errorf("storing names of domain: %w", err)
 	}
 	for _, host := range hosts {
-		if err := t.exec(`INSERT INTO domain_host (host, domain) VALUES (?, ?)`, host, d.Name); err != nil {
+		if err := t.exec(ctx, `INSERT INTO domain_host (host, domain) VALUES (?, ?)`, host, d.Name); err != nil {
 			return fmt.Errorf("storing names of domain: %w", err)
 		}
 	}

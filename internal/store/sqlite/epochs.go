@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -36,8 +37,8 @@ func (e *epochs) position(seq int64) freshet.Position {
 // whether or not it is in use.
 func (e *epochs) floor(p freshet.Position) int64 {
 	end := int64(math.MaxInt64)
-	for i := len(e.list) - 1; i >= 0; i-- {
-		switch ep := e.list[i]; {
+	for _, ep := range slices.Backward(e.list) {
+		switch {
 		case ep.number < p.Epoch:
 			return end
 		case ep.number == p.Epoch:
@@ -91,10 +92,10 @@ func (s *Store) RaiseEpoch(ctx context.Context, known freshet.Position, knownTas
 	var next *epochs
 	return s.w.submit(ctx, &op{
 		alone: true, // later ops of a batch would take positions of the old epoch
-		do: func(t *tx) error {
+		do: func(ctx context.Context, t *tx) error {
 			now := s.epochs.Load()
 			var head, task int64
-			if _, err := t.get([]any{&head, &task},
+			if _, err := t.get(ctx, []any{&head, &task},
 				`SELECT seq, (SELECT coalesce(max(next_task), 0) FROM account) FROM log_head`); err != nil {
 				return fmt.Errorf("reading log head: %w", err)
 			}
@@ -104,11 +105,11 @@ func (s *Store) RaiseEpoch(ctx context.Context, known freshet.Position, knownTas
 				return nil
 			}
 			raised := epoch{number: max(known.Epoch, last.number) + 1, base: head, floor: max(last.floor, knownTask+1)}
-			if err := t.exec(`INSERT INTO epoch (epoch, base, task_floor) VALUES (?, ?, ?)`,
+			if err := t.exec(ctx, `INSERT INTO epoch (epoch, base, task_floor) VALUES (?, ?, ?)`,
 				raised.number, raised.base, int64(raised.floor)); err != nil { //nolint:gosec // at most maxKnownTask+1
 				return fmt.Errorf("raising epoch: %w", err)
 			}
-			if err := t.exec(`UPDATE account SET next_task = max(next_task, ?)`, int64(raised.floor)); err != nil { //nolint:gosec // as above
+			if err := t.exec(ctx, `UPDATE account SET next_task = max(next_task, ?)`, int64(raised.floor)); err != nil { //nolint:gosec // as above
 				return fmt.Errorf("raising task IDs: %w", err)
 			}
 			next = &epochs{list: append(append([]epoch(nil), now.list...), raised)}

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -37,7 +38,7 @@ type evidenceJob struct {
 	done chan struct{}
 }
 
-func openEvidence(dir string) (*evidence, error) {
+func openEvidence(ctx context.Context, dir string) (*evidence, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing evidence: %w", err)
@@ -54,35 +55,37 @@ func openEvidence(dir string) (*evidence, error) {
 		dir: dir, files: newDayFiles(dir, days),
 		work: make(chan *evidenceJob), quit: make(chan struct{}), dead: make(chan struct{}),
 	}
-	go e.run()
+	// The goroutine outlives whoever opened the store: close ends it.
+	go e.run(context.WithoutCancel(ctx))
 	return e, nil
 }
 
 // run owns the file that is written to.
-func (e *evidence) run() {
+func (e *evidence) run(ctx context.Context) {
 	defer close(e.dead)
 	var day *dayWriter
 	for {
 		select {
 		case job := <-e.work:
-			day, job.err = e.save(day, job.msgs)
+			day, job.err = e.save(ctx, day, job.msgs)
 			close(job.done)
 		case <-e.quit:
 			if day != nil {
-				e.fault = day.close()
+				e.fault = errors.Join(e.fault, day.close(ctx))
 			}
 			return
 		}
 	}
 }
 
-// close waits for what is being written and closes every file.
+// close waits for what is being written and closes every file. Readers go
+// first, so that the writer, which may checkpoint, is the last to leave.
 func (e *evidence) close() error {
-	e.once.Do(func() { close(e.quit) })
+	e.once.Do(func() {
+		e.fault = e.files.close()
+		close(e.quit)
+	})
 	<-e.dead
-	if err := e.files.close(); err != nil {
-		return err
-	}
 	return e.fault
 }
 
@@ -130,8 +133,7 @@ func checkEvidence(m *store.Received) error {
 }
 
 // save stores messages in the file of their day.
-func (e *evidence) save(w *dayWriter, msgs []*store.Received) (*dayWriter, error) {
-	ctx := context.Background()
+func (e *evidence) save(ctx context.Context, w *dayWriter, msgs []*store.Received) (*dayWriter, error) {
 	newest := e.files.newest()
 	day := newest
 	for _, m := range msgs {
@@ -143,10 +145,10 @@ func (e *evidence) save(w *dayWriter, msgs []*store.Received) (*dayWriter, error
 			return nil, fmt.Errorf("opening evidence of %s: %w", day, err)
 		}
 	}
-	lo, hi, err := w.save(msgs)
+	lo, hi, err := w.save(ctx, msgs)
 	if err != nil {
 		// What it keeps in memory may be ahead of what is on disk.
-		return nil, joinClose(fmt.Errorf("storing evidence: %w", err), w)
+		return nil, joinClose(ctx, fmt.Errorf("storing evidence: %w", err), w)
 	}
 	e.files.widen(day, lo, hi)
 	return w, nil
@@ -163,8 +165,8 @@ func (e *evidence) turn(ctx context.Context, w *dayWriter, newest, day string) (
 				return nil, err
 			}
 		}
-		carry, err = w.carry()
-		if err = joinClose(err, w); err != nil {
+		carry, err = w.carry(ctx)
+		if err = joinClose(ctx, err, w); err != nil {
 			return nil, err
 		}
 	}

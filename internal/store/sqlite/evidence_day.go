@@ -72,46 +72,48 @@ func openDay(ctx context.Context, path, day string, carry carried) (*dayWriter, 
 		return nil, errors.Join(err, db.Close())
 	}
 	w.tx = &tx{conn: conn, stmts: map[string]*sql.Stmt{}}
-	if err := w.load(carry); err != nil {
-		return nil, joinClose(fmt.Errorf("opening evidence of %s: %w", day, err), w)
+	if err := w.load(ctx, carry); err != nil {
+		return nil, joinClose(ctx, fmt.Errorf("opening evidence of %s: %w", day, err), w)
 	}
 	return w, nil
 }
 
-func joinClose(err error, w *dayWriter) error { return errors.Join(err, w.close()) }
+func joinClose(ctx context.Context, err error, w *dayWriter) error {
+	return errors.Join(err, w.close(ctx))
+}
 
 // close checkpoints the file, so that it is whole in itself, and closes it.
-func (w *dayWriter) close() error {
-	_, err := w.tx.conn.ExecContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`)
+func (w *dayWriter) close(ctx context.Context) error {
+	_, err := w.tx.conn.ExecContext(ctx, `PRAGMA wal_checkpoint(TRUNCATE)`)
 	return errors.Join(err, w.tx.close(), w.tx.conn.Close(), w.db.Close())
 }
 
 // load reads what the writer must know, making the file if it is new.
-func (w *dayWriter) load(carry carried) error {
+func (w *dayWriter) load(ctx context.Context, carry carried) error {
 	var version int
-	if _, err := w.tx.get([]any{&version}, `PRAGMA user_version`); err != nil {
+	if _, err := w.tx.get(ctx, []any{&version}, `PRAGMA user_version`); err != nil {
 		return err
 	}
 	switch version {
 	case 0:
-		if err := w.create(carry); err != nil {
+		if err := w.create(ctx, carry); err != nil {
 			return err
 		}
 	case evidenceVersion:
 	default:
 		return fmt.Errorf("file has version %d, this release writes %d", version, evidenceVersion)
 	}
-	if _, err := w.tx.get([]any{&w.chain}, `SELECT chain FROM origin`); err != nil {
+	if _, err := w.tx.get(ctx, []any{&w.chain}, `SELECT chain FROM origin`); err != nil {
 		return err
 	}
-	if _, err := w.tx.get([]any{&w.last, &w.chain}, `SELECT id, chain FROM message ORDER BY id DESC LIMIT 1`); err != nil {
+	if _, err := w.tx.get(ctx, []any{&w.last, &w.chain}, `SELECT id, chain FROM message ORDER BY id DESC LIMIT 1`); err != nil {
 		return err
 	}
-	return w.loadNames()
+	return w.loadNames(ctx)
 }
 
-func (w *dayWriter) loadNames() error {
-	err := w.tx.each(func(rows *sql.Rows) error {
+func (w *dayWriter) loadNames(ctx context.Context) error {
+	err := w.tx.each(ctx, func(rows *sql.Rows) error {
 		var id int64
 		var text string
 		err := rows.Scan(&id, &text)
@@ -121,7 +123,7 @@ func (w *dayWriter) loadNames() error {
 	if err != nil {
 		return err
 	}
-	err = w.tx.each(func(rows *sql.Rows) error {
+	err = w.tx.each(ctx, func(rows *sql.Rows) error {
 		var k streamKey
 		var id, number int64
 		err := rows.Scan(&id, &k.pop, &number)
@@ -132,7 +134,7 @@ func (w *dayWriter) loadNames() error {
 	if err != nil {
 		return err
 	}
-	return w.tx.each(func(rows *sql.Rows) error {
+	return w.tx.each(ctx, func(rows *sql.Rows) error {
 		var k streamKey
 		var number int64
 		var sp span
@@ -146,41 +148,41 @@ func (w *dayWriter) loadNames() error {
 
 // create makes the tables, in one transaction with what is carried over: a
 // file is either empty or complete.
-func (w *dayWriter) create(carry carried) error {
-	if err := w.tx.begin(); err != nil {
+func (w *dayWriter) create(ctx context.Context, carry carried) error {
+	if err := w.tx.begin(ctx); err != nil {
 		return err
 	}
-	err := w.fill(carry)
+	err := w.fill(ctx, carry)
 	if err == nil {
-		err = w.tx.commit()
+		err = w.tx.commit(ctx)
 	}
 	if err != nil {
-		w.tx.rollback()
+		w.tx.rollback(ctx)
 	}
 	return err
 }
 
-func (w *dayWriter) fill(carry carried) error {
-	if _, err := w.tx.conn.ExecContext(context.Background(), evidenceSchema); err != nil {
+func (w *dayWriter) fill(ctx context.Context, carry carried) error {
+	if _, err := w.tx.conn.ExecContext(ctx, evidenceSchema); err != nil {
 		return err
 	}
-	if _, err := w.tx.conn.ExecContext(context.Background(), fmt.Sprintf(`PRAGMA user_version = %d`, evidenceVersion)); err != nil {
+	if _, err := w.tx.conn.ExecContext(ctx, fmt.Sprintf(`PRAGMA user_version = %d`, evidenceVersion)); err != nil {
 		return err
 	}
 	chain := carry.chain
 	if chain == nil {
 		chain = make([]byte, sha256.Size)
 	}
-	if err := w.tx.exec(`INSERT INTO origin (one, day, chain) VALUES (1, ?, ?)`, carry.day, chain); err != nil {
+	if err := w.tx.exec(ctx, `INSERT INTO origin (one, day, chain) VALUES (1, ?, ?)`, carry.day, chain); err != nil {
 		return err
 	}
 	for k, spans := range carry.streams {
-		id, err := w.stream(k)
+		id, err := w.stream(ctx, k)
 		if err != nil {
 			return err
 		}
 		for _, sp := range spans {
-			if err := w.tx.exec(`INSERT INTO earlier (stream, lo, hi) VALUES (?, ?, ?)`, id, sp.lo, sp.hi); err != nil {
+			if err := w.tx.exec(ctx, `INSERT INTO earlier (stream, lo, hi) VALUES (?, ?, ?)`, id, sp.lo, sp.hi); err != nil {
 				return err
 			}
 		}
@@ -189,12 +191,12 @@ func (w *dayWriter) fill(carry carried) error {
 }
 
 // carry is what the next day's file begins with.
-func (w *dayWriter) carry() (carried, error) {
+func (w *dayWriter) carry(ctx context.Context) (carried, error) {
 	c := carried{day: w.day, chain: w.chain, streams: map[streamKey][]span{}}
 	for k, spans := range w.earlier {
 		c.streams[k] = slices.Clone(spans)
 	}
-	err := w.tx.each(func(rows *sql.Rows) error {
+	err := w.tx.each(ctx, func(rows *sql.Rows) error {
 		var k streamKey
 		var stream, number int64
 		if err := rows.Scan(&k.pop, &stream, &number); err != nil {
@@ -235,11 +237,11 @@ func hasNumber(spans []span, n int64) bool {
 }
 
 // word gives a string its number.
-func (w *dayWriter) word(text string) (int64, error) {
+func (w *dayWriter) word(ctx context.Context, text string) (int64, error) {
 	if id, ok := w.words[text]; ok {
 		return id, nil
 	}
-	res, err := w.tx.run(`INSERT INTO word (text) VALUES (?)`, text)
+	res, err := w.tx.run(ctx, `INSERT INTO word (text) VALUES (?)`, text)
 	if err != nil {
 		return 0, err
 	}
@@ -248,15 +250,15 @@ func (w *dayWriter) word(text string) (int64, error) {
 	return id, err
 }
 
-func (w *dayWriter) stream(k streamKey) (int64, error) {
+func (w *dayWriter) stream(ctx context.Context, k streamKey) (int64, error) {
 	if id, ok := w.streams[k]; ok {
 		return id, nil
 	}
-	pop, err := w.word(k.pop)
+	pop, err := w.word(ctx, k.pop)
 	if err != nil {
 		return 0, err
 	}
-	res, err := w.tx.run(`INSERT INTO stream (pop, number) VALUES (?, ?)`, pop, int64(k.stream)) //nolint:gosec // checked at the door
+	res, err := w.tx.run(ctx, `INSERT INTO stream (pop, number) VALUES (?, ?)`, pop, int64(k.stream)) //nolint:gosec // checked at the door
 	if err != nil {
 		return 0, err
 	}
@@ -267,13 +269,13 @@ func (w *dayWriter) stream(k streamKey) (int64, error) {
 
 // save stores messages in one transaction, and tells the first and last
 // position that they speak of. After an error the writer is of no more use.
-func (w *dayWriter) save(msgs []*store.Received) (lo, hi freshet.Position, err error) {
-	if err := w.tx.begin(); err != nil {
+func (w *dayWriter) save(ctx context.Context, msgs []*store.Received) (lo, hi freshet.Position, err error) {
+	if err := w.tx.begin(ctx); err != nil {
 		return lo, hi, err
 	}
 	for _, m := range msgs {
-		if err := w.put(m); err != nil {
-			w.tx.rollback()
+		if err := w.put(ctx, m); err != nil {
+			w.tx.rollback(ctx)
 			return lo, hi, err
 		}
 		m.Cursor = store.EvidenceCursor{Day: w.day, Row: w.last}
@@ -284,51 +286,51 @@ func (w *dayWriter) save(msgs []*store.Received) (lo, hi freshet.Position, err e
 			hi = freshet.Later(hi, f.At)
 		}
 	}
-	if err := w.tx.commit(); err != nil {
-		w.tx.rollback()
+	if err := w.tx.commit(ctx); err != nil {
+		w.tx.rollback(ctx)
 		return lo, hi, err
 	}
 	return lo, hi, nil
 }
 
 // put stores one message, unless it is there.
-func (w *dayWriter) put(m *store.Received) error {
+func (w *dayWriter) put(ctx context.Context, m *store.Received) error {
 	k := streamKey{pop: m.POP, stream: m.Stream}
 	number := int64(m.Number) //nolint:gosec // checked at the door
-	stream, err := w.stream(k)
+	stream, err := w.stream(ctx, k)
 	if err != nil {
 		return err
 	}
 	var one int
 	m.Duplicate = hasNumber(w.earlier[k], number)
 	if !m.Duplicate {
-		m.Duplicate, err = w.tx.get([]any{&one}, `SELECT 1 FROM message WHERE stream = ? AND number = ?`, stream, number)
+		m.Duplicate, err = w.tx.get(ctx, []any{&one}, `SELECT 1 FROM message WHERE stream = ? AND number = ?`, stream, number)
 	}
 	if err != nil || m.Duplicate {
 		return err
 	}
-	incarnation, err := w.word(m.Incarnation)
+	incarnation, err := w.word(ctx, m.Incarnation)
 	if err != nil {
 		return err
 	}
-	facts, added, err := w.pack(m.Entries)
+	facts, added, err := w.pack(ctx, m.Entries)
 	if err != nil {
 		return err
 	}
 	w.last++
 	w.chain = link(w.chain, m, facts, added)
-	if err := w.tx.exec(`INSERT INTO message (id, stream, number, received, incarnation, facts, chain) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+	if err := w.tx.exec(ctx, `INSERT INTO message (id, stream, number, received, incarnation, facts, chain) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 		w.last, stream, number, millis(m.ReceivedAt), incarnation, facts, w.chain); err != nil {
 		return err
 	}
 	for _, d := range added {
-		if err := w.tx.exec(`INSERT INTO dict (message, epoch, pos, part) VALUES (?, ?, ?, ?)`,
+		if err := w.tx.exec(ctx, `INSERT INTO dict (message, epoch, pos, part) VALUES (?, ?, ?, ?)`,
 			w.last, d.at.Epoch, int64(d.at.Pos), d.part); err != nil { //nolint:gosec // checked at the door
 			return err
 		}
 	}
 	for _, f := range m.Entries {
-		if err := w.tx.exec(`INSERT OR IGNORE INTO part (epoch, pos, message) VALUES (?, ?, ?)`,
+		if err := w.tx.exec(ctx, `INSERT OR IGNORE INTO part (epoch, pos, message) VALUES (?, ?, ?)`,
 			f.At.Epoch, int64(f.At.Pos), w.last); err != nil { //nolint:gosec // checked at the door
 			return err
 		}
@@ -344,7 +346,7 @@ type dictPart struct {
 
 // pack packs facts, and yields what that added to the dictionaries of their
 // entries, in order of position.
-func (w *dayWriter) pack(entries []freshet.EntryFacts) ([]byte, []dictPart, error) {
+func (w *dayWriter) pack(ctx context.Context, entries []freshet.EntryFacts) ([]byte, []dictPart, error) {
 	if len(w.dicts)+len(entries) > maxDicts {
 		clear(w.dicts)
 	}
@@ -353,7 +355,7 @@ func (w *dayWriter) pack(entries []freshet.EntryFacts) ([]byte, []dictPart, erro
 			continue
 		}
 		d, err := loadDict(f.At, func(row func(*sql.Rows) error, query string, args ...any) error {
-			return w.tx.each(row, query, args...)
+			return w.tx.each(ctx, row, query, args...)
 		})
 		if err != nil {
 			return nil, nil, err

@@ -23,7 +23,7 @@ const (
 	flagDirect
 )
 
-var errCutShort = errors.New("packed job is cut short") //nolint:gochecknoglobals // a sentinel
+var errCutShort = errors.New("packed job is cut short")
 
 // encodeJob packs what the job's own columns do not hold. Rows are all
 // accepted: only their media and times are kept.

@@ -28,9 +28,9 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	key, created := jobKey(job.ID), millis(job.Created)
 	rows := queuedRows(shared, job.Rows)
 	return s.w.submit(ctx, &op{
-		do: func(t *tx) error {
+		do: func(ctx context.Context, t *tx) error {
 			// The insert that can be refused comes first: refused, it leaves nothing.
-			res, err := t.run(`INSERT INTO job (id, account, created, body) VALUES (?, ?, ?, ?)`,
+			res, err := t.run(ctx, `INSERT INTO job (id, account, created, body) VALUES (?, ?, ?, ?)`,
 				key, job.Account, created, body)
 			if sqlfile.IsConstraint(err) {
 				return freshet.Errorf(freshet.CodeConflict, "Job %s exists already.", job.ID)
@@ -42,11 +42,11 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 				return fmt.Errorf("storing job: %w", err)
 			}
 			if len(job.Rows) > 0 {
-				if err := t.exec(`INSERT INTO job_open (seq, left) VALUES (?, ?)`, shared.seq, len(job.Rows)); err != nil {
+				if err := t.exec(ctx, `INSERT INTO job_open (seq, left) VALUES (?, ?)`, shared.seq, len(job.Rows)); err != nil {
 					return fmt.Errorf("storing job: %w", err)
 				}
 			}
-			return t.putNonce(nonce, shared.seq, created)
+			return t.putNonce(ctx, nonce, shared.seq, created)
 		},
 		done: func(t *tx) {
 			if t.rows != nil { // otherwise it will be read from the tables, with this job
@@ -56,14 +56,14 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	})
 }
 
-func (t *tx) putNonce(n store.Nonce, job, now int64) error {
+func (t *tx) putNonce(ctx context.Context, n store.Nonce, job, now int64) error {
 	if n == (store.Nonce{}) {
 		return nil
 	}
-	err := t.exec(`INSERT OR IGNORE INTO nonce (expires, fingerprint) VALUES (?, ?)`,
+	err := t.exec(ctx, `INSERT OR IGNORE INTO nonce (expires, fingerprint) VALUES (?, ?)`,
 		millis(n.Expires), int64(n.Fingerprint)) //nolint:gosec // bits, not a number
 	if err == nil && job%nonceSweep == 0 {
-		err = t.exec(`DELETE FROM nonce WHERE expires <= ?`, now)
+		err = t.exec(ctx, `DELETE FROM nonce WHERE expires <= ?`, now)
 	}
 	if err != nil {
 		return fmt.Errorf("storing nonce: %w", err)
@@ -77,8 +77,8 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 		return nil, nil // planners poll; an empty queue must not cost a commit
 	}
 	var out []store.Claimed
-	err := s.write(ctx, func(t *tx) error {
-		q, err := t.queue()
+	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		q, err := t.queue(ctx)
 		if err != nil {
 			return err
 		}
@@ -87,14 +87,14 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 		out = make([]store.Claimed, 0, len(leased))
 		var job *freshet.Job
 		for _, r := range leased {
-			err := t.exec(`INSERT INTO job_row (job, idx, worker, until) VALUES (?, ?, ?, ?)
+			err := t.exec(ctx, `INSERT INTO job_row (job, idx, worker, until) VALUES (?, ?, ?, ?)
 				ON CONFLICT (job, idx) DO UPDATE SET worker = excluded.worker, until = excluded.until`,
 				r.job.seq, r.idx, r.worker, r.until)
 			if err != nil {
 				return fmt.Errorf("leasing row: %w", err)
 			}
 			if job == nil || job.ID != r.job.id {
-				if job, err = t.jobHead(r.job); err != nil {
+				if job, err = t.jobHead(ctx, r.job); err != nil {
 					return err
 				}
 			}
@@ -111,10 +111,10 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 }
 
 // jobHead reads a job without its rows.
-func (t *tx) jobHead(q *queuedJob) (*freshet.Job, error) {
+func (t *tx) jobHead(ctx context.Context, q *queuedJob) (*freshet.Job, error) {
 	var created int64
 	var body []byte
-	ok, err := t.get([]any{&created, &body}, `SELECT created, body FROM job WHERE seq = ?`, q.seq)
+	ok, err := t.get(ctx, []any{&created, &body}, `SELECT created, body FROM job WHERE seq = ?`, q.seq)
 	if err == nil && !ok {
 		err = sql.ErrNoRows
 	}
@@ -133,8 +133,8 @@ func (t *tx) jobHead(q *queuedJob) (*freshet.Job, error) {
 // Release implements [store.Jobs]. A claim that was lost has nothing to give
 // back, which is no error.
 func (s *Store) Release(ctx context.Context, claim store.Claimed) error {
-	return s.write(ctx, func(t *tx) error {
-		q, err := t.queue()
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		q, err := t.queue(ctx)
 		if err != nil {
 			return err
 		}
@@ -144,7 +144,7 @@ func (s *Store) Release(ctx context.Context, claim store.Claimed) error {
 		}
 		t.moved = true
 		q.release(r)
-		if err := t.exec(`DELETE FROM job_row WHERE job = ? AND idx = ?`, r.job.seq, r.idx); err != nil {
+		if err := t.exec(ctx, `DELETE FROM job_row WHERE job = ? AND idx = ?`, r.job.seq, r.idx); err != nil {
 			return fmt.Errorf("releasing row: %w", err)
 		}
 		return nil

@@ -12,8 +12,8 @@ import (
 
 // PutKey implements [store.Keys].
 func (s *Store) PutKey(ctx context.Context, k store.Key) error {
-	return s.write(ctx, func(t *tx) error {
-		err := t.exec(`INSERT INTO access_key (id, secret, account, disabled, created) VALUES (?, ?, ?, ?, ?)
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		err := t.exec(ctx, `INSERT INTO access_key (id, secret, account, disabled, created) VALUES (?, ?, ?, ?, ?)
 			ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, account = excluded.account,
 			disabled = excluded.disabled, created = excluded.created`,
 			k.ID, k.Secret, k.Account, k.Disabled, millis(k.Created))
@@ -60,8 +60,8 @@ func (s *Store) keys(ctx context.Context, query string, args ...any) ([]store.Ke
 
 // Nonces implements [store.Keys].
 func (s *Store) Nonces(ctx context.Context, now time.Time) ([]store.Nonce, error) {
-	err := s.write(ctx, func(t *tx) error {
-		return t.exec(`DELETE FROM nonce WHERE expires <= ?`, millis(now))
+	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+		return t.exec(ctx, `DELETE FROM nonce WHERE expires <= ?`, millis(now))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("deleting expired nonces: %w", err)

@@ -61,12 +61,12 @@ func (c *targetSets) put(id int64, text string) ([]string, error) {
 
 // get reads a set inside a transaction, which may have made it; so it is not
 // kept, for the transaction may be rolled back and the number given out anew.
-func (c *targetSets) get(t *tx, id int64) ([]string, error) {
+func (c *targetSets) get(ctx context.Context, t *tx, id int64) ([]string, error) {
 	if pops, ok := c.lookup(id); ok {
 		return pops, nil
 	}
 	var text string
-	if _, err := t.get([]any{&text}, `SELECT pops FROM target_set WHERE id = ?`, id); err != nil {
+	if _, err := t.get(ctx, []any{&text}, `SELECT pops FROM target_set WHERE id = ?`, id); err != nil {
 		return nil, fmt.Errorf("reading target set: %w", err)
 	}
 	var pops []string

@@ -151,9 +151,8 @@ func (q *rowQueue) finish(r *queuedRow) {
 }
 
 // loadQueue reads the rows that are not final.
-func loadQueue(read *reader) (*rowQueue, error) {
+func loadQueue(ctx context.Context, read *reader) (*rowQueue, error) {
 	q := &rowQueue{chains: map[string]map[string]chain{}, held: map[rowKey]*queuedRow{}}
-	ctx := context.Background()
 	known := map[int64]map[int]queuedRow{} // rows that a worker has touched
 	err := read.each(ctx, func(rows *sql.Rows) error {
 		var job int64
@@ -200,15 +199,16 @@ func loadQueue(read *reader) (*rowQueue, error) {
 type rowHeap []*queuedRow
 
 // Len implements [heap.Interface].
-func (h rowHeap) Len() int { return len(h) }
+func (h *rowHeap) Len() int { return len(*h) }
 
 // Less implements [heap.Interface].
-func (h rowHeap) Less(i, j int) bool {
-	return cmp.Or(cmp.Compare(h[i].job.seq, h[j].job.seq), cmp.Compare(h[i].idx, h[j].idx)) < 0
+func (h *rowHeap) Less(i, j int) bool {
+	a, b := (*h)[i], (*h)[j]
+	return cmp.Or(cmp.Compare(a.job.seq, b.job.seq), cmp.Compare(a.idx, b.idx)) < 0
 }
 
 // Swap implements [heap.Interface].
-func (h rowHeap) Swap(i, j int) { h[i], h[j] = h[j], h[i] }
+func (h *rowHeap) Swap(i, j int) { (*h)[i], (*h)[j] = (*h)[j], (*h)[i] }
 
 // Push implements [heap.Interface].
 func (h *rowHeap) Push(x any) {

@@ -39,24 +39,24 @@ type rememberedRow struct {
 
 // remember notes that URLs, sorted and distinct, were seen of a media. Each
 // stands in the row of the day on which it was last seen.
-func (t *tx) remember(account, media string, now time.Time, urls []string) error {
+func (t *tx) remember(ctx context.Context, account, media string, now time.Time, urls []string) error {
 	if len(urls) == 0 {
 		return nil
 	}
-	if err := t.rememberURLs(account, media, dayNumber(now), urls); err != nil {
+	if err := t.rememberURLs(ctx, account, media, dayNumber(now), urls); err != nil {
 		return fmt.Errorf("remembering URLs: %w", err)
 	}
 	return nil
 }
 
-func (t *tx) rememberURLs(account, media string, day int64, urls []string) error {
-	err := t.exec(`DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE day < ? LIMIT ?)`,
+func (t *tx) rememberURLs(ctx context.Context, account, media string, day int64, urls []string) error {
+	err := t.exec(ctx, `DELETE FROM remembered WHERE key IN (SELECT key FROM remembered WHERE day < ? LIMIT ?)`,
 		day-rememberedDays, forgetBatch)
 	if err != nil {
 		return err
 	}
 	var rows []rememberedRow
-	err = t.each(func(r *sql.Rows) error {
+	err = t.each(ctx, func(r *sql.Rows) error {
 		var row rememberedRow
 		err := r.Scan(&row.key, &row.day, &row.digest, &row.urls)
 		rows = append(rows, row)
@@ -68,7 +68,7 @@ func (t *tx) rememberURLs(account, media string, day int64, urls []string) error
 	digest := digestOf(urls)
 	if len(rows) == 1 && bytes.Equal(rows[0].digest, digest) {
 		// The same URLs as last time: the usual case.
-		return t.exec(`UPDATE remembered SET day = max(day, ?) WHERE key = ?`, day, rows[0].key)
+		return t.exec(ctx, `UPDATE remembered SET day = max(day, ?) WHERE key = ?`, day, rows[0].key)
 	}
 	for _, row := range rows {
 		had, err := unpackURLs(row.urls)
@@ -78,21 +78,21 @@ func (t *tx) rememberURLs(account, media string, day int64, urls []string) error
 		if row.day >= day { // of today, or of a clock that was ahead: they merge
 			urls = distinct(append(urls, had...))
 			day = row.day
-			if err := t.exec(`DELETE FROM remembered WHERE key = ?`, row.key); err != nil {
+			if err := t.exec(ctx, `DELETE FROM remembered WHERE key = ?`, row.key); err != nil {
 				return err
 			}
 			continue
 		}
-		if err := t.thin(row, had, urls); err != nil {
+		if err := t.thin(ctx, row, had, urls); err != nil {
 			return err
 		}
 	}
-	return t.exec(`INSERT INTO remembered (account, media, day, digest, urls) VALUES (?, ?, ?, ?, ?)`,
+	return t.exec(ctx, `INSERT INTO remembered (account, media, day, digest, urls) VALUES (?, ?, ?, ?, ?)`,
 		account, media, day, digestOf(urls), packURLs(urls))
 }
 
 // thin takes URLs that were seen again out of the row of an earlier day.
-func (t *tx) thin(row rememberedRow, had, seen []string) error {
+func (t *tx) thin(ctx context.Context, row rememberedRow, had, seen []string) error {
 	left := slices.DeleteFunc(slices.Clone(had), func(u string) bool {
 		_, again := slices.BinarySearch(seen, u)
 		return again
@@ -101,9 +101,9 @@ func (t *tx) thin(row rememberedRow, had, seen []string) error {
 	case len(had):
 		return nil
 	case 0:
-		return t.exec(`DELETE FROM remembered WHERE key = ?`, row.key)
+		return t.exec(ctx, `DELETE FROM remembered WHERE key = ?`, row.key)
 	}
-	return t.exec(`UPDATE remembered SET digest = ?, urls = ? WHERE key = ?`, digestOf(left), packURLs(left), row.key)
+	return t.exec(ctx, `UPDATE remembered SET digest = ?, urls = ? WHERE key = ?`, digestOf(left), packURLs(left), row.key)
 }
 
 func packURLs(urls []string) []byte {
@@ -121,7 +121,7 @@ func unpackURLs(b []byte) ([]string, error) {
 func digestOf(urls []string) []byte {
 	h := sha256.New()
 	for _, u := range urls {
-		_, _ = h.Write(appendString(nil, u)) //nolint:errcheck // a hash cannot fail
+		_, _ = h.Write(appendString(nil, u))
 	}
 	return h.Sum(nil)[:16]
 }

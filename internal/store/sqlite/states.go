@@ -12,10 +12,10 @@ import (
 // SaveStates implements [store.States]. It shares the commit of whatever else
 // is being written.
 func (s *Store) SaveStates(ctx context.Context, states []store.State, folded store.EvidenceCursor) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		known := s.epochs.Load()
 		var head int64
-		if _, err := t.get([]any{&head}, `SELECT seq FROM log_head`); err != nil {
+		if _, err := t.get(ctx, []any{&head}, `SELECT seq FROM log_head`); err != nil {
 			return fmt.Errorf("reading log head: %w", err)
 		}
 		for i := range states {
@@ -30,16 +30,16 @@ func (s *Store) SaveStates(ctx context.Context, states []store.State, folded sto
 			if fold == nil {
 				fold = []byte{}
 			}
-			if err := t.exec(`INSERT INTO log_state (seq, fold) VALUES (?, ?)
+			if err := t.exec(ctx, `INSERT INTO log_state (seq, fold) VALUES (?, ?)
 				ON CONFLICT (seq) DO UPDATE SET fold = excluded.fold`, seq, fold); err != nil {
 				return fmt.Errorf("storing state: %w", err)
 			}
-			if err := t.exec(`UPDATE log SET closed = ?, failed = ? WHERE seq = ? AND (closed, failed) <> (?, ?)`,
+			if err := t.exec(ctx, `UPDATE log SET closed = ?, failed = ? WHERE seq = ? AND (closed, failed) <> (?, ?)`,
 				st.Closed, st.Failed, seq, st.Closed, st.Failed); err != nil {
 				return fmt.Errorf("storing state: %w", err)
 			}
 		}
-		if err := t.exec(`UPDATE folded SET day = ?, row = ?`, folded.Day, folded.Row); err != nil {
+		if err := t.exec(ctx, `UPDATE folded SET day = ?, row = ?`, folded.Day, folded.Row); err != nil {
 			return fmt.Errorf("storing evidence cursor: %w", err)
 		}
 		return nil
@@ -81,13 +81,13 @@ func (s *Store) Folded(ctx context.Context) (store.EvidenceCursor, error) {
 
 // ForgetStates implements [store.States].
 func (s *Store) ForgetStates(ctx context.Context) error {
-	return s.write(ctx, func(t *tx) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		for _, q := range []string{
 			`DELETE FROM log_state`,
 			`UPDATE log SET closed = 0, failed = 0 WHERE closed <> 0 OR failed <> 0`,
 			`UPDATE folded SET day = '', row = 0`,
 		} {
-			if err := t.exec(q); err != nil {
+			if err := t.exec(ctx, q); err != nil {
 				return fmt.Errorf("forgetting states: %w", err)
 			}
 		}
@@ -97,8 +97,8 @@ func (s *Store) ForgetStates(ctx context.Context) error {
 
 // SaveDeadline implements [store.States].
 func (s *Store) SaveDeadline(ctx context.Context, d store.Deadline) error {
-	return s.write(ctx, func(t *tx) error {
-		if err := t.exec(`INSERT OR IGNORE INTO deadline (pop, lo, hi, at) VALUES (?, ?, ?, ?)`,
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		if err := t.exec(ctx, `INSERT OR IGNORE INTO deadline (pop, lo, hi, at) VALUES (?, ?, ?, ?)`,
 			d.POP, d.Lo.String(), d.Hi.String(), millis(d.At)); err != nil {
 			return fmt.Errorf("storing deadline: %w", err)
 		}

@@ -123,7 +123,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making evidence directory: %w", err)
 	}
-	if s.evidence, err = openEvidence(dir); err != nil {
+	if s.evidence, err = openEvidence(ctx, dir); err != nil {
 		return err
 	}
 	s.w, err = startWriter(ctx, s.db, s.read, o.Log)

@@ -15,7 +15,7 @@ import (
 )
 
 // errEnough ends the reading of rows early.
-var errEnough = errors.New("enough") //nolint:gochecknoglobals // a sentinel
+var errEnough = errors.New("enough")
 
 func isEnough(err error) bool { return errors.Is(err, errEnough) }
 
@@ -32,7 +32,7 @@ func (s *Store) TaskEntry(ctx context.Context, account string, task uint64) (*fr
 	if len(list) == 0 || task-list[0].FirstTask >= uint64(list[0].Len()) { //nolint:gosec // lengths are not negative
 		return nil, 0, noTask(task)
 	}
-	return list[0], int(task - list[0].FirstTask), nil //nolint:gosec // less than a length
+	return list[0], int(task - list[0].FirstTask), nil
 }
 
 func noTask(task uint64) error {

@@ -9,9 +9,10 @@ import (
 )
 
 // tx is the writer's transaction, and what the writer keeps between
-// transactions. Only the writer's goroutine uses it. Statements run without a
-// context of the caller: the driver would start a goroutine for each to watch
-// it, and a batch belongs to many callers.
+// transactions. Only the writer's goroutine uses it. Its statements run under
+// the writer's context, which never ends, and not under a caller's: a batch
+// belongs to many callers, and the driver would start a goroutine for each
+// statement to watch it.
 type tx struct {
 	conn  *sql.Conn
 	read  *reader
@@ -21,27 +22,27 @@ type tx struct {
 	moved bool      // the present transaction changed rows
 }
 
-func (t *tx) begin() error {
+func (t *tx) begin(ctx context.Context) error {
 	t.moved = false
-	return t.exec("BEGIN IMMEDIATE")
+	return t.exec(ctx, "BEGIN IMMEDIATE")
 }
 
-func (t *tx) commit() error { return t.exec("COMMIT") }
+func (t *tx) commit(ctx context.Context) error { return t.exec(ctx, "COMMIT") }
 
 // rollback undoes the transaction. SQLite may have done that already, if the
 // disk failed; then ROLLBACK has nothing to do and its complaint says nothing.
-func (t *tx) rollback() {
+func (t *tx) rollback(ctx context.Context) {
 	if t.moved {
 		t.rows = nil
 	}
-	_, _ = t.conn.ExecContext(context.Background(), "ROLLBACK") //nolint:errcheck // see above; no transaction is open either way
+	_, _ = t.conn.ExecContext(ctx, "ROLLBACK")
 }
 
 // queue returns the rows that wait. It is read again after a rollback that it
 // did not survive, which only a failing disk brings about.
-func (t *tx) queue() (*rowQueue, error) {
+func (t *tx) queue(ctx context.Context) (*rowQueue, error) {
 	if t.rows == nil {
-		q, err := loadQueue(t.read)
+		q, err := loadQueue(ctx, t.read)
 		if err != nil {
 			return nil, err
 		}
@@ -50,11 +51,11 @@ func (t *tx) queue() (*rowQueue, error) {
 	return t.rows, nil
 }
 
-func (t *tx) stmt(query string) (*sql.Stmt, error) {
+func (t *tx) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	if st, ok := t.stmts[query]; ok {
 		return st, nil
 	}
-	st, err := t.conn.PrepareContext(context.Background(), query)
+	st, err := t.conn.PrepareContext(ctx, query)
 	if err != nil {
 		return nil, fmt.Errorf("preparing statement: %w", err)
 	}
@@ -72,12 +73,12 @@ func (t *tx) close() error {
 }
 
 // run runs a statement that writes.
-func (t *tx) run(query string, args ...any) (sql.Result, error) {
-	st, err := t.stmt(query)
+func (t *tx) run(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := t.stmt(ctx, query) //nolint:sqlclosecheck // statements are kept until close
 	if err != nil {
 		return nil, err
 	}
-	res, err := st.ExecContext(context.Background(), args...)
+	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return nil, err
 	}
@@ -86,27 +87,27 @@ func (t *tx) run(query string, args ...any) (sql.Result, error) {
 }
 
 // exec is run for statements of whose result nothing is needed.
-func (t *tx) exec(query string, args ...any) error {
-	_, err := t.run(query, args...)
+func (t *tx) exec(ctx context.Context, query string, args ...any) error {
+	_, err := t.run(ctx, query, args...)
 	return err
 }
 
 // get reads one row; false if there is none.
-func (t *tx) get(dest []any, query string, args ...any) (bool, error) {
-	st, err := t.stmt(query)
+func (t *tx) get(ctx context.Context, dest []any, query string, args ...any) (bool, error) {
+	st, err := t.stmt(ctx, query) //nolint:sqlclosecheck // statements are kept until close
 	if err != nil {
 		return false, err
 	}
-	return found(st.QueryRowContext(context.Background(), args...).Scan(dest...))
+	return found(st.QueryRowContext(ctx, args...).Scan(dest...))
 }
 
 // each calls row for every row of a query.
-func (t *tx) each(row func(*sql.Rows) error, query string, args ...any) error {
-	st, err := t.stmt(query)
+func (t *tx) each(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+	st, err := t.stmt(ctx, query)
 	if err != nil {
 		return err
 	}
-	return eachRow(context.Background(), st, row, args)
+	return eachRow(ctx, st, row, args)
 }
 
 func found(err error) (bool, error) {
@@ -116,17 +117,18 @@ func found(err error) (bool, error) {
 	return err == nil, err
 }
 
-func eachRow(ctx context.Context, st *sql.Stmt, row func(*sql.Rows) error, args []any) error {
+func eachRow(ctx context.Context, st *sql.Stmt, row func(*sql.Rows) error, args []any) (err error) {
 	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
 		return err
 	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
 		if err := row(rows); err != nil {
-			return errors.Join(err, rows.Close())
+			return err
 		}
 	}
-	return errors.Join(rows.Err(), rows.Close())
+	return rows.Err()
 }
 
 // reader is a pool of connections that only read, with their statements.
@@ -156,14 +158,14 @@ func (r *reader) stmt(ctx context.Context, query string) (*sql.Stmt, error) {
 	}
 	r.mu.Unlock()
 	if ok {
-		return first, st.Close()
+		return first, st.Close() //nolint:sqlclosecheck // the one that stays is another's
 	}
 	return st, nil
 }
 
 // get reads one row; false if there is none.
 func (r *reader) get(ctx context.Context, dest []any, query string, args ...any) (bool, error) {
-	st, err := r.stmt(ctx, query)
+	st, err := r.stmt(ctx, query) //nolint:sqlclosecheck // statements are kept until close
 	if err != nil {
 		return false, err
 	}

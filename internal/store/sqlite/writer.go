@@ -24,7 +24,7 @@ type op struct {
 	// do runs inside a transaction, and again in another one if the first was
 	// rolled back for the sake of a different op. A *freshet.Error is an
 	// answer to its caller; any other error is a fault of the store.
-	do    func(*tx) error
+	do    func(context.Context, *tx) error
 	done  func(*tx) // after the commit, before the caller's answer; may be nil
 	alone bool      // no other op may share its transaction
 	err   error     // the answer
@@ -60,12 +60,14 @@ func startWriter(ctx context.Context, db *sql.DB, read *reader, log *slog.Logger
 		ops: make(chan *op, maxBatch), quit: make(chan struct{}), dead: make(chan struct{}),
 		conn: conn, log: log,
 	}
+	// The writer outlives whoever opened it: stop ends it, once all is written.
+	ctx = context.WithoutCancel(ctx)
 	w.tx = &tx{conn: conn, read: read, stmts: map[string]*sql.Stmt{}}
-	if _, err := w.tx.queue(); err != nil {
+	if _, err := w.tx.queue(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	w.count()
-	go w.run()
+	go w.run(ctx)
 	return w, nil
 }
 
@@ -118,23 +120,23 @@ func (w *writer) submit(ctx context.Context, o *op) error {
 }
 
 // write is submit for the usual op.
-func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) error {
 	return s.w.submit(ctx, &op{do: do})
 }
 
 func errClosed() error { return freshet.Errorf(freshet.CodeUnavailable, "The store is closed.") }
 
-func (w *writer) run() {
+func (w *writer) run(ctx context.Context) {
 	defer close(w.dead)
 	for {
 		select {
 		case o := <-w.ops:
-			w.commit(w.gather(o))
+			w.commit(ctx, w.gather(ctx, o))
 		case <-w.quit:
 			for {
 				select {
 				case o := <-w.ops:
-					w.commit(w.gather(o))
+					w.commit(ctx, w.gather(ctx, o))
 				default:
 					return
 				}
@@ -145,7 +147,7 @@ func (w *writer) run() {
 
 // gather takes what is queued behind the first op. An op that wants to be
 // alone ends the batch and waits for the next one.
-func (w *writer) gather(first *op) []*op {
+func (w *writer) gather(ctx context.Context, first *op) []*op {
 	batch := make([]*op, 0, 64)
 	if first.state.CompareAndSwap(opQueued, opTaken) {
 		batch = append(batch, first)
@@ -157,7 +159,7 @@ func (w *writer) gather(first *op) []*op {
 				continue
 			}
 			if o.alone && len(batch) > 0 {
-				w.commit(batch)
+				w.commit(ctx, batch)
 				return []*op{o}
 			}
 			batch = append(batch, o)
@@ -171,18 +173,18 @@ func (w *writer) gather(first *op) []*op {
 // commit runs a batch in one transaction. If the store itself fails, the whole
 // is rolled back and each op runs in a transaction of its own, so that one
 // that cannot be carried out costs the others time and nothing else.
-func (w *writer) commit(batch []*op) {
+func (w *writer) commit(ctx context.Context, batch []*op) {
 	if len(batch) == 0 {
 		return
 	}
-	err := w.try(batch)
+	err := w.try(ctx, batch)
 	if err != nil && len(batch) > 1 {
-		w.log.LogAttrs(context.Background(), slog.LevelWarn, "batch was rolled back, its writes are done one by one",
+		w.log.LogAttrs(ctx, slog.LevelWarn, "batch was rolled back, its writes are done one by one",
 			slog.Int("writes", len(batch)), slog.Any("error", err))
 	}
 	for i := range batch {
 		if err != nil && len(batch) > 1 {
-			if alone := w.try(batch[i : i+1]); alone != nil {
+			if alone := w.try(ctx, batch[i:i+1]); alone != nil {
 				batch[i].err = fault(alone)
 			}
 		} else if err != nil {
@@ -207,25 +209,25 @@ func fault(err error) error {
 
 // try runs a batch in one transaction. It returns an error if nothing of it
 // was committed.
-func (w *writer) try(batch []*op) error {
+func (w *writer) try(ctx context.Context, batch []*op) error {
 	t := w.tx
-	if err := t.begin(); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	for _, o := range batch {
 		t.wrote = false
-		o.err = o.do(t)
+		o.err = o.do(ctx, t)
 		if o.err == nil {
 			continue
 		}
 		// An op that says no before it wrote anything leaves nothing behind.
 		if _, answer := errors.AsType[*freshet.Error](o.err); !answer || t.wrote {
-			t.rollback()
+			t.rollback(ctx)
 			return o.err
 		}
 	}
-	if err := t.commit(); err != nil {
-		t.rollback()
+	if err := t.commit(ctx); err != nil {
+		t.rollback(ctx)
 		return err
 	}
 	for _, o := range batch {

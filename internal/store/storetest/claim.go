@@ -165,10 +165,10 @@ func (f *finished) save(t *testing.T, s Everything, c store.Claimed) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	err := s.SavePlan(t.Context(), planned(c))
-	switch freshet.ErrorCode(err) {
-	case "":
+	if err == nil {
 		f.media[c.Row.Media] = append(f.media[c.Row.Media], name(c))
-	case freshet.CodeConflict:
+	}
+	if freshet.ErrorCode(err) == freshet.CodeConflict {
 		return nil
 	}
 	return err

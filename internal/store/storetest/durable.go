@@ -151,8 +151,8 @@ func evidenceGoesOn(t *testing.T, p Place) {
 	var all []*store.Received
 	for i := range 8 {
 		s := p.Open(t)
-		m := message("p1", uint64(i)+1, day0().AddDate(0, 0, i/2), 3, at(4), at(5)) //nolint:gosec // small
-		repeat := message("p1", uint64(i), day0().AddDate(0, 0, i/2), 3, at(4))     //nolint:gosec // small
+		m := message("p1", uint64(i)+1, day0().AddDate(0, 0, i/2), 3, at(4), at(5))
+		repeat := message("p1", uint64(i), day0().AddDate(0, 0, i/2), 3, at(4))
 		ok(t, s.SaveEvidence(t.Context(), []*store.Received{m, repeat}))
 		same(t, []bool{m.Duplicate, repeat.Duplicate}, []bool{false, i > 0})
 		if i == 0 { // number 0 was new
@@ -172,10 +172,10 @@ func repeatOverCrashes(t *testing.T, p Place) {
 	for i := range 6 {
 		s := p.Open(t)
 		now := day0().AddDate(0, 0, i)
-		for n := range uint64(i + 1) { //nolint:gosec // small
+		for n := range uint64(i + 1) {
 			m := message("p1", n+1, now, 1, at(1))
 			ok(t, s.SaveEvidence(t.Context(), []*store.Received{m}))
-			same(t, m.Duplicate, n != uint64(i)) //nolint:gosec // small
+			same(t, m.Duplicate, n != uint64(i))
 		}
 		p = p.Crash(t)
 	}

@@ -111,7 +111,7 @@ func evidenceRepeatMidnight(t *testing.T, s Everything) {
 	for days := 1; days < 5; days++ {
 		now := day0().AddDate(0, 0, days)
 		repeat, old := message("p1", 4, now, 1, at(4)), message("p1", 1, now, 1, at(4))
-		next := message("p1", uint64(4+days), now, 1, at(4)) //nolint:gosec // small
+		next := message("p1", uint64(4+days), now, 1, at(4))
 		ok(t, s.SaveEvidence(t.Context(), []*store.Received{repeat, next, old}))
 		same(t, []bool{repeat.Duplicate, next.Duplicate, old.Duplicate}, []bool{days > 0, false, true})
 	}
@@ -160,7 +160,7 @@ func evidenceSince(t *testing.T, s Everything) {
 func evidenceDays(t *testing.T, s Everything) {
 	var all []*store.Received
 	for i := range 6 {
-		m := message("p1", uint64(i)+1, day0().AddDate(0, 0, i/2), 2, at(8)) //nolint:gosec // small
+		m := message("p1", uint64(i)+1, day0().AddDate(0, 0, i/2), 2, at(8))
 		ok(t, s.SaveEvidence(t.Context(), []*store.Received{m}))
 		all = append(all, m)
 	}
@@ -175,7 +175,7 @@ func evidenceMany(t *testing.T, s Everything) {
 	const n = 300
 	msgs := make([]*store.Received, n)
 	for i := range msgs {
-		msgs[i] = message(fmt.Sprintf("p%d", i%7), uint64(i)+1, day0(), 3, at(1), at(uint64(i)+2)) //nolint:gosec // small
+		msgs[i] = message(fmt.Sprintf("p%d", i%7), uint64(i)+1, day0(), 3, at(1), at(uint64(i)+2))
 	}
 	ok(t, s.SaveEvidence(t.Context(), msgs[:200]))
 	ok(t, s.SaveEvidence(t.Context(), msgs[200:]))
@@ -227,7 +227,8 @@ func evidenceNested(t *testing.T, s Everything) {
 	for m, err := range s.EvidenceOf(t.Context(), at(1)) {
 		ok(t, err)
 		seen++
-		for range s.EvidenceSince(t.Context(), m.Cursor) {
+		for _, err := range s.EvidenceSince(t.Context(), m.Cursor) {
+			ok(t, err)
 			break
 		}
 		if seen%40 == 0 {

@@ -58,7 +58,7 @@ func keysListed(t *testing.T, s Everything) {
 
 func nonces(t *testing.T, s Everything) {
 	for i := range 3 {
-		n := store.Nonce{Fingerprint: uint64(i) + 1, Expires: day0().Add(time.Duration(i) * time.Minute)} //nolint:gosec // small
+		n := store.Nonce{Fingerprint: uint64(i) + 1, Expires: day0().Add(time.Duration(i) * time.Minute)}
 		ok(t, s.Accept(t.Context(), newJob("a", fmt.Sprintf("j%d", i), "m"), n))
 	}
 	list := func(now time.Time) []uint64 {
@@ -80,7 +80,7 @@ func noncesExpire(t *testing.T, s Everything) {
 	for i := range 1200 {
 		j := newJob("a", fmt.Sprintf("j%d", i))
 		j.Created = day0().Add(time.Duration(i) * time.Second)
-		ok(t, s.Accept(t.Context(), j, store.Nonce{Fingerprint: uint64(i), Expires: j.Created.Add(time.Second)})) //nolint:gosec // small
+		ok(t, s.Accept(t.Context(), j, store.Nonce{Fingerprint: uint64(i), Expires: j.Created.Add(time.Second)}))
 	}
 	got, err := s.Nonces(t.Context(), day0().Add(-time.Hour))
 	ok(t, err)

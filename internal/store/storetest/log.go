@@ -76,7 +76,7 @@ func logPositionsAreContiguous(t *testing.T, s Everything) {
 	logged(t, s, "a", "j1", purge("a", "j1", 0, 1), prefetch("a", "j1", 0, 1))
 	logged(t, s, "b", "j2", purge("b", "j2", 0, 1))
 	for i := range 4 {
-		_, err := s.Entry(t.Context(), freshet.Position{Epoch: 1, Pos: uint64(i) + 1}) //nolint:gosec // small
+		_, err := s.Entry(t.Context(), freshet.Position{Epoch: 1, Pos: uint64(i) + 1})
 		ok(t, err)
 	}
 	heads, err := s.Heads(t.Context())
@@ -171,7 +171,7 @@ func logReadLimits(t *testing.T, s Everything) {
 		job := fmt.Sprintf("j%d", i)
 		e := purge("a", job, 0, 0)
 		for k := range 40 { // text that does not compress
-			e.Selector.URLs = append(e.Selector.URLs, fmt.Sprintf("http://h/%x", uint64(i*1000+k+1)*0x9e3779b97f4a7c15)) //nolint:gosec // small
+			e.Selector.URLs = append(e.Selector.URLs, fmt.Sprintf("http://h/%x", uint64(i*1000+k+1)*0x9e3779b97f4a7c15))
 		}
 		logged(t, s, "a", job, e)
 	}
@@ -264,7 +264,7 @@ func logConcurrentPlans(t *testing.T, s Everything) {
 	for _, e := range append(purges, prefetches...) {
 		seen[e.At.Pos] = true
 		for i := range e.Len() {
-			tasks[e.FirstTask+uint64(i)] = true //nolint:gosec // small
+			tasks[e.FirstTask+uint64(i)] = true
 		}
 	}
 	for i := range uint64(2 * workers * each) {

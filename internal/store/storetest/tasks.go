@@ -36,7 +36,7 @@ func taskEntryFindsEveryTask(t *testing.T, s Everything) {
 	}
 	for _, want := range all {
 		for i := range want.Len() {
-			got, item, err := s.TaskEntry(t.Context(), "a", want.FirstTask+uint64(i)) //nolint:gosec // small
+			got, item, err := s.TaskEntry(t.Context(), "a", want.FirstTask+uint64(i))
 			ok(t, err)
 			same(t, got, want)
 			same(t, item, i)
@@ -153,7 +153,8 @@ func headsNested(t *testing.T, s Everything) {
 		_, err = s.Entry(t.Context(), h.At)
 		ok(t, err)
 		ok(t, s.SaveStates(t.Context(), []store.State{{At: h.At, Closed: true}}, store.EvidenceCursor{}))
-		for range s.EntryHeads(t.Context(), store.TaskQuery{Account: "a"}) {
+		for _, err := range s.EntryHeads(t.Context(), store.TaskQuery{Account: "a"}) {
+			ok(t, err)
 			break
 		}
 		seen++
