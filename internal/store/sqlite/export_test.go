@@ -1,0 +1,91 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// Write runs statements as one op of the writer, and then fails with err.
+func (s *Store) Write(ctx context.Context, err error, statements ...string) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		for _, q := range statements {
+			if err := t.exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		return err
+	})
+}
+
+// Stall keeps the writer busy until release is called, so that what is written
+// meanwhile shares a batch.
+func (s *Store) Stall(ctx context.Context) (release func()) {
+	began, end := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = s.write(ctx, func(context.Context, *tx) error {
+			close(began)
+			<-end
+			return nil
+		})
+	}()
+	<-began
+	return func() { close(end) }
+}
+
+// Queued is how many writes wait.
+func (s *Store) Queued() int { return len(s.w.ops) }
+
+// Plan is SQLite's plan of a query.
+func (s *Store) Plan(ctx context.Context, query string, args ...any) (string, error) {
+	var lines []string
+	err := s.read.each(ctx, func(rows *sql.Rows) error {
+		var a, b, c int
+		var text string
+		err := rows.Scan(&a, &b, &c, &text)
+		lines = append(lines, text)
+		return err
+	}, `EXPLAIN QUERY PLAN `+query, args...)
+	return strings.Join(lines, "; "), err
+}
+
+// Statements are the queries that were asked so far.
+func (s *Store) Statements() []string {
+	s.read.mu.RLock()
+	defer s.read.mu.RUnlock()
+	var list []string
+	for q := range s.read.stmts {
+		list = append(list, q)
+	}
+	return list
+}
+
+// The codec of jobs.
+var (
+	EncodeJob = encodeJob
+	JobKey    = jobKey
+	JobID     = jobID
+)
+
+// DecodeJob unpacks a job and fills in what its columns hold.
+func DecodeJob(b []byte, id, account string, created int64) (*freshet.Job, error) {
+	j, err := decodeJob(b)
+	if err == nil {
+		fillJob(j, jobKey(id), account, created)
+	}
+	return j, err
+}
+
+// Spans adds numbers in order, and gives the runs that result as pairs.
+func Spans(numbers ...int64) (pairs [][2]int64) {
+	var list []span
+	for _, n := range numbers {
+		list = addNumber(list, n)
+	}
+	for _, s := range list {
+		pairs = append(pairs, [2]int64{s.lo, s.hi})
+	}
+	return pairs
+}
