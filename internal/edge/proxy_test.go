@@ -357,6 +357,43 @@ func TestOpenDropsWhatACrashLeft(t *testing.T) {
 	}
 }
 
+// A crash may come between the answer of a purge and the removal of bodies:
+// the index alone must know.
+func TestP2_APurgeIsInTheIndexWhenItReturns(t *testing.T) {
+	t.Parallel()
+	dir, image := t.TempDir(), t.TempDir()
+	film := newContent("old")
+	n := alone(t, edge.Options{Dir: dir}, film.ServeHTTP)
+	n.wantBody(t, "/a", "old")
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(filepath.Join(image, "bodies"), os.DirFS(filepath.Join(dir, "bodies"))); err != nil {
+		t.Fatal(err)
+	}
+	n = alone(t, edge.Options{Dir: dir}, film.ServeHTTP)
+	n.wantBody(t, "/a", "old")
+	if film.hits.Load() != 1 {
+		t.Fatal("the body was not kept")
+	}
+	n.purge(t, 5, "/a")
+	for _, name := range []string{"index.db", "index.db-wal"} {
+		data, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(image, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	film.body.Store("new")
+	again := alone(t, edge.Options{Dir: image}, film.ServeHTTP)
+	again.wantBody(t, "/a", "new")
+	if files, _ := bodies(t, image); files != 1 {
+		t.Errorf("%d bodies are on disk", files)
+	}
+}
+
 func BenchmarkHit(b *testing.B) {
 	c, err := edge.Open(b.Context(), edge.Options{Dir: b.TempDir(), POP: "local"})
 	if err != nil {
