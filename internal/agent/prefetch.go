@@ -26,6 +26,9 @@ type prefetch struct {
 	next  int       // the first item that was never started
 	retry []retried // items that failed for now
 	tries map[int]int
+	// faults counts failures that count against prefetchAttempts: not those in
+	// which nobody was there to ask.
+	faults map[int]int
 }
 
 type retried struct {
@@ -67,7 +70,7 @@ func (l *life) readPrefetch(entry *freshet.Entry) {
 }
 
 func (l *life) addPrefetch(entry *freshet.Entry) {
-	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}}
+	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}}
 	f := &l.fetches
 	f.list = append(f.list, p)
 	f.bytes += selectorSize(entry.Selector)
@@ -278,11 +281,25 @@ func (l *life) fetched(r *fetch, v verdict) {
 		f.Outcome, f.Reason = freshet.OutcomeCancelled, freshet.ReasonSuperseded
 	case !by.IsZero() && !time.Now().Before(by):
 		f.Reason = freshet.ReasonTimeout
-	case v.transient() && v.attempts < prefetchAttempts:
+	case l.prefetchAgain(r, v):
 		r.p.retry = append(r.p.retry, retried{r.item, time.Now().Add(l.pause(v.attempts))})
 		return
 	}
 	l.ended(r.p, f)
+}
+
+// prefetchAgain reports whether a failed prefetch is tried again. A cache or a
+// parent that is away will be back: only the finish-by time ends the wait for
+// it. What did answer, and badly, gets few attempts, since the fault is likely
+// to be the object's own.
+func (l *life) prefetchAgain(r *fetch, v verdict) bool {
+	if !v.transient() {
+		return false
+	}
+	if v.reason != freshet.ReasonUnreachable {
+		r.p.faults[r.item]++
+	}
+	return r.p.faults[r.item] < prefetchAttempts
 }
 
 // parkBehindPrefetch makes a purge wait for the end of a prefetch of the same

@@ -168,6 +168,30 @@ func TestP6_PrefetchFailuresAreNamed(t *testing.T) {
 	})
 }
 
+func TestP2_PrefetchWaitsForWhoIsAway(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
+		s := w.sites["a"]
+		back := time.Now().Add(time.Hour)
+		s.cache.verdict = func(op, _ string, _ freshet.Position) freshet.Reason {
+			if op == "prefetch" && time.Now().Before(back) {
+				return freshet.ReasonUnreachable
+			}
+			return freshet.ReasonNone
+		}
+		s.start("", 0)
+		pass(2 * time.Second)
+		f := w.append(prefetch(u1))
+		pass(50 * time.Minute)
+		w.wantNone(t, "a", f, 0)
+		pass(11 * time.Minute)
+		if got := w.want(t, "a", f, 0, freshet.OutcomeDone, freshet.ReasonNone); got.Attempts < 10 {
+			t.Fatalf("%d attempts in an hour", got.Attempts)
+		}
+	})
+}
+
 func TestP6_PrefetchEndsWithItsTime(t *testing.T) {
 	t.Parallel()
 	bubble(t, pops(pop("a")), func(w *world) {

@@ -224,3 +224,28 @@ func TestACircleOfParentsIsAnError(t *testing.T) {
 		t.Errorf("status %d", r.status)
 	}
 }
+
+// A prefetch that fails because a parent is away says so: it is worth waiting
+// for, which an origin that answers badly is not.
+func TestPrefetch_ParentAwayIsUnreachable(t *testing.T) {
+	t.Parallel()
+	shield, child := tiers(t, []byte("key"), newContent("film").ServeHTTP)
+	shield.SetReady(false)
+	r := child.Prefetch(t.Context(), "http://"+host+"/a")
+	if r.Outcome != freshet.OutcomeFailed || r.Reason != freshet.ReasonUnreachable {
+		t.Errorf("a parent that is catching up: %+v", r)
+	}
+	if got := child.get(t, "/a"); got.status != http.StatusServiceUnavailable {
+		t.Errorf("a viewer got %d", got.status)
+	}
+	shield.SetReady(true)
+	if r := child.Prefetch(t.Context(), "http://"+host+"/a"); r.Outcome != freshet.OutcomeDone {
+		t.Errorf("and when it is back: %+v", r)
+	}
+	gone := newNode(t, edge.Options{POP: "child"})
+	dead := serve(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	gone.SetTopology(topology(dead, freshet.POP{ID: "p", URL: dead}, freshet.POP{ID: "child", Parents: []string{"p"}}))
+	if r := gone.Prefetch(t.Context(), "http://"+host+"/a"); r.Reason != freshet.ReasonUnreachable {
+		t.Errorf("a parent that hangs up: %+v", r)
+	}
+}

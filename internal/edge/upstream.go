@@ -72,6 +72,17 @@ func (c *Cache) ask(ctx context.Context, f *flight, base *variant) (*http.Respon
 			if ctx.Err() != nil {
 				return nil, last
 			}
+			if src.parent != nil && last.reason == freshet.ReasonOrigin5xx {
+				last.reason, last.detail = freshet.ReasonUnreachable, "parent-unreachable" // the origin was never asked
+			}
+			continue
+		}
+		if src.parent != nil && notReady(resp) {
+			discard(resp)
+			last = &fault{
+				status: http.StatusServiceUnavailable, reason: freshet.ReasonUnreachable, detail: "parent-not-ready",
+				err: errors.New("the parent is catching up"),
+			}
 			continue
 		}
 		if src.parent != nil {
@@ -112,6 +123,12 @@ func (c *Cache) trust(f *flight, src source, resp *http.Response) (behind bool) 
 	f.parent, f.stated = src.parent, &gen
 	f.generation = freshet.Earlier(f.generation, gen)
 	return false
+}
+
+// notReady reports whether a built-in cache answered that it takes no traffic
+// yet, which says nothing about the object.
+func notReady(resp *http.Response) bool {
+	return resp.StatusCode == http.StatusServiceUnavailable && strings.Contains(resp.Header.Get("Cache-Status"), "detail=not-ready")
 }
 
 func discard(resp *http.Response) {
