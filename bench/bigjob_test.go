@@ -136,6 +136,7 @@ func bigJob(b *testing.B) {
 	eng, err := engine.New(ctx, engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
 		Bus:   wireBus.Control(), Planner: newLadder(), POPs: pops,
+		GreetFor: time.Millisecond, // these POPs have no heartbeats
 	})
 	if err != nil {
 		b.Fatal(err)

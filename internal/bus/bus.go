@@ -28,7 +28,7 @@ type Call string
 // The calls.
 const (
 	CallPull     Call = "pull"     // entries of a subject after a position
-	CallTopology Call = "topology" // the topology now
+	CallTopology Call = "topology" // the topology now; the request is the one that the agent has, of which the version counts
 	CallEvidence Call = "evidence" // store evidence; the answer comes after the commit
 )
 

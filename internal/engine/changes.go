@@ -25,32 +25,37 @@ func (c *changes) touch(jobs ...string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, id := range jobs {
-		c.seq++
-		if len(c.jobs) >= maxWatched {
-			for _, j := range c.jobs {
-				close(j.ch)
-			}
-			clear(c.jobs)
-		}
 		if j := c.jobs[id]; j != nil {
 			close(j.ch)
 		}
-		c.jobs[id] = &jobChange{seq: c.seq, ch: make(chan struct{})}
+		c.add(id)
 	}
 }
 
 // version returns the version of a job, and a channel that is closed when it
-// changes next.
+// changes next. It may be asked about jobs that are not there.
 func (c *changes) version(job string) (uint64, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	j := c.jobs[job]
 	if j == nil {
-		c.seq++
-		j = &jobChange{seq: c.seq, ch: make(chan struct{})}
-		c.jobs[job] = j
+		j = c.add(job)
 	}
 	return j.seq, j.ch
+}
+
+// add makes a new version of a job; the caller holds mu.
+func (c *changes) add(id string) *jobChange {
+	if c.jobs[id] == nil && len(c.jobs) >= maxWatched {
+		for _, j := range c.jobs {
+			close(j.ch)
+		}
+		clear(c.jobs)
+	}
+	c.seq++
+	j := &jobChange{seq: c.seq, ch: make(chan struct{})}
+	c.jobs[id] = j
+	return j
 }
 
 // forget drops a job that will not change any more. A late change (evidence

@@ -33,6 +33,12 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 	case bus.CallPull:
 		return e.pull(ctx, req)
 	case bus.CallTopology:
+		if len(req) > 0 {
+			// What the agent has. One that it cannot name it does not have.
+			if have, err := wire.DecodeTopology(req); err == nil {
+				e.members.outdo(have.Version)
+			}
+		}
 		return wire.EncodeTopology(e.members.topology()), nil
 	case bus.CallEvidence:
 		err := e.receive(ctx, pop, req)
@@ -81,15 +87,29 @@ func (e *Engine) collect(ctx context.Context) error {
 		case a := <-e.intake:
 			batch = e.gather(ctx, a)
 		}
-		err := e.commit(ctx, batch)
-		for _, a := range batch {
-			a.done <- err
-		}
+		err := e.settleBatch(ctx, batch)
 		if err != nil && ctx.Err() == nil {
 			e.log.LogAttrs(ctx, slog.LevelError, "evidence could not be stored", slog.Any("error", err))
 			pause(ctx, time.Second)
 		}
 	}
+}
+
+// settleBatch commits a batch and answers those who wait for it. If it cannot
+// be stored, and not for want of a working disk, each message is tried by
+// itself: one that no store takes must not hold up those of other POPs.
+func (e *Engine) settleBatch(ctx context.Context, batch []*arrival) error {
+	err := e.commit(ctx, batch)
+	if err == nil || len(batch) == 1 || freshet.Retryable(err) {
+		for _, a := range batch {
+			a.done <- err
+		}
+		return err
+	}
+	for _, a := range batch {
+		a.done <- e.commit(ctx, []*arrival{a})
+	}
+	return nil // whoever failed hears of it, and its call is logged
 }
 
 // turnAway answers what is still queued when the loop ends.
@@ -136,20 +156,23 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 		return err
 	}
 	touched := map[freshet.Position]bool{}
+	refolded := map[freshet.Position]bool{}
 	jobs := map[string]bool{}
 	for _, msg := range msgs {
 		e.members.progressed(msg.POP)
-		if msg.Duplicate {
-			continue
-		}
 		for _, facts := range msg.Entries {
-			meta, known := e.ledger.apply(msg.POP, facts, msg.Stream, msg.Number)
-			if !known && !touched[facts.At] {
-				if err := e.refoldAt(ctx, facts.At); err != nil {
+			touched[facts.At] = true
+			if refolded[facts.At] {
+				continue // from all that is stored, and that is the whole batch
+			}
+			meta, known := e.ledger.apply(msg, facts)
+			if !known {
+				var err error
+				if meta, err = e.refoldAt(ctx, facts.At); err != nil {
 					return err
 				}
+				refolded[facts.At] = true
 			}
-			touched[facts.At] = true
 			if meta.Job != "" {
 				jobs[meta.Job] = true
 			}
@@ -178,19 +201,22 @@ func (e *Engine) heartbeat(pop string, msg []byte) {
 	if e.members.heard(pop, h) {
 		e.pushTopology(ctx)
 	}
-	e.checkEpoch(ctx, h)
+	if e.checkEpoch(ctx, h) {
+		e.members.greeted(pop)
+	}
 }
 
 // checkEpoch raises the epoch if a POP knows more than the log holds: the
 // store was restored from an older copy, and what was handed out since must
-// never be handed out again.
-func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) {
-	newest := freshet.Position{}
+// never be handed out again. It reports whether the log is beyond what the POP
+// knows now.
+func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) bool {
+	newest := e.members.raisedFor()
 	for _, s := range freshet.Subjects() {
 		newest = freshet.Later(newest, e.members.head(s))
 	}
 	if !newest.Before(h.Known) {
-		return
+		return true
 	}
 	heads, err := e.store.Log.Heads(ctx)
 	for _, at := range heads {
@@ -199,9 +225,12 @@ func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) {
 	if err == nil && newest.Before(h.Known) {
 		err = e.store.Log.RaiseEpoch(ctx, h.Known, h.KnownTask)
 		e.log.LogAttrs(ctx, slog.LevelWarn, "a POP knows positions beyond the log: the epoch is raised",
-			slog.String("pop", h.POP), slog.String("known", h.Known.String()), slog.String("head", newest.String()))
+			slog.String("pop", h.POP), slog.String("known", h.Known.String()), slog.String("head", newest.String()), slog.Any("error", err))
 	}
-	if err != nil {
+	if err == nil {
+		e.members.raised(h.Known)
+	} else {
 		e.log.LogAttrs(ctx, slog.LevelError, "epoch could not be checked", slog.Any("error", err))
 	}
+	return err == nil
 }

@@ -62,6 +62,7 @@ type Options struct {
 	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
 	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
 	CollectLinger time.Duration // how long a commit of evidence waits for company; 2 ms
+	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
 
 func (o *Options) defaults() {
@@ -78,6 +79,7 @@ func (o *Options) defaults() {
 	def(&o.TasksKept, 72*time.Hour)
 	def(&o.LostAfter, 5*time.Second)
 	def(&o.CollectLinger, 2*time.Millisecond)
+	def(&o.GreetFor, 10*time.Second)
 	if o.Planners <= 0 {
 		o.Planners = 4
 	}
@@ -147,6 +149,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		return nil, err
 	}
 	e.waiting = n
+	e.members.awaitAll()
 	return e, nil
 }
 
@@ -177,7 +180,10 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(func(ctx context.Context) error { return e.push(ctx, sent) })
 	start(e.sweep)
 	for i := range e.o.Planners {
-		start(func(ctx context.Context) error { return e.planRows(ctx, i) })
+		start(func(ctx context.Context) error {
+			e.greet(ctx, i == 0)
+			return e.planRows(ctx, i)
+		})
 	}
 	stop, err := e.o.Bus.Serve(bus.ControlHandlers{Call: e.call, Heartbeat: e.heartbeat})
 	if err != nil {

@@ -16,9 +16,9 @@ func TestP7_StatusFollowsTheFacts(t *testing.T) {
 	w := newWorld(t, nil, "a", "b")
 	job := w.submit(freshet.Purge, "m1")
 	at := job.Rows[0].Entries[0]
-	w.until(job.ID, "pending", status(freshet.TaskPending, 3))
+	w.until(job.ID, "pending", status(freshet.TaskPending))
 	w.pops["a"].say(at, freshet.OutcomeDone)
-	w.until(job.ID, "refreshing", status(freshet.TaskRefreshing, 3))
+	w.until(job.ID, "refreshing", status(freshet.TaskRefreshing))
 	w.refolded(job.ID)
 	w.pops["b"].say(at, freshet.OutcomeAlready, 0, 2)
 	w.pops["b"].say(at, freshet.OutcomeFailed, 1)
@@ -33,7 +33,7 @@ func TestP7_StatusFollowsTheFacts(t *testing.T) {
 	w.refolded(job.ID)
 	// A later word of the POP replaces the earlier one, closed or not.
 	w.pops["b"].say(at, freshet.OutcomeDone, 1)
-	w.until(job.ID, "complete", status(freshet.TaskComplete, 3))
+	w.until(job.ID, "complete", status(freshet.TaskComplete))
 	w.refolded(job.ID)
 	task, err := w.TaskReport(t.Context(), account, failed.ID)
 	must(t, err)
@@ -49,11 +49,11 @@ func TestP2_RepeatedEvidenceCountsOnce(t *testing.T) {
 	at := job.Rows[0].Entries[0]
 	w.pops["a"].say(at, freshet.OutcomeFailed)
 	w.pops["a"].say(at, freshet.OutcomeDone)
-	w.until(job.ID, "complete", status(freshet.TaskComplete, 3))
+	w.until(job.ID, "complete", status(freshet.TaskComplete))
 	w.pops["a"].number = 0 // as an agent that did not hear the acknowledgements
 	w.pops["a"].say(at, freshet.OutcomeFailed)
 	w.pops["a"].say(at, freshet.OutcomeDone)
-	report := w.until(job.ID, "still complete", status(freshet.TaskComplete, 3))
+	report := w.until(job.ID, "still complete", status(freshet.TaskComplete))
 	if p := report.POPs[0]; p.Final != 3 || p.Failed != 0 {
 		t.Errorf("%+v", p)
 	}
@@ -76,7 +76,7 @@ func TestEvidenceSpeaksForItsSenderOnly(t *testing.T) {
 	must(t, w.pops["a"].send(ev))
 	ev.Number, ev.Entries[0].At, ev.Entries[0].Facts[0].Item = 2, job.Rows[0].Entries[0], 99
 	must(t, w.pops["a"].send(ev))
-	w.until(job.ID, "pending", status(freshet.TaskPending, 3))
+	w.until(job.ID, "pending", status(freshet.TaskPending))
 }
 
 func TestDeadline_IsAFactAndLateEvidenceWins(t *testing.T) {
@@ -85,7 +85,7 @@ func TestDeadline_IsAFactAndLateEvidenceWins(t *testing.T) {
 	job := w.submit(freshet.Purge, "m1")
 	at := job.Rows[0].Entries[0]
 	w.pops["a"].say(at, freshet.OutcomeDone)
-	report := w.until(job.ID, "overdue", status(freshet.TaskFailed, 3))
+	report := w.until(job.ID, "overdue", status(freshet.TaskFailed))
 	if d := report.Rows[0].Failed[0].Description; d != "no answer in time from late" {
 		t.Errorf("description %q", d)
 	}
@@ -96,7 +96,7 @@ func TestDeadline_IsAFactAndLateEvidenceWins(t *testing.T) {
 	}
 	w.refolded(job.ID)
 	w.pops["late"].say(at, freshet.OutcomeDone)
-	w.until(job.ID, "complete after all", status(freshet.TaskComplete, 3))
+	w.until(job.ID, "complete after all", status(freshet.TaskComplete))
 	w.refolded(job.ID)
 }
 
@@ -106,9 +106,9 @@ func TestExcused_OnlyAnOperatorsWord(t *testing.T) {
 	job := w.submit(freshet.Purge, "m1")
 	at := job.Rows[0].Entries[0]
 	w.pops["a"].say(at, freshet.OutcomeDone)
-	w.until(job.ID, "refreshing", status(freshet.TaskRefreshing, 3))
+	w.until(job.ID, "refreshing", status(freshet.TaskRefreshing))
 	must(t, w.SetPOP(t.Context(), "away", true))
-	report := w.until(job.ID, "complete", status(freshet.TaskComplete, 3))
+	report := w.until(job.ID, "complete", status(freshet.TaskComplete))
 	for _, p := range report.POPs {
 		if p.POP == "away" && (p.Excused != 3 || p.Final != 3) {
 			t.Errorf("%+v", p)
@@ -116,14 +116,14 @@ func TestExcused_OnlyAnOperatorsWord(t *testing.T) {
 	}
 	w.refolded(job.ID)
 	must(t, w.SetPOP(t.Context(), "away", false))
-	w.until(job.ID, "complete still", status(freshet.TaskComplete, 3))
+	w.until(job.ID, "complete still", status(freshet.TaskComplete))
 	// What comes later it owes again.
 	next := w.submit(freshet.Purge, "m1")
 	w.pops["a"].say(next.Rows[0].Entries[0], freshet.OutcomeDone)
-	w.until(next.ID, "owed", status(freshet.TaskRefreshing, 3))
+	w.until(next.ID, "owed", status(freshet.TaskRefreshing))
 	w.pops["away"].say(at, freshet.OutcomeDone)
 	w.pops["away"].say(next.Rows[0].Entries[0], freshet.OutcomeDone)
-	w.until(next.ID, "complete", status(freshet.TaskComplete, 3))
+	w.until(next.ID, "complete", status(freshet.TaskComplete))
 	task, err := w.TaskReport(t.Context(), account, report.Rows[0].Tasks[0].First)
 	must(t, err)
 	if task.Deliveries[1].Outcome != freshet.OutcomeDone {
@@ -135,19 +135,19 @@ func TestExcused_OnlyAnOperatorsWord(t *testing.T) {
 	w.refolded(job.ID)
 }
 
-func TestRemovedPOPOwesNothing(t *testing.T) {
+func TestRemovedPOPOwesNothing(t *testing.T) { //nolint:tparallel // two lives of one store, in order
 	t.Parallel()
 	dir := t.TempDir()
 	var job *freshet.Job
-	t.Run("before", func(t *testing.T) { //nolint:paralleltest // two lives of one store, in order
+	t.Run("before", func(t *testing.T) {
 		w := newWorldIn(t, dir, "a", "gone")
 		job = w.submit(freshet.Purge, "m1")
 		w.pops["a"].say(job.Rows[0].Entries[0], freshet.OutcomeDone)
-		w.until(job.ID, "refreshing", status(freshet.TaskRefreshing, 3))
+		w.until(job.ID, "refreshing", status(freshet.TaskRefreshing))
 	})
-	t.Run("after", func(t *testing.T) { //nolint:paralleltest // see above
+	t.Run("after", func(t *testing.T) {
 		w := newWorldIn(t, dir, "a")
-		w.until(job.ID, "complete", status(freshet.TaskComplete, 3))
+		w.until(job.ID, "complete", status(freshet.TaskComplete))
 		pops, err := w.POPs(t.Context())
 		must(t, err)
 		if len(pops) != 1 || pops[0].ID != "a" || pops[0].State != "never" {

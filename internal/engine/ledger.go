@@ -35,7 +35,8 @@ func (l *ledger) open(entries ...*freshet.Entry) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range entries {
-		if e.Kind != freshet.EntryMembership && l.entries[e.At] == nil {
+		// An entry for nobody is complete, and no evidence would ever close it.
+		if e.Kind != freshet.EntryMembership && len(e.Targets) > 0 && l.entries[e.At] == nil {
 			l.put(metaOf(e), newFold(e.Len(), len(e.Targets)))
 		}
 	}
@@ -70,20 +71,23 @@ func (l *ledger) view(at freshet.Position) (view, bool) {
 	return l.members.view(o.meta, o.fold.clone()), true
 }
 
-// apply folds one entry's facts. known is false if the entry is not open
-// here, or its fold must be made anew.
-func (l *ledger) apply(pop string, facts freshet.EntryFacts, stream, number uint64) (meta entryMeta, known bool) {
+// apply folds one entry's facts of a message. known is false if the entry must
+// be folded anew from the store: it is not open here, its fold lost the detail,
+// or the message is a repeat. A repeat comes after an answer that did not
+// arrive, or that was a failure after the message was stored; then nothing says
+// whether it was folded, and what is stored, not what is repeated, counts.
+func (l *ledger) apply(msg *store.Received, facts freshet.EntryFacts) (meta entryMeta, known bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.entries[facts.At]
 	if o == nil {
 		return entryMeta{}, false
 	}
-	t := slices.Index(o.meta.Targets, pop)
+	t := slices.Index(o.meta.Targets, msg.POP)
 	if t < 0 {
 		return o.meta, true // not a target: its word counts for nothing
 	}
-	if !o.fold.apply(t, facts.Facts, stream, number) {
+	if msg.Duplicate || !o.fold.apply(t, facts.Facts, msg.Stream, msg.Number) {
 		return o.meta, false
 	}
 	o.fold.compact()
@@ -209,7 +213,7 @@ func (e *Engine) load(ctx context.Context) error {
 		}
 	}
 	for at := range late {
-		if err := e.refoldAt(ctx, at); err != nil {
+		if _, err := e.refoldAt(ctx, at); err != nil {
 			return err
 		}
 	}
@@ -218,20 +222,21 @@ func (e *Engine) load(ctx context.Context) error {
 
 // refoldAt folds an entry anew that is not open, or whose fold lost its
 // detail, and opens it: close decides whether it stays open.
-func (e *Engine) refoldAt(ctx context.Context, at freshet.Position) error {
+func (e *Engine) refoldAt(ctx context.Context, at freshet.Position) (entryMeta, error) {
 	entry, err := e.store.Log.Entry(ctx, at)
 	if freshet.ErrorCode(err) == freshet.CodeNotFound {
-		return nil // evidence about an entry that we do not have: another life of the log
+		return entryMeta{}, nil // evidence about an entry that we do not have: another life of the log
 	}
 	if err != nil || entry.Kind == freshet.EntryMembership {
-		return err
+		return entryMeta{}, err
 	}
 	f, err := e.refold(ctx, entry)
 	if err != nil {
-		return err
+		return entryMeta{}, err
 	}
-	e.ledger.replace(metaOf(entry), f)
-	return nil
+	meta := metaOf(entry)
+	e.ledger.replace(meta, f)
+	return meta, nil
 }
 
 // Refold deletes everything derived and folds it again from recorded facts

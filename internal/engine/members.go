@@ -19,10 +19,13 @@ type members struct {
 	standing  map[string]standing
 	live      map[string]*contact
 	heads     map[string]freshet.Position
-	deadlines map[string][]store.Deadline
+	deadlines map[string]deadlines
 	domains   []freshet.Domain
 	version   uint64
 	started   time.Time
+	unheard   map[string]bool  // POPs whose first heartbeat since the start is awaited
+	allHeard  chan struct{}    // closed when there are none left
+	beyond    freshet.Position // the log's next position is known to be after it
 }
 
 // standing is what the membership entries so far say of one POP.
@@ -43,9 +46,10 @@ type contact struct {
 func newMembers(pops []freshet.POP) *members {
 	m := &members{
 		declared: map[string]freshet.POP{}, standing: map[string]standing{}, live: map[string]*contact{},
-		heads: map[string]freshet.Position{}, deadlines: map[string][]store.Deadline{},
-		// Versions only need to grow, over restarts too.
+		heads: map[string]freshet.Position{}, deadlines: map[string]deadlines{},
+		// Versions only need to grow, over restarts too; see outdo.
 		version: uint64(time.Now().UnixMilli()), started: time.Now(),
+		unheard: map[string]bool{}, allHeard: make(chan struct{}),
 	}
 	for _, p := range pops {
 		m.declared[p.ID] = p
@@ -99,19 +103,64 @@ func (m *members) excuse(pop string, e entryMeta) excuse {
 	case s.down || e.At.Before(s.lastUp):
 		return excuseDown
 	}
-	for _, d := range m.deadlines[pop] {
-		if d.Lo.Compare(e.At) <= 0 && e.At.Compare(d.Hi) <= 0 && (e.FinishBy.IsZero() || !d.At.Before(e.FinishBy)) {
-			return excuseOverdue
-		}
+	if m.deadlines[pop].passed(e.At, e.FinishBy) {
+		return excuseOverdue
 	}
 	return excuseNone
+}
+
+// awaitAll begins to wait for a heartbeat of every POP that is not down.
+func (m *members) awaitAll() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for id, s := range m.standing {
+		if s.enrolled && !s.down {
+			m.unheard[id] = true
+		}
+	}
+	if len(m.unheard) == 0 {
+		close(m.allHeard)
+	}
+}
+
+// greeted notes that a POP has said how much of the log it knows.
+func (m *members) greeted(pop string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.unheard[pop] {
+		return
+	}
+	if delete(m.unheard, pop); len(m.unheard) == 0 {
+		close(m.allHeard)
+	}
+}
+
+// raised notes that the log's next position is after one that a POP knows.
+func (m *members) raised(known freshet.Position) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.beyond = freshet.Later(m.beyond, known)
+}
+
+// raisedFor returns the highest position noted so.
+func (m *members) raisedFor() freshet.Position {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.beyond
+}
+
+// silent returns the POPs that are awaited still.
+func (m *members) silent() []string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return slices.Sorted(maps.Keys(m.unheard))
 }
 
 func (m *members) addDeadlines(list ...store.Deadline) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, d := range list {
-		m.deadlines[d.POP] = append(m.deadlines[d.POP], d)
+		m.deadlines[d.POP] = m.deadlines[d.POP].add(d)
 	}
 }
 
@@ -208,6 +257,21 @@ func (m *members) topology() freshet.Topology {
 		t.POPs = append(t.POPs, p)
 	}
 	return t
+}
+
+// maxVersion bounds the version of a topology that an agent may claim to have:
+// milliseconds until the year 5138, so that a broken agent cannot use them up.
+const maxVersion = 100_000_000_000_000
+
+// outdo makes the topology newer than one that an agent has of an earlier life
+// of the control plane, whose clock was ahead of ours. Otherwise no agent
+// would take in a change until our clock has caught up.
+func (m *members) outdo(version uint64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if version > m.version && version < maxVersion {
+		m.version = version + 1
+	}
 }
 
 // known tells whether a POP is enrolled.

@@ -16,6 +16,25 @@ import (
 // burst of work evenly.
 const planBatch = 8
 
+// greet waits at the start until every POP has said how much of the log it
+// knows, or has had time to. If the store was restored from an older copy,
+// nothing else tells; and a position that is given out before the epoch is
+// raised is one that a POP may have passed already: it would never carry out
+// what stands there, and its old evidence would be taken for new.
+func (e *Engine) greet(ctx context.Context, tell bool) {
+	limit := time.NewTimer(e.o.GreetFor)
+	defer limit.Stop()
+	select {
+	case <-e.members.allHeard:
+	case <-ctx.Done():
+	case <-limit.C:
+		if tell {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "planning begins without having heard from every POP",
+				slog.Any("silent", e.members.silent()))
+		}
+	}
+}
+
 // planRows is the loop of one planner: it claims rows and plans them. Rows
 // that it holds when the process dies are planned by another once the lease
 // ends.
@@ -33,7 +52,14 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 		if len(rows) > 0 {
 			wake(e.planNow) // there may be more than one planner's share
 		}
-		for _, r := range rows {
+		begun := time.Now()
+		for i, r := range rows {
+			if i > 0 && time.Since(begun) > e.o.PlanLease/4 {
+				// What begins now might end after the lease, when another
+				// planner has the row: it would be planned in vain.
+				e.release(ctx, r)
+				continue
+			}
 			e.planRow(ctx, r)
 		}
 		if len(rows) > 0 {
@@ -61,9 +87,7 @@ func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be planned", append(attrs, slog.Any("error", err))...)
 			pause(ctx, time.Second) // the fault is the store's or the process's; do not spin on it
 		}
-		if err := e.store.Jobs.Release(context.WithoutCancel(ctx), claim); err != nil {
-			e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be released", append(attrs, slog.Any("error", err))...)
-		}
+		e.release(ctx, claim)
 		return
 	}
 	e.settle(1)
@@ -72,6 +96,14 @@ func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 		wake(e.pushNow)
 	}
 	wake(e.planNow) // a later row of the same media may go ahead
+}
+
+// release gives a claimed row back; should that fail, its lease will end.
+func (e *Engine) release(ctx context.Context, claim store.Claimed) {
+	if err := e.store.Jobs.Release(context.WithoutCancel(ctx), claim); err != nil {
+		e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be released",
+			slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media), slog.Any("error", err))
+	}
 }
 
 func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan, error) {

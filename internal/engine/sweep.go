@@ -4,9 +4,6 @@ import (
 	"context"
 	"log/slog"
 	"time"
-
-	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // sweep is the loop that records passed deadlines.
@@ -26,38 +23,39 @@ func (e *Engine) sweep(ctx context.Context) error {
 }
 
 // recordDeadlines finds, for each POP, the entries that it owes and for which
-// its time is over, and records one fact for the range. A purge's time counts
-// from the POP's last progress, or from the entry if that is later; a
-// prefetch's ends at its finish-by time, with a minute for its evidence to
-// arrive.
+// its time is over, and records one fact for each range of them. A purge's
+// time counts from the POP's last progress, or from the entry if that is
+// later; a prefetch's ends at its finish-by time, with a minute for its
+// evidence to arrive. While the control plane was down nothing could arrive,
+// so its start counts for both.
 func (e *Engine) recordDeadlines(ctx context.Context, now time.Time) error {
 	progress := map[string]time.Time{}
-	found := map[string]store.Deadline{}
+	owed := map[string][]owedEntry{}
 	var jobs []string
 	e.ledger.owing(func(m entryMeta, pops []string) {
 		for _, pop := range pops {
+			if e.members.excuse(pop, m) != excuseNone {
+				continue
+			}
 			if _, ok := progress[pop]; !ok {
 				progress[pop] = e.members.lastProgress(pop)
 			}
-			if !e.overdue(m, progress[pop], now) || e.members.excuse(pop, m) != excuseNone {
-				continue
+			late := e.overdue(m, progress[pop], now)
+			owed[pop] = append(owed[pop], owedEntry{m.At, late})
+			if late {
+				jobs = append(jobs, m.Job)
 			}
-			d, ok := found[pop]
-			if !ok {
-				d = store.Deadline{POP: pop, Lo: m.At, Hi: m.At, At: now}
-			}
-			d.Lo, d.Hi = freshet.Earlier(d.Lo, m.At), freshet.Later(d.Hi, m.At)
-			found[pop] = d
-			jobs = append(jobs, m.Job)
 		}
 	})
-	for pop, d := range found {
-		if err := e.store.States.SaveDeadline(ctx, d); err != nil {
-			return err
+	for pop, list := range owed {
+		for _, d := range lateRanges(pop, list, now) {
+			if err := e.store.States.SaveDeadline(ctx, d); err != nil {
+				return err
+			}
+			e.members.addDeadlines(d)
+			e.log.LogAttrs(ctx, slog.LevelWarn, "a POP is overdue", slog.String("pop", pop),
+				slog.String("from", d.Lo.String()), slog.String("to", d.Hi.String()))
 		}
-		e.members.addDeadlines(d)
-		e.log.LogAttrs(ctx, slog.LevelWarn, "a POP is overdue", slog.String("pop", pop),
-			slog.String("from", d.Lo.String()), slog.String("to", d.Hi.String()))
 	}
 	e.changes.touch(jobs...)
 	return nil
@@ -65,7 +63,11 @@ func (e *Engine) recordDeadlines(ctx context.Context, now time.Time) error {
 
 func (e *Engine) overdue(m entryMeta, progress, now time.Time) bool {
 	if !m.FinishBy.IsZero() {
-		return now.After(m.FinishBy.Add(time.Minute))
+		end := m.FinishBy
+		if e.members.started.After(end) {
+			end = e.members.started
+		}
+		return now.Sub(end) > time.Minute
 	}
 	since := m.Created
 	if progress.After(since) {

@@ -91,7 +91,7 @@ func (w *world) start(dir string, change func(*engine.Options), pops ...string) 
 	must(w.t, db.PutMedia(ctx, time.Now(), []*freshet.Media{{Account: "other", ID: "theirs", Status: freshet.StatusNormal}}))
 	o := engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
-		Bus:   w.bus.Control(), SweepEvery: 5 * time.Millisecond,
+		Bus:   w.bus.Control(), SweepEvery: 5 * time.Millisecond, GreetFor: time.Millisecond,
 		Planner: files{plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{d} }}), 3},
 	}
 	for _, id := range pops {
@@ -240,7 +240,7 @@ func (w *world) submit(kind freshet.TaskType, media ...string) *freshet.Job {
 }
 
 // until waits for a report that satisfies a condition.
-func (w *world) until(job string, what string, ok func(*freshet.JobReport) bool) *freshet.JobReport {
+func (w *world) until(job, what string, ok func(*freshet.JobReport) bool) *freshet.JobReport {
 	w.t.Helper()
 	ctx, cancel := context.WithTimeout(w.t.Context(), 10*time.Second)
 	defer cancel()
@@ -261,10 +261,11 @@ func (w *world) until(job string, what string, ok func(*freshet.JobReport) bool)
 	}
 }
 
-func status(s freshet.TaskStatus, n int) func(*freshet.JobReport) bool {
+// status is satisfied when all three tasks of a media have a status.
+func status(s freshet.TaskStatus) func(*freshet.JobReport) bool {
 	return func(r *freshet.JobReport) bool {
 		var want freshet.Tally
-		want.Add(s, n)
+		want.Add(s, 3)
 		return r.Tally == want
 	}
 }
