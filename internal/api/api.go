@@ -57,7 +57,7 @@ type Media interface {
 	ListMedia(ctx context.Context, account, after string, limit int) ([]*freshet.Media, error)
 }
 
-// Keys keeps access keys.
+// Keys keeps access keys and nonces.
 type Keys interface {
 	// CreateKey makes a key; its secret is told once.
 	CreateKey(ctx context.Context, account string) (store.Key, error)
@@ -65,6 +65,9 @@ type Keys interface {
 	DisableKey(ctx context.Context, account, id string) error
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]store.Key, error)
+	// Remember stores the nonce of a call before it writes something other
+	// than a job, so that a restart opens no window for replays. 0 is none.
+	Remember(ctx context.Context, nonce uint64, expires time.Time) error
 }
 
 // Identity is who calls.

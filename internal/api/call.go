@@ -2,12 +2,14 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"runtime/debug"
 	"strings"
 	"time"
@@ -28,6 +30,7 @@ type call struct {
 	id     string // of the request, in answers and in the log
 	caller Identity
 	body   []byte
+	query  url.Values
 	status int // of a fault, if its code's own does not fit
 }
 
@@ -50,7 +53,7 @@ func (s *server) serve(rt route) http.Handler {
 				c.fail(freshet.Errorf(freshet.CodeInternal, "panic"))
 			}
 		}()
-		err := s.handle(rt, c)
+		err := s.handle(r.Context(), rt, c)
 		if err == nil || r.Context().Err() != nil {
 			return // done, or nobody is there to be told
 		}
@@ -70,7 +73,7 @@ type toldError struct{ error }
 // Unwrap returns the fault.
 func (e toldError) Unwrap() error { return e.error }
 
-func (s *server) handle(rt route, c *call) error {
+func (s *server) handle(ctx context.Context, rt route, c *call) error {
 	if rt.open {
 		return rt.handle(c)
 	}
@@ -90,6 +93,14 @@ func (s *server) handle(rt route, c *call) error {
 	var err error
 	if c.caller, err = s.Authenticate(c.r, c.body); err != nil {
 		return err
+	}
+	if c.query, err = queryOf(c.r, rt.params); err != nil {
+		return err
+	}
+	if rt.writes {
+		if err := s.Keys.Remember(ctx, c.caller.Nonce, c.caller.NonceExpires); err != nil {
+			return err
+		}
 	}
 	return rt.handle(c)
 }
@@ -120,6 +131,9 @@ func (c *call) readBody(limit int64) error {
 func (c *call) decode(v any) error {
 	if t, _, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";"); t != "" && strings.TrimSpace(t) != "application/json" {
 		return freshet.Invalid("Content-Type", "The body must be application/json.")
+	}
+	if err := checkKeys(c.body); err != nil {
+		return err
 	}
 	d := json.NewDecoder(bytes.NewReader(c.body))
 	d.DisallowUnknownFields()

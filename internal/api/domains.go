@@ -19,9 +19,6 @@ type DomainList struct {
 }
 
 func (s *server) listDomains(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	domains, err := s.Domains.Domains(c.r.Context(), c.caller.Account)
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -57,9 +58,6 @@ func (s *server) plan(c *call) error {
 }
 
 func (s *server) job(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	report, err := s.Engine.JobReport(c.r.Context(), c.caller.Account, c.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -92,25 +90,34 @@ type JobPage struct {
 }
 
 func (s *server) listJobs(c *call) error {
-	q, err := c.query("before", "limit")
+	limit, err := limitOf(c.query)
 	if err != nil {
 		return err
 	}
-	limit, err := limitOf(q)
+	before, err := timeOf(c.query, "before")
 	if err != nil {
 		return err
 	}
-	before, err := timeOf(q, "before")
+	page, err := s.pageOfJobs(c, before, limit)
 	if err != nil {
 		return err
-	}
-	jobs, err := s.Engine.ListJobs(c.r.Context(), c.caller.Account, before, limit)
-	if err != nil {
-		return err
-	}
-	page := JobPage{Jobs: list(jobs)}
-	if len(jobs) == limit {
-		page.Next = jobs[limit-1].Created
 	}
 	return c.reply(http.StatusOK, page)
+}
+
+// pageOfJobs reads a page. Pages are told apart by time, so one ends where the
+// time changes, or the next would leave out jobs of the same millisecond; if
+// that many jobs share one, the page is longer than asked for.
+func (s *server) pageOfJobs(c *call, before time.Time, limit int) (JobPage, error) {
+	for ask := limit + 1; ; ask *= 2 {
+		jobs, err := s.Engine.ListJobs(c.r.Context(), c.caller.Account, before, ask)
+		if err != nil || len(jobs) < ask {
+			return JobPage{Jobs: list(jobs)}, err
+		}
+		oldest := jobs[len(jobs)-1].Created
+		cut := slices.IndexFunc(jobs, func(j *freshet.Job) bool { return j.Created.Equal(oldest) })
+		if cut > 0 {
+			return JobPage{Jobs: jobs[:cut], Next: jobs[cut-1].Created}, nil
+		}
+	}
 }

@@ -29,9 +29,6 @@ type KeyChange struct {
 func shown(k store.Key) Key { return Key{ID: k.ID, Disabled: k.Disabled, Created: k.Created} }
 
 func (s *server) listKeys(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	keys, err := s.Keys.ListKeys(c.r.Context(), c.caller.Account)
 	if err != nil {
 		return err

@@ -26,15 +26,11 @@ type ImportSummary struct {
 }
 
 func (s *server) listMedia(c *call) error {
-	q, err := c.query("after", "limit")
+	limit, err := limitOf(c.query)
 	if err != nil {
 		return err
 	}
-	limit, err := limitOf(q)
-	if err != nil {
-		return err
-	}
-	media, err := s.Media.ListMedia(c.r.Context(), c.caller.Account, q.Get("after"), limit)
+	media, err := s.Media.ListMedia(c.r.Context(), c.caller.Account, c.query.Get("after"), limit)
 	if err != nil {
 		return err
 	}

@@ -17,9 +17,6 @@ type POPChange struct {
 }
 
 func (s *server) listPOPs(c *call) error {
-	if _, err := c.query(); err != nil {
-		return err
-	}
 	pops, err := s.POPs.POPs(c.r.Context())
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -15,10 +16,10 @@ const (
 	maxLimit     = 500
 )
 
-// query returns the request's parameters; one that is not known, or given
+// queryOf returns the request's parameters; one that is not known, or given
 // twice, is refused: a mistyped filter would silently list everything.
-func (c *call) query(known ...string) (url.Values, error) {
-	q, err := url.ParseQuery(c.r.URL.RawQuery)
+func queryOf(r *http.Request, known []string) (url.Values, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, freshet.Errorf(freshet.CodeInvalid, "The query is malformed.")
 	}

@@ -21,30 +21,32 @@ const (
 type route struct {
 	pattern string
 	handle  func(*call) error
-	upload  bool // takes a large body
-	open    bool // needs no authentication
+	upload  bool     // takes a large body
+	open    bool     // needs no authentication
+	writes  bool     // changes something, and does not store the call's nonce itself
+	params  []string // the names of the query's parameters; others are refused
 }
 
 // routes is the whole API.
 func (s *server) routes() []route {
 	return []route{
 		{pattern: "POST /v1/jobs", handle: s.submit},
-		{pattern: "GET /v1/jobs", handle: s.listJobs},
+		{pattern: "GET /v1/jobs", handle: s.listJobs, params: []string{"before", "limit"}},
 		{pattern: "GET /v1/jobs/{id}", handle: s.job},
 		{pattern: "GET /v1/jobs/{id}/events", handle: s.jobEvents},
-		{pattern: "GET /v1/jobs/{id}/tasks", handle: s.jobTasks},
+		{pattern: "GET /v1/jobs/{id}/tasks", handle: s.jobTasks, params: []string{"offset", "limit"}},
 		{pattern: "GET /v1/tasks/{id}", handle: s.task},
 		{pattern: "POST /v1/plan", handle: s.plan},
-		{pattern: "GET /v1/media", handle: s.listMedia},
-		{pattern: "POST /v1/media", handle: s.importMedia, upload: true},
+		{pattern: "GET /v1/media", handle: s.listMedia, params: []string{"after", "limit"}},
+		{pattern: "POST /v1/media", handle: s.importMedia, upload: true, writes: true},
 		{pattern: "GET /v1/media/{id}", handle: s.showMedia},
 		{pattern: "GET /v1/domains", handle: s.listDomains},
-		{pattern: "POST /v1/domains", handle: s.putDomain},
+		{pattern: "POST /v1/domains", handle: s.putDomain, writes: true},
 		{pattern: "GET /v1/pops", handle: s.listPOPs},
-		{pattern: "POST /v1/pops/{id}", handle: s.setPOP},
+		{pattern: "POST /v1/pops/{id}", handle: s.setPOP, writes: true},
 		{pattern: "GET /v1/keys", handle: s.listKeys},
-		{pattern: "POST /v1/keys", handle: s.createKey},
-		{pattern: "POST /v1/keys/{id}", handle: s.disableKey},
+		{pattern: "POST /v1/keys", handle: s.createKey, writes: true},
+		{pattern: "POST /v1/keys/{id}", handle: s.disableKey, writes: true},
 	}
 }
 

@@ -28,15 +28,11 @@ type TaskPage struct {
 }
 
 func (s *server) jobTasks(c *call) error {
-	q, err := c.query("offset", "limit")
+	limit, err := numberOf(c.query, "limit", maxTasks, 1, maxTasks)
 	if err != nil {
 		return err
 	}
-	limit, err := numberOf(q, "limit", maxTasks, 1, maxTasks)
-	if err != nil {
-		return err
-	}
-	offset, err := numberOf(q, "offset", 0, 0, math.MaxInt32)
+	offset, err := numberOf(c.query, "offset", 0, 0, math.MaxInt32)
 	if err != nil {
 		return err
 	}

@@ -210,6 +210,17 @@ func (a *Auth) verify(ctx context.Context, c credentials, write bool) (Identity,
 	return id, nil
 }
 
+// Remember stores the nonce of a call that writes something other than a job,
+// whose nonce is committed with it. It is to be called before the write: a call
+// that is then cut short may not be repeated as it is, but neither can anybody
+// else repeat it after a restart. Nonce 0 is none.
+func (a *Auth) Remember(ctx context.Context, nonce uint64, expires time.Time) error {
+	if nonce == 0 {
+		return nil
+	}
+	return a.keys.store.PutNonce(ctx, time.Now(), store.Nonce{Fingerprint: nonce, Expires: expires})
+}
+
 // otherHosts returns the spellings under which a client may have signed a
 // request that arrived for host, but for host itself.
 func (a *Auth) otherHosts(host string) []string {

@@ -84,6 +84,15 @@ func (f *fakeKeys) ListKeys(_ context.Context, acc string) ([]store.Key, error) 
 	return out, nil
 }
 
+func (f *fakeKeys) PutNonce(_ context.Context, _ time.Time, n store.Nonce) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.fail == nil {
+		f.nonces = append(f.nonces, n)
+	}
+	return f.fail
+}
+
 func (f *fakeKeys) Nonces(context.Context, time.Time) ([]store.Nonce, error) {
 	return f.nonces, f.fail
 }

@@ -91,6 +91,29 @@ func TestNoncesOfWritesSurviveARestart(t *testing.T) {
 	}
 }
 
+func TestRememberedNoncesSurviveARestart(t *testing.T) {
+	t.Parallel()
+	a, keys := newAuth(t)
+	r := v3(t, keyID, time.Now(), "")
+	id, err := a.Vendor(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Remember(t.Context(), 0, time.Time{}); err != nil || len(keys.nonces) != 0 {
+		t.Errorf("a call without a nonce: %v, %d stored", err, len(keys.nonces))
+	}
+	if err := a.Remember(t.Context(), id.Nonce, id.NonceExpires); err != nil {
+		t.Fatal(err)
+	}
+	again, err := auth.New(t.Context(), auth.Options{Keys: keys})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.Vendor(t.Context(), r); kind(t, err) != auth.NonceUsed {
+		t.Errorf("replay after a restart: %v", err)
+	}
+}
+
 // TestP10_NonceMemoryIsBounded: writes are refused at the bound and accepted
 // again after a rotation; reads go on.
 func TestP10_NonceMemoryIsBounded(t *testing.T) {

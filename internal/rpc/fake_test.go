@@ -180,7 +180,7 @@ func (e *scripted) lastFilter(t *testing.T) freshet.TaskFilter {
 }
 
 // memKeys is a store.Keys with three keys.
-type memKeys struct{}
+type memKeys struct{ nonces *[]store.Nonce }
 
 func (memKeys) PutKey(context.Context, store.Key) error { return nil }
 
@@ -196,7 +196,14 @@ func (memKeys) Key(_ context.Context, id string) (store.Key, error) {
 	return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no such access key.")
 }
 
-func (memKeys) ListKeys(context.Context, string) ([]store.Key, error)    { return nil, nil }
+func (memKeys) ListKeys(context.Context, string) ([]store.Key, error) { return nil, nil }
+func (m memKeys) PutNonce(_ context.Context, _ time.Time, n store.Nonce) error {
+	if m.nonces != nil {
+		*m.nonces = append(*m.nonces, n)
+	}
+	return nil
+}
+
 func (memKeys) Nonces(context.Context, time.Time) ([]store.Nonce, error) { return nil, nil }
 
 type fixture struct {

@@ -80,6 +80,9 @@ func (s *server) showRow(ctx context.Context, account string, job *freshet.Job, 
 	if job.Type == freshet.Prefetch {
 		out.TaskType = wordPreload
 	}
+	if out.FilterPolicy == "" { // a job of the native API
+		out.FilterPolicy = filterPolicy(job.Filter)
+	}
 	if r.Modified.IsZero() {
 		out.Modified = out.Created
 	}

@@ -87,6 +87,26 @@ func TestContract_4_1_U8_ProcessingIsShownUntilPlanned(t *testing.T) {
 	}
 }
 
+// TestContract_4_2_NativeJobsHaveAFilterPolicyToo: clients read the text as
+// JSON.
+func TestContract_4_2_NativeJobsHaveAFilterPolicyToo(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		filter freshet.Filter
+		want   string
+	}{
+		{freshet.Filter{Everything: true}, `{"ResultType":"Multiple","SliceFlag":true}`},
+		{freshet.Filter{Formats: []freshet.Format{"mp4"}}, `{"Formats":"mp4","ResultType":"Single","SliceFlag":false}`},
+	} {
+		f := setup(t)
+		id := *f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t).MediaRefreshJobID
+		f.engine.jobs[id].Policy, f.engine.jobs[id].Filter = "", c.filter
+		if got := f.call("GetMediaRefreshJobs", "MediaRefreshJobId", id).ok(t).MediaRefreshJobs[0].FilterPolicy; got != c.want {
+			t.Errorf("%+v: %s, want %s", c.filter, got, c.want)
+		}
+	}
+}
+
 func TestContract_4_1_U10_FailedRow(t *testing.T) {
 	t.Parallel()
 	f := setup(t)

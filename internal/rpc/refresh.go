@@ -39,6 +39,12 @@ func (s *server) refreshMediaPlayUrls(ctx context.Context, c *call) (any, error)
 	if err != nil {
 		return nil, err
 	}
+	if receipt.JobID == "" {
+		// Its media may exist when somebody repeats it after a restart.
+		if err := s.Auth.Remember(ctx, c.identity.Nonce, c.identity.NonceExpires); err != nil {
+			return nil, err
+		}
+	}
 	return refreshAnswer{
 		JobID:       receipt.JobID,
 		NonExistent: strings.Join(receipt.NonExistent, ","),
@@ -112,6 +118,9 @@ func readFilter(c *call) (freshet.Filter, error) {
 // filterPolicy is the text that GetMediaRefreshJobs and callbacks repeat: the
 // filters of the call in normal form (contract §4.1, FilterPolicy).
 func filterPolicy(f freshet.Filter) string {
+	if f.Everything { // a purge of the native API, in the nearest words there are
+		f.Multiple, f.Slices = true, true
+	}
 	policy := struct {
 		Formats     string `json:",omitempty"`
 		Definitions string `json:",omitempty"`

@@ -9,6 +9,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/rpc"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 func refresh(kv ...string) []string {
@@ -190,6 +193,26 @@ func TestContract_3_4_NoActionableID(t *testing.T) {
 	b := f.call("RefreshMediaPlayUrls", "MediaIds", "gone1, forbidden1 ,gone2", "TaskType", "Refresh").ok(t)
 	if *b.MediaRefreshJobID != "" || *b.NonExistMediaIDs != "gone1,gone2" || *b.ForbiddenMediaIDs != "forbidden1" {
 		t.Errorf("%s %s %s", *b.MediaRefreshJobID, *b.NonExistMediaIDs, *b.ForbiddenMediaIDs)
+	}
+}
+
+// TestContract_12_NonceOfACallWithoutAJobIsStored: its media may exist when it
+// is repeated after a restart.
+func TestContract_12_NonceOfACallWithoutAJobIsStored(t *testing.T) {
+	t.Parallel()
+	var stored []store.Nonce
+	a, err := auth.New(t.Context(), auth.Options{Keys: memKeys{nonces: &stored}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := setup(t, func(o *rpc.Options) { o.Auth = a })
+	f.call("RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh").ok(t)
+	if len(stored) != 0 {
+		t.Errorf("the nonce of a job was stored twice: %v", stored)
+	}
+	f.call("RefreshMediaPlayUrls", "MediaIds", "gone", "TaskType", "Refresh").ok(t)
+	if len(stored) != 1 || stored[0].Fingerprint == 0 || stored[0].Expires.IsZero() {
+		t.Errorf("stored: %v", stored)
 	}
 }
 

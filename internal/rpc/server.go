@@ -50,6 +50,8 @@ type Engine interface {
 // Authenticator establishes who calls; [auth.Auth] is one.
 type Authenticator interface {
 	Vendor(ctx context.Context, r *auth.Request) (auth.Identity, error)
+	// Remember stores the nonce of a call that may write, and wrote no job.
+	Remember(ctx context.Context, nonce uint64, expires time.Time) error
 }
 
 // Options are what the handler needs. Zero values of the last four take

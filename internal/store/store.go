@@ -246,6 +246,9 @@ type Keys interface {
 	Key(ctx context.Context, id string) (Key, error)
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]Key, error)
+	// PutNonce commits the nonce of a call that writes something other than a
+	// job, or nothing.
+	PutNonce(ctx context.Context, now time.Time, n Nonce) error
 	// Nonces yields the nonces committed with writes that have not expired,
 	// and deletes the others.
 	Nonces(ctx context.Context, now time.Time) ([]Nonce, error)

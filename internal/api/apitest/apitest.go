@@ -51,7 +51,8 @@ type Fake struct {
 	DomainSet map[string]freshet.Domain
 	MediaSet  map[string]*freshet.Media
 	KeySet    map[string]store.Key
-	Err       error // if set, every call of the engine fails with it
+	NonceList []store.Nonce // of calls that wrote something other than a job
+	Err       error         // if set, every call of the engine fails with it
 	// Shape, if set, is called with the report of each job that is accepted,
 	// and makes of it what the test wants.
 	Shape func(*freshet.JobReport)
@@ -378,6 +379,13 @@ func (k keyStore) ListKeys(context.Context, string) ([]store.Key, error) {
 	keys := slices.Collect(maps.Values(k.f.KeySet))
 	slices.SortFunc(keys, func(a, b store.Key) int { return cmp.Or(a.Created.Compare(b.Created), cmp.Compare(a.ID, b.ID)) })
 	return keys, nil
+}
+
+func (k keyStore) PutNonce(_ context.Context, _ time.Time, n store.Nonce) error {
+	k.f.mu.Lock()
+	defer k.f.mu.Unlock()
+	k.f.NonceList = append(k.f.NonceList, n)
+	return nil
 }
 
 func (k keyStore) Nonces(context.Context, time.Time) ([]store.Nonce, error) { return nil, nil }

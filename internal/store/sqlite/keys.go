@@ -58,6 +58,11 @@ func (s *Store) keys(ctx context.Context, query string, args ...any) ([]store.Ke
 	return keys, nil
 }
 
+// PutNonce implements [store.Keys].
+func (s *Store) PutNonce(ctx context.Context, now time.Time, n store.Nonce) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error { return t.putNonce(ctx, n, 0, millis(now)) })
+}
+
 // Nonces implements [store.Keys].
 func (s *Store) Nonces(ctx context.Context, now time.Time) ([]store.Nonce, error) {
 	err := s.write(ctx, func(ctx context.Context, t *tx) error {

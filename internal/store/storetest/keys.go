@@ -19,6 +19,7 @@ func runKeys(t *testing.T, open Open) {
 		"ExpiredNoncesDoNotAccumulate":   noncesExpire,
 		"AnyFingerprintIsKept":           noncesAnyFingerprint,
 		"ANonceIsStoredWithItsWriteOnly": noncesWithWrite,
+		"ANonceIsStoredByItself":         noncesAlone,
 	})
 }
 
@@ -107,6 +108,17 @@ func noncesWithWrite(t *testing.T, s Everything) {
 	got, err := s.Nonces(t.Context(), day0())
 	ok(t, err)
 	same(t, len(got), 0)
+}
+
+func noncesAlone(t *testing.T, s Everything) {
+	want := []store.Nonce{{Fingerprint: 7, Expires: day0().Add(time.Hour)}}
+	ok(t, s.PutNonce(t.Context(), day0(), store.Nonce{Fingerprint: 6, Expires: day0().Add(time.Second)}))
+	ok(t, s.PutNonce(t.Context(), day0().Add(time.Minute), want[0])) // it deletes what expired
+	ok(t, s.PutNonce(t.Context(), day0().Add(time.Minute), want[0]))
+	ok(t, s.PutNonce(t.Context(), day0().Add(time.Minute), store.Nonce{}))
+	got, err := s.Nonces(t.Context(), day0().Add(-time.Hour))
+	ok(t, err)
+	same(t, got, want)
 }
 
 func runTenants(t *testing.T, open Open) {
