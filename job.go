@@ -94,6 +94,7 @@ type Task struct {
 	Final       int        `json:"final"`   // deliveries that are final
 	Targets     int        `json:"targets"` // deliveries in all
 	Description string     `json:"description,omitempty"`
+	Reason      Reason     `json:"reason,omitzero"` // why it failed; not in the rows of a job's report
 	Created     time.Time  `json:"created"`
 }
 

@@ -34,13 +34,18 @@ func (e *Engine) FindTasks(ctx context.Context, f freshet.TaskFilter) (freshet.T
 	if kept := now().Add(-e.o.TasksKept); f.Since.Before(kept) {
 		f.Since = kept
 	}
+	find := e.tasksByEntry
 	switch {
 	case len(f.IDs) > 0:
-		return e.tasksByID(ctx, f)
+		find = e.tasksByID
 	case f.URL != "":
-		return e.tasksByURL(ctx, f)
+		find = e.tasksByURL
 	}
-	return e.tasksByEntry(ctx, f)
+	p, err := find(ctx, f)
+	if err != nil {
+		return p, err
+	}
+	return p, e.explain(ctx, p.Tasks)
 }
 
 func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
@@ -228,6 +233,11 @@ func (e *Engine) TaskReport(ctx context.Context, account string, id uint64) (*fr
 	}
 	if err := e.addEvidence(ctx, entry, item, report.Deliveries); err != nil {
 		return nil, err
+	}
+	for _, d := range report.Deliveries {
+		if report.Status == freshet.TaskFailed && d.Outcome == freshet.OutcomeFailed {
+			report.Reason = graver(report.Reason, d.Reason)
+		}
 	}
 	report.Media, err = e.mediaOf(ctx, entry)
 	return report, err

@@ -182,12 +182,26 @@ func showTask(t *freshet.Task, domains []freshet.Domain) taskRow {
 		Created:    stamp(t.Created),
 	}
 	if t.Status == freshet.TaskFailed {
-		out.Description = t.Description
-		if out.Description == "" {
-			out.Description = "Internal Error"
+		out.Description = reasonWords(t)
+		if t.Description != "" {
+			out.Description += ": " + t.Description
 		}
 	}
 	return out
+}
+
+// reasonWords says why a task failed in the words that the vendor documents
+// (contract §4.5), with one more of their kind for 4xx.
+func reasonWords(t *freshet.Task) string {
+	switch {
+	case t.Reason == freshet.ReasonOrigin5xx:
+		return "Origin Return StatusCode 5XX"
+	case t.Reason == freshet.ReasonOrigin4xx:
+		return "Origin Return StatusCode 4XX"
+	case t.Reason == freshet.ReasonTimeout && t.ObjectType == "preload":
+		return "Origin Timeout"
+	}
+	return "Internal Error"
 }
 
 // process is the progress as text (contract §6.2): whole per cent or two

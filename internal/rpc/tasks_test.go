@@ -196,7 +196,7 @@ func TestContract_6_2_ProcessAndDescription(t *testing.T) {
 		{freshet.TaskRefreshing, 99999, 100000, "", "99.99%", ""},
 		{freshet.TaskComplete, 3, 3, "ignored", "100%", ""},
 		{freshet.TaskComplete, 0, 0, "", "100%", ""},
-		{freshet.TaskFailed, 3, 3, "failed at edge-1", "99.99%", "failed at edge-1"},
+		{freshet.TaskFailed, 3, 3, "failed at edge-1", "99.99%", "Internal Error: failed at edge-1"},
 		{freshet.TaskFailed, 0, 0, "", "0%", "Internal Error"},
 	} {
 		f := setup(t)
@@ -207,6 +207,30 @@ func TestContract_6_2_ProcessAndDescription(t *testing.T) {
 		x := f.call(describe, "TaskId", "1").ok(t).Tasks.Task[0]
 		if x.Process != c.process || x.Description != c.text || x.Status != string(c.status) {
 			t.Errorf("%s %d/%d: %s %q, want %s %q", c.status, c.final, c.targets, x.Process, x.Description, c.process, c.text)
+		}
+	}
+}
+
+func TestContract_4_5_DescriptionHasTheVendorsWords(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		kind   string
+		reason freshet.Reason
+		want   string
+	}{
+		{"preload", freshet.ReasonOrigin5xx, "Origin Return StatusCode 5XX: failed at edge-1"},
+		{"preload", freshet.ReasonOrigin4xx, "Origin Return StatusCode 4XX: failed at edge-1"},
+		{"preload", freshet.ReasonTimeout, "Origin Timeout: failed at edge-1"},
+		{"file", freshet.ReasonTimeout, "Internal Error: failed at edge-1"},
+		{"file", freshet.ReasonRefused, "Internal Error: failed at edge-1"},
+	} {
+		f := setup(t)
+		f.engine.tasks = []freshet.Task{{
+			Account: account, ID: 1, URL: "http://plain.example.com/a", ObjectType: c.kind, Status: freshet.TaskFailed,
+			Final: 1, Targets: 1, Description: "failed at edge-1", Reason: c.reason, Created: time.Now(),
+		}}
+		if got := f.call(describe, "TaskId", "1").ok(t).Tasks.Task[0].Description; got != c.want {
+			t.Errorf("%s, %s: %q, want %q", c.kind, c.reason, got, c.want)
 		}
 	}
 }
