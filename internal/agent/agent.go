@@ -30,6 +30,9 @@ type Agent struct {
 	log    *slog.Logger
 	powers cache.Powers
 	beat   atomic.Pointer[freshet.Heartbeat]
+	// version is that of the newest topology; it outlives a life, as the
+	// journal's copy does.
+	version atomic.Uint64
 }
 
 // New makes an Agent. Nothing happens until Run.
@@ -140,7 +143,7 @@ func (l *life) drain() {
 
 func (l *life) turn(ctx context.Context) {
 	l.openGates(ctx)
-	l.startDueRedos()
+	l.startDueRedos(ctx)
 	l.startPurges(ctx)
 	l.startPrefetches(ctx)
 	l.pull(ctx)

@@ -154,6 +154,7 @@ func (l *life) nextStep() *step {
 		Watermark: g.watermark, Cursors: l.cursors(), Exceptions: l.exceptionList(),
 		Known: l.reader.known, KnownTask: l.reader.task,
 		Stream: g.stream, LastNumber: g.number, Incarnation: g.incarnation,
+		Flushes: maps.Clone(l.redos.marks),
 	}
 	s.State = &s.state
 	clear(g.kept)

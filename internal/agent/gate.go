@@ -27,13 +27,21 @@ func newGate() gate {
 
 // standing tells whether a POP is excused or removed. The log's word counts
 // before the topology's, which may be older; the topology helps an agent that
-// lost its journal and does not read the log from its beginning.
+// lost its journal and does not read the log from its beginning, and one that
+// has not read the log to its end: while it has no room to read on because a
+// parent is away, the word that excuses that parent lies beyond. Should the
+// topology be the older of the two, a parent is not waited for that could have
+// been; what runs then is redone for it.
 func (l *life) standing(pop string) (down, removed bool) {
-	if w, ok := l.gate.words[pop]; ok {
-		return w.Membership.Change == freshet.MemberDown, w.Membership.Change == freshet.MemberRemove
-	}
 	p, _ := l.topology.now.POP(pop)
-	return p.Down, false
+	w, ok := l.gate.words[pop]
+	if !ok {
+		return p.Down, false
+	}
+	if s := l.reader.subjects[freshet.SubjectPurge]; p.Down && s.cursor.Before(s.target) {
+		return w.Membership.Change != freshet.MemberRemove, w.Membership.Change == freshet.MemberRemove
+	}
+	return w.Membership.Change == freshet.MemberDown, w.Membership.Change == freshet.MemberRemove
 }
 
 // parents returns the POP's own parents; false if it is not known yet who they

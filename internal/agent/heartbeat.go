@@ -22,7 +22,7 @@ func (l *life) publish() {
 
 // owed counts entries that were read and are not finished.
 func (l *life) owed() int {
-	n := len(l.fetches.list) + len(l.redos.at)
+	n := len(l.fetches.list) + len(l.redos.at) + len(l.redos.marks)
 	for _, w := range l.purges.queue {
 		if w.left > 0 {
 			n++

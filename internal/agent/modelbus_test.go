@@ -28,6 +28,7 @@ type control struct {
 	log      []*freshet.Entry
 	next     freshet.Position
 	topology freshet.Topology
+	asked    uint64 // version of the topology that was last named in asking for one
 	ends     map[string]*busEnd
 	answers  map[delivery]answer
 	numbers  map[spool]map[uint64]bool
@@ -150,6 +151,11 @@ func (c *control) call(pop string, call bus.Call, req []byte) ([]byte, error) {
 	}
 	switch call {
 	case bus.CallTopology:
+		has, err := wire.DecodeTopology(req)
+		if err != nil {
+			return nil, err
+		}
+		c.asked = has.Version
 		return wire.EncodeTopology(c.topology), nil
 	case bus.CallEvidence:
 		return nil, c.store(pop, req)

@@ -34,6 +34,7 @@ type Options struct {
 	PurgeBatch      int           // URLs per purge call, if the cache takes as many; default 256
 	ReadAhead       int           // entries per subject held in memory; default 4096
 	ReadAheadBytes  int           // bytes of URLs per subject held in memory; default 32 MiB
+	RedoLimit       int           // purges kept to be redone for parents that are away; default 4096
 	PullLimit       int           // entries per pull; default 512
 	ExceptionBytes  int           // bytes of failed purges in one heartbeat; default 256 KiB
 	HeartbeatEvery  time.Duration // default 1 s
@@ -79,6 +80,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.PurgeBatch, 256)
 	orDefault(&o.ReadAhead, 4096)
 	orDefault(&o.ReadAheadBytes, 32<<20)
+	orDefault(&o.RedoLimit, 4096)
 	orDefault(&o.PullLimit, 512)
 	orDefault(&o.ExceptionBytes, 256<<10)
 	orDefault(&o.HeartbeatEvery, time.Second)

@@ -150,7 +150,15 @@ func (l *life) take(s *subject, entries []*freshet.Entry) {
 	}
 }
 
+// maxFacts bounds the facts that wait for the journal. Entries leave the
+// queues when they are carried out, so if the journal cannot be written
+// nothing else would keep the agent from reading on for ever.
+const maxFacts = 64 * factsPerMessage
+
 func (l *life) room(name string) bool {
+	if l.ledger.nfacts >= maxFacts {
+		return false
+	}
 	if name == freshet.SubjectPurge {
 		return len(l.purges.queue) < l.o.ReadAhead && l.purges.bytes < l.o.ReadAheadBytes
 	}

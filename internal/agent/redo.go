@@ -1,6 +1,9 @@
 package agent
 
 import (
+	"context"
+	"log/slog"
+	"maps"
 	"slices"
 
 	"github.com/freshet-vod/freshet"
@@ -10,15 +13,55 @@ import (
 // that parent not have been cut off after all, the POP may have filled an old
 // body from it; once the parent is back and has the purge behind it, the
 // purge is repeated.
+//
+// Each is kept in memory and in the journal, and a parent may be away for
+// weeks. Over their limit all of them give way to one mark for each parent: the
+// last purge that it missed. When the parent is back and past the mark, the
+// whole cache is made to revalidate once instead, which covers every purge
+// before it.
 type redos struct {
-	at   map[freshet.Position]*redo
-	look bool // something happened that may make one due
+	at    map[freshet.Position]*redo
+	bytes int
+	look  bool                        // something happened that may make one due
+	marks map[string]freshet.Position // by parent: purges up to here are made good by a flush
+	flush bool                        // one is running
 }
 
 type redo struct {
 	entry   *freshet.Entry
 	parents []string // still to be made good
 	running bool
+}
+
+// maxRedoBytes bounds the memory of purges that are kept to be redone, beside
+// the option for their number.
+const maxRedoBytes = 32 << 20
+
+func newRedos(marks map[string]freshet.Position) redos {
+	r := redos{at: map[freshet.Position]*redo{}, marks: maps.Clone(marks), look: true}
+	if r.marks == nil {
+		r.marks = map[string]freshet.Position{}
+	}
+	return r
+}
+
+func (r *redos) add(at freshet.Position, entry *freshet.Entry, parents []string) *redo {
+	d := &redo{entry: entry, parents: parents}
+	r.at[at] = d
+	r.bytes += selectorSize(entry.Selector)
+	return d
+}
+
+func (r *redos) remove(at freshet.Position) {
+	if d := r.at[at]; d != nil {
+		r.bytes -= selectorSize(d.entry.Selector)
+		delete(r.at, at)
+	}
+}
+
+// mark notes that a flush is to make good what a parent missed up to here.
+func (r *redos) mark(parent string, at freshet.Position) {
+	r.marks[parent] = freshet.Later(r.marks[parent], at)
 }
 
 // redoFinished takes in the end of a work: one that bypassed parents is kept
@@ -31,7 +74,7 @@ func (l *life) redoFinished(w *work) {
 		l.redos.look = true
 		r.parents = slices.DeleteFunc(r.parents, func(p string) bool { return slices.Contains(w.again, p) })
 		if len(r.parents) == 0 {
-			delete(l.redos.at, at)
+			l.redos.remove(at)
 		}
 		l.keepPurge(r.entry)
 		return
@@ -40,18 +83,49 @@ func (l *life) redoFinished(w *work) {
 	if !w.executed || len(w.bypassed) == 0 {
 		return
 	}
+	// Where a parent has a mark, one purge more or less is all the same to the
+	// flush.
+	left := slices.DeleteFunc(slices.Clone(w.bypassed), func(p string) bool {
+		_, marked := l.redos.marks[p]
+		if marked {
+			l.redos.mark(p, at)
+			l.ledger.lazy = true
+		}
+		return marked
+	})
+	if len(left) == 0 {
+		return
+	}
 	r := l.redos.at[at]
 	if r == nil {
-		r = &redo{entry: w.entry}
-		l.redos.at[at] = r
+		r = l.redos.add(at, w.entry, nil)
 	}
-	for _, p := range w.bypassed {
+	for _, p := range left {
 		if !slices.Contains(r.parents, p) {
 			r.parents = append(r.parents, p)
 		}
 	}
 	l.redos.look = true
 	l.keepPurge(w.entry)
+	if len(l.redos.at) > l.o.RedoLimit || l.redos.bytes > maxRedoBytes {
+		l.markRedos()
+	}
+}
+
+// markRedos replaces the purges to redo by marks.
+func (l *life) markRedos() {
+	l.log.Warn("too many purges are to be redone for parents that are away; the cache will revalidate everything instead",
+		slog.Int("purges", len(l.redos.at)))
+	for at, r := range l.redos.at {
+		if r.running {
+			continue // it ends by itself, as a redo
+		}
+		for _, p := range r.parents {
+			l.redos.mark(p, at)
+		}
+		l.redos.remove(at)
+		l.keepPurge(r.entry)
+	}
 }
 
 // keepPurge keeps or drops a purge in the journal as its exceptions and redos
@@ -73,7 +147,7 @@ func (l *life) keepPurge(entry *freshet.Entry) {
 
 // startDueRedos starts what is due: the parent is back and past the entry, or
 // no parent any more.
-func (l *life) startDueRedos() {
+func (l *life) startDueRedos(ctx context.Context) {
 	if !l.redos.look {
 		return
 	}
@@ -82,6 +156,7 @@ func (l *life) startDueRedos() {
 		return
 	}
 	l.redos.look = false
+	l.startFlush(ctx, mine)
 	var works []*work
 	for at, r := range l.redos.at {
 		if r.running {
@@ -89,8 +164,7 @@ func (l *life) startDueRedos() {
 		}
 		var due []string
 		for _, p := range r.parents {
-			down, removed := l.standing(p)
-			if removed || !slices.Contains(mine, p) || !down && l.covers(p, at) {
+			if l.isBack(p, at, mine) {
 				due = append(due, p)
 			}
 		}
@@ -103,4 +177,43 @@ func (l *life) startDueRedos() {
 	for _, w := range works {
 		l.schedule(w)
 	}
+}
+
+// isBack reports whether a parent has a position behind it, or is none of mine
+// any more.
+func (l *life) isBack(parent string, at freshet.Position, mine []string) bool {
+	down, removed := l.standing(parent)
+	return removed || !slices.Contains(mine, parent) || !down && l.covers(parent, at)
+}
+
+// startFlush makes the cache revalidate for the parents that are past their
+// marks. Whatever was filled from them before they got there is older than the
+// flush.
+func (l *life) startFlush(ctx context.Context, mine []string) {
+	if l.redos.flush {
+		return
+	}
+	due := map[string]freshet.Position{}
+	for p, at := range l.redos.marks {
+		if l.isBack(p, at, mine) {
+			due[p] = at
+		}
+	}
+	if len(due) == 0 {
+		return
+	}
+	l.redos.flush = true
+	l.work(ctx, func() func() {
+		err := l.flush(ctx)
+		return func() {
+			l.redos.flush, l.redos.look = false, true
+			for p, at := range due {
+				// Meanwhile it may have been excused again and missed more.
+				if err == nil && l.redos.marks[p] == at {
+					delete(l.redos.marks, p)
+					l.ledger.lazy = true
+				}
+			}
+		}
+	})
 }

@@ -22,7 +22,6 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		reader:  newReader(),
 		purges:  newPurges(),
 		excepts: newExceptions(),
-		redos:   redos{at: map[freshet.Position]*redo{}, look: true},
 		fetches: newPrefetches(),
 		ledger:  newLedger(a.o.GatherFor),
 	}
@@ -53,6 +52,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	if l.ledger.stream == 0 {
 		l.ledger.stream = uint64(time.Now().UnixNano())
 	}
+	l.redos = newRedos(st.Flushes)
 	l.recall(kept, st.Exceptions)
 	l.ledger.urgent = true // the incarnation, the stream and a first sign of life
 	l.publish()
@@ -160,7 +160,7 @@ func (l *life) recall(kept []*freshet.Entry, list []freshet.Exception) {
 			l.gate.kept[e.Membership.POP] = e.At
 		case freshet.EntryPurge:
 			if len(e.Targets) > 0 {
-				l.redos.at[e.At] = &redo{entry: e, parents: e.Targets}
+				l.redos.add(e.At, e, e.Targets)
 			}
 			x, ok := items[e.At]
 			if !ok {

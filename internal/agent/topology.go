@@ -28,6 +28,7 @@ func (l *life) adopt(t freshet.Topology) {
 
 func (l *life) setTopology(t freshet.Topology) {
 	l.topology.now, l.topology.have = t, true
+	l.version.Store(t.Version)
 	// Heartbeats of strangers are not even decoded: with a hundred POPs they
 	// would be most of the work.
 	few := map[string]bool{}
@@ -94,7 +95,9 @@ func (l *life) followTopology(ctx context.Context) {
 func (a *Agent) askTopology(ctx context.Context) (freshet.Topology, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.o.CallTimeout)
 	defer cancel()
-	msg, err := a.o.Bus.Do(ctx, bus.CallTopology, nil)
+	// It says what version it has, in case the control plane's clock was set
+	// back: the answer is then newer all the same.
+	msg, err := a.o.Bus.Do(ctx, bus.CallTopology, wire.EncodeTopology(freshet.Topology{Version: a.version.Load()}))
 	if err != nil {
 		return freshet.Topology{}, err
 	}

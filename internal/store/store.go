@@ -293,6 +293,9 @@ type AgentState struct {
 	Stream      uint64 // of the spool; never changes once set
 	LastNumber  uint64 // of the newest evidence spooled
 	Incarnation string
+	// Flushes holds, by parent, up to where a revalidation of the whole cache
+	// will make good the purges that did not wait for it.
+	Flushes map[string]freshet.Position `json:",omitempty"`
 }
 
 // Step is one durable step of an agent. Nil fields change nothing.
