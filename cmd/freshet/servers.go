@@ -6,6 +6,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -61,8 +63,11 @@ func serve(cmd *cobra.Command, c *config.Config) error {
 	if s.BusAddr() != "" {
 		_, _ = fmt.Fprintf(out, "remote POPs connect to nats://%s\n", s.BusAddr())
 	}
-	if s.CredentialsFile != "" {
+	switch {
+	case s.MadeKey:
 		_, _ = fmt.Fprintf(out, "a first access key was made and written to %s\n", s.CredentialsFile)
+	case s.CredentialsFile != "":
+		_, _ = fmt.Fprintf(out, "the first access key is in %s\n", s.CredentialsFile)
 	}
 	return s.Run()
 }
@@ -86,6 +91,11 @@ func newDemo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Tell the whole story on this machine, in five acts; exits 0 only if every check held", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			// The first Ctrl-C ends the story; a second one must not end this
+			// program before its processes and its folder are gone.
+			more := make(chan os.Signal, 1)
+			signal.Notify(more, os.Interrupt, syscall.SIGTERM)
+			defer signal.Stop(more)
 			exe, err := os.Executable()
 			if err != nil {
 				return fmt.Errorf("finding this program's file: %w", err)

@@ -13,35 +13,58 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // seedKey makes sure that there is a key to begin with: that of the
 // environment, or else, on a new data folder, one that is made and written to
-// its credentials file. It returns that file's path if it was written.
-func seedKey(ctx context.Context, keys store.Keys, data string, env func(string) string) (string, error) {
+// its credentials file. It tells whether it did that.
+func seedKey(ctx context.Context, keys store.Keys, data string, env func(string) string) (made bool, err error) {
 	fromEnv, ok, err := config.EnvCredentials(env)
 	if err != nil {
-		return "", err
+		return false, err
 	}
 	key := store.Key{Account: config.DefaultAccount, Created: time.Now().UTC().Truncate(time.Millisecond)}
 	if ok {
 		key.ID, key.Secret = fromEnv.AccessKeyID, fromEnv.AccessKeySecret
-		return "", keys.PutKey(ctx, key)
+		return false, keepKey(ctx, keys, key)
 	}
 	have, err := keys.ListKeys(ctx, config.DefaultAccount)
 	if err != nil || len(have) > 0 {
-		return "", err
+		return false, err
 	}
 	key.ID, key.Secret = "FK"+randomHex(9), randomHex(20)
 	// The file first: a key that is stored but told to nobody would lock its
 	// owner out.
-	path, err := config.WriteCredentials(data, config.Credentials{AccessKeyID: key.ID, AccessKeySecret: key.Secret})
-	if err != nil {
-		return "", err
+	if _, err := config.WriteCredentials(data, config.Credentials{AccessKeyID: key.ID, AccessKeySecret: key.Secret}); err != nil {
+		return false, err
 	}
-	return path, keys.PutKey(ctx, key)
+	return true, keys.PutKey(ctx, key)
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// keepKey stores the key of the environment, which is named at every start. One
+// that was disabled stays so: it was disabled for good.
+func keepKey(ctx context.Context, keys store.Keys, key store.Key) error {
+	have, err := keys.Key(ctx, key.ID)
+	switch {
+	case freshet.ErrorCode(err) == freshet.CodeNotFound:
+		return keys.PutKey(ctx, key)
+	case err != nil:
+		return err
+	case have.Account != key.Account:
+		return freshet.Errorf(freshet.CodeConflict, "The key %s of %s belongs to another account: choose another ID.", key.ID, config.EnvAccessKeyID)
+	case have.Secret == key.Secret:
+		return nil
+	}
+	have.Secret = key.Secret
+	return keys.PutKey(ctx, have)
 }
 
 func randomHex(n int) string {

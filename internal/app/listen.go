@@ -7,16 +7,24 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
+
+	"github.com/freshet-vod/freshet"
 )
 
 // listen binds an address now, so that a taken port is an error of New and
-// port 0 has a number before anything is told about it.
-func listen(ctx context.Context, what, addr string) (net.Listener, error) {
+// port 0 has a number before anything is told about it. setting is where a user
+// chooses the address.
+func listen(ctx context.Context, what, setting, addr string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("listening for %s: %w", what, err)
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return nil, freshet.Errorf(freshet.CodeConflict,
+				"The address %s for %s is taken: end what listens there, or set another one with %s.", addr, what, setting)
+		}
+		return nil, fmt.Errorf("listening for %s, an address set with %s: %w", what, setting, err)
 	}
 	return l, nil
 }
@@ -35,9 +43,10 @@ type site struct {
 
 // newSite makes a site. Viewers may take as long as they like to read a film,
 // so nothing bounds the writing; a header must come within ten seconds, and an
-// idle connection ends after two minutes.
-func newSite(l net.Listener, h http.Handler, maxHeader int, log *slog.Logger) *site {
-	base, cut := context.WithCancel(context.Background())
+// idle connection ends after two minutes. The end of ctx is not that of requests
+// in hand: stop gives them their time.
+func newSite(ctx context.Context, l net.Listener, h http.Handler, maxHeader int, log *slog.Logger) *site {
+	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	return &site{listener: l, cut: cut, server: &http.Server{
 		Handler: h, MaxHeaderBytes: maxHeader, BaseContext: func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,

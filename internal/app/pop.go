@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/agent"
 	"github.com/freshet-vod/freshet/internal/bus"
 	cacheedge "github.com/freshet-vod/freshet/internal/cache/edge"
@@ -64,22 +65,41 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
 	group.OnStop("journal of "+s.id, func(context.Context) error { return diary.Close() })
-	l, err := listen(ctx, "POP "+s.id, string(s.cache.Listen))
+	l, err := listen(ctx, "POP "+s.id, "the key caches[].listen of the configuration", string(s.cache.Listen))
 	if err != nil {
 		return nil, err
 	}
-	door := newSite(l, cache, maxViewerHeader, log)
+	door := newSite(ctx, l, cache, maxViewerHeader, log)
 	group.OnStop("front door of "+s.id, door.stop)
+	missing := &stranger{pop: s.id, log: log}
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: cacheedge.New(cache), Journal: diary, Log: s.log, // it adds its own name
 
 		Release: s.release, URL: publicURL(s.cache, l), PrefetchWorkers: s.workers,
-		OnTopology: cache.SetTopology, OnReady: cache.SetReady,
+		OnTopology: func(t freshet.Topology) { cache.SetTopology(t); missing.look(ctx, t) }, OnReady: cache.SetReady,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
 	return &pop{id: s.id, site: door, agent: worker}, nil
+}
+
+// stranger says in the log when the control plane does not know this POP: such
+// a one gets no work and never becomes ready, and nothing else would tell.
+type stranger struct {
+	pop  string
+	log  *slog.Logger
+	told bool
+}
+
+// look takes in a topology; calls do not overlap.
+func (s *stranger) look(ctx context.Context, t freshet.Topology) {
+	_, known := t.POP(s.pop)
+	if !known && !s.told {
+		s.log.LogAttrs(ctx, slog.LevelError,
+			"the control plane knows no POP of this ID: check pop.id here, and pops there; until then it takes no traffic")
+	}
+	s.told = !known
 }
 
 func (p *pop) start(group *lifecycle.Group) {

@@ -11,6 +11,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
+	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/engine"
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
@@ -27,9 +28,10 @@ type Server struct {
 	bus    *natsbus.Server
 	site   *site
 	pops   []*pop
-	// CredentialsFile is where the first access key was written, if this start
-	// made one.
+	// CredentialsFile is where the first access key is written, if it was made
+	// here; MadeKey tells whether this start made it.
 	CredentialsFile string
+	MadeKey         bool
 }
 
 // NewServer opens, binds and connects everything, and serves nothing yet.
@@ -60,8 +62,11 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	}
 	s.store = db
 	s.group.OnStop("store", func(context.Context) error { return db.Close() })
-	if s.CredentialsFile, err = seedKey(ctx, db, c.Data, o.Env); err != nil {
+	if s.MadeKey, err = seedKey(ctx, db, c.Data, o.Env); err != nil {
 		return err
+	}
+	if path := config.CredentialsPath(c.Data); exists(path) {
+		s.CredentialsFile = path
 	}
 	token, err := busToken(c.Bus.TokenFile, c.Data)
 	if err != nil {
@@ -147,7 +152,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	l, err := listen(ctx, "the API", string(c.Listen))
+	l, err := listen(ctx, "the API", "--listen or the key listen of the configuration", string(c.Listen))
 	if err != nil {
 		return err
 	}
@@ -166,7 +171,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	mux.Handle("/v1/", native)
 	mux.Handle("GET /healthz", api.Healthz())
 	mux.Handle("GET /readyz", api.Readyz(s.engine.Ready))
-	s.site = newSite(l, mux, rpc.MaxHeaderBytes, o.Log)
+	s.site = newSite(ctx, l, mux, rpc.MaxHeaderBytes, o.Log)
 	s.group.OnStop("API", s.site.stop)
 	return nil
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -39,7 +41,7 @@ func (p *Process) Start(ctx context.Context) error {
 		return err
 	}
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), p.exe, p.args...) //nolint:gosec // our own binary
-	cmd.Env = append(os.Environ(), p.env...)
+	cmd.Env = append(foreign(os.Environ()), p.env...)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Start(); err != nil {
 		return errors.Join(err, out.Close())
@@ -52,6 +54,13 @@ func (p *Process) Start(ctx context.Context) error {
 	}()
 	p.cmd, p.done = cmd, done
 	return nil
+}
+
+// foreign returns what of an environment is not about Freshet: the variables of
+// a user who runs a server of their own would put that server's data folder and
+// addresses above the configuration of the cluster.
+func foreign(env []string) []string {
+	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "FRESHET_") })
 }
 
 // Kill ends the process at once (SIGKILL) and waits until it is gone.

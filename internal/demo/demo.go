@@ -40,6 +40,7 @@ var ErrChecks = errors.New("a check did not hold")
 
 type story struct {
 	out     io.Writer
+	exe     string
 	c       *cluster.Cluster
 	edges   []string
 	act     int
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 		return err
 	}
 	defer c.Close()
-	s := &story{out: o.Out, c: c, edges: []string{"edge-1", "edge-2"}}
+	s := &story{out: o.Out, exe: o.Exe, c: c, edges: []string{"edge-1", "edge-2"}}
 	s.say("Freshet purges and prefetches video by media ID on every cache, and proves that it happened.\n" +
 		"Here: an origin with a small real film, a control plane, a shield and two edges, each its own process.")
 	if err := s.open(ctx); err != nil {
@@ -85,7 +86,11 @@ func Run(ctx context.Context, o Options) error {
 	}
 	for _, act := range []func(context.Context) error{s.prefetch, s.race, s.remembered, s.absent, s.killed} {
 		s.act++
-		if err := act(ctx); err != nil {
+		err := act(ctx)
+		if ctx.Err() != nil {
+			return ctx.Err() // interrupted: what is left of the story says nothing
+		}
+		if err != nil {
 			s.check("the act could be played to its end", false, err.Error())
 		}
 	}
@@ -163,8 +168,8 @@ Everything keeps running until you press Ctrl-C. In another terminal:
 
   export FRESHET_ENDPOINT=%s
   export FRESHET_ACCESS_KEY_ID=%s FRESHET_ACCESS_KEY_SECRET=%s
-  freshet pops
-  freshet purge %s --wait
+  %s pops
+  %s purge %s --wait
   curl -s -u "$FRESHET_ACCESS_KEY_ID:$FRESHET_ACCESS_KEY_SECRET" %s/v1/pops
   curl -sD- -o /dev/null -H 'Host: %s' http://%s/film/ts/master.m3u8
 
@@ -175,7 +180,7 @@ With the vendor's Go SDK (services/vod):
   req.Scheme, req.Domain = "http", "%s"
   req.MediaIds, req.TaskType = "%s", "Refresh"
   resp, err := client.RefreshMediaPlayUrls(req)`,
-		c.Endpoint, c.KeyID, c.KeySecret, film, c.Endpoint, cluster.Domain, c.Door("edge-1"),
+		c.Endpoint, c.KeyID, c.KeySecret, s.exe, s.exe, film, c.Endpoint, cluster.Domain, c.Door("edge-1"),
 		strings.TrimPrefix(c.Endpoint, "http://"), film)
 	<-ctx.Done()
 }

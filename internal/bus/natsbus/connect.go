@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -71,6 +72,7 @@ func (t target) options() []nats.Option {
 	if label == "" {
 		label = "control"
 	}
+	why := &reason{}
 	return []nats.Option{
 		nats.Name("freshet " + label),
 		nats.UserInfo(t.name, ""),
@@ -93,15 +95,52 @@ func (t target) options() []nats.Option {
 				t.log.LogAttrs(noContext(), slog.LevelWarn, "bus connection lost", slog.Any("error", err))
 			}
 		}),
+		nats.ConnectHandler(func(*nats.Conn) { why.over(t.log) }),
 		nats.ReconnectHandler(func(*nats.Conn) {
+			why.over(nil)
 			t.log.LogAttrs(noContext(), slog.LevelInfo, "bus connection restored")
 		}),
-		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) {
-			t.log.LogAttrs(noContext(), slog.LevelDebug, "bus connection failed", slog.Any("error", err))
-		}),
+		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { why.tell(t.log, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
 			t.log.LogAttrs(noContext(), slog.LevelWarn, "bus reports a fault", slog.Any("error", err))
 		}),
+	}
+}
+
+// reason tells an operator why there is no connection: once for each reason,
+// not with every attempt, of which there are some every minute for ever.
+type reason struct {
+	mu   sync.Mutex // guards last
+	last string
+}
+
+func (r *reason) tell(log *slog.Logger, err error) {
+	if err == nil || errors.Is(err, nats.ErrNoServers) {
+		return // the sum of failed attempts; the next one says why
+	}
+	r.mu.Lock()
+	known := r.last == err.Error()
+	r.last = err.Error()
+	r.mu.Unlock()
+	switch {
+	case known:
+	case errors.Is(err, nats.ErrAuthorization):
+		log.LogAttrs(noContext(), slog.LevelError,
+			"the control plane refuses this POP: its token is not that of bus.token_file there, trying on", slog.Any("error", err))
+	default:
+		log.LogAttrs(noContext(), slog.LevelWarn, "the control plane cannot be reached, trying on", slog.Any("error", err))
+	}
+}
+
+// over forgets the reason, and tells that there is a connection at last if
+// there was one to tell.
+func (r *reason) over(log *slog.Logger) {
+	r.mu.Lock()
+	late := r.last != ""
+	r.last = ""
+	r.mu.Unlock()
+	if late && log != nil {
+		log.LogAttrs(noContext(), slog.LevelInfo, "bus connection made")
 	}
 }
 

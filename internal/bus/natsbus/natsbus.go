@@ -88,6 +88,9 @@ func fault(ctx context.Context, what string, err error) error {
 		return ctx.Err()
 	case errors.Is(err, nats.ErrNoResponders):
 		return freshet.Errorf(freshet.CodeUnavailable, "no control plane answers the %s", what)
+	case errors.Is(err, nats.ErrReconnectBufExceeded):
+		// Nothing is kept for later, and NATS says it in terms of its buffer.
+		return freshet.Errorf(freshet.CodeUnavailable, "the %s could not be sent: there is no connection to the control plane", what)
 	}
 	return &freshet.Error{
 		Code: freshet.CodeUnavailable, Message: fmt.Sprintf("the %s could not be sent", what), Err: err,

@@ -16,15 +16,15 @@ var errLocked = errors.New("held by another process")
 type Lock struct{ file *os.File }
 
 // LockDir makes dir if there is none, with mode 0700, and takes it for this
-// process alone. If another process has it, the error is a CodeUnavailable
-// one that names the directory.
+// process alone. If another process has it, the error is a CodeConflict one
+// that names the directory.
 func LockDir(dir string) (*Lock, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("making data directory: %w", err)
 	}
 	f, err := lockFile(filepath.Join(dir, "lock"))
 	if errors.Is(err, errLocked) {
-		return nil, freshet.Errorf(freshet.CodeUnavailable, "The data directory %s is in use by another process.", dir)
+		return nil, freshet.Errorf(freshet.CodeConflict, "The data directory %s is in use by another process: end that one, or choose another directory.", dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("locking %s: %w", dir, err)

@@ -141,7 +141,7 @@ func TestALockedDirectoryIsNamed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = sqlfile.LockDir(dir)
-	if freshet.ErrorCode(err) != freshet.CodeUnavailable || !strings.Contains(err.Error(), dir) {
+	if freshet.ErrorCode(err) != freshet.CodeConflict || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("error is %v", err)
 	}
 	if err := l.Release(); err != nil {

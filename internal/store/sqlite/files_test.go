@@ -23,7 +23,7 @@ func TestAnotherProcessesDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	first := open(t, dir)
 	_, err := sqlite.Open(t.Context(), sqlite.Options{Dir: dir})
-	if freshet.ErrorCode(err) != freshet.CodeUnavailable || !strings.Contains(err.Error(), dir) {
+	if freshet.ErrorCode(err) != freshet.CodeConflict || !strings.Contains(err.Error(), dir) {
 		t.Fatalf("error is %v, want one that names %s", err, dir)
 	}
 	if err := first.Close(); err != nil {
