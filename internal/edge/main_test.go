@@ -123,13 +123,14 @@ func (n *node) wantBody(t *testing.T, path, want string) {
 	}
 }
 
-func (n *node) purge(t *testing.T, pos uint64, path string) {
+// purgeA purges the object that most tests are about.
+func (n *node) purgeA(t *testing.T, pos uint64) {
 	t.Helper()
 	r := n.Purge(t.Context(), freshet.Position{Epoch: 1, Pos: pos}, freshet.Selector{
-		Kind: freshet.SelectExact, URLs: []string{"http://" + host + path},
+		Kind: freshet.SelectExact, URLs: []string{"http://" + host + "/a"},
 	})[0]
 	if r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
-		t.Fatalf("purge %s: %v %v %s", path, r.Outcome, r.Reason, r.Detail)
+		t.Fatalf("purge: %v %v %s", r.Outcome, r.Reason, r.Detail)
 	}
 }
 

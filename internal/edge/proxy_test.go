@@ -376,7 +376,7 @@ func TestP2_APurgeIsInTheIndexWhenItReturns(t *testing.T) {
 	if film.hits.Load() != 1 {
 		t.Fatal("the body was not kept")
 	}
-	n.purge(t, 5, "/a")
+	n.purgeA(t, 5)
 	for _, name := range []string{"index.db", "index.db-wal"} {
 		data, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {

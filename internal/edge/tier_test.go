@@ -125,7 +125,7 @@ func TestAParentBehindAPurgeIsPassedOver(t *testing.T) {
 	shield, child := tiers(t, []byte("key"), film.ServeHTTP)
 	shield.wantBody(t, "/a", "old")
 	film.body.Store("new")
-	child.purge(t, 7, "/a") // the shield has missed it
+	child.purgeA(t, 7) // the shield has missed it
 	child.wantBody(t, "/a", "new")
 	if got := generation(t, child, "/a"); got.Pos != 7 {
 		t.Errorf("generation = %v", got)
@@ -156,8 +156,8 @@ func TestP4_NoStaleAfterComplete_TwoTiers(t *testing.T) {
 		go func() { early <- child.get(t, "/a") }()
 		<-arrived
 		now.Store(true)
-		shield.purge(t, 1, "/a")
-		child.purge(t, 1, "/a")
+		shield.purgeA(t, 1)
+		child.purgeA(t, 1)
 		child.wantBody(t, "/a", "new")
 		close(release)
 		if r := <-early; r.err != nil || r.body != old {

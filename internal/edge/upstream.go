@@ -77,33 +77,41 @@ func (c *Cache) ask(ctx context.Context, f *flight, base *variant) (*http.Respon
 			}
 			continue
 		}
-		if src.parent != nil && notReady(resp) {
-			discard(resp)
-			last = &fault{
-				status: http.StatusServiceUnavailable, reason: freshet.ReasonUnreachable, detail: "parent-not-ready",
-				err: errors.New("the parent is catching up"),
-			}
-			continue
-		}
 		if src.parent != nil {
-			behind := c.trust(f, src, resp)
-			if behind && !more && f.rq.site.origin != nil {
-				sources = append(sources, source{base: f.rq.site.origin})
-				more = true
-			}
-			if (behind || resp.StatusCode == http.StatusServiceUnavailable) && more {
+			flt, behind := c.passOver(f, src, resp, more)
+			if flt != nil {
 				discard(resp)
+				last = flt
+				if behind && !more && f.rq.site.origin != nil {
+					sources = append(sources, source{base: f.rq.site.origin})
+				}
 				continue
-			}
-			if behind {
-				discard(resp)
-				return nil, &fault{status: http.StatusBadGateway, reason: freshet.ReasonMismatch, detail: "parent-behind", err: errNoOrigin}
 			}
 		}
 		resp.Header.Del(headerGeneration)
 		return resp, nil
 	}
 	return nil, last
+}
+
+// passOver says why a parent's answer is not taken, nil if it is. A parent that
+// is behind can be replaced by the origin, which is never behind.
+func (c *Cache) passOver(f *flight, src source, resp *http.Response, more bool) (flt *fault, behind bool) {
+	if notReady(resp) {
+		return &fault{
+			status: http.StatusServiceUnavailable, reason: freshet.ReasonUnreachable, detail: "parent-not-ready",
+			err: errors.New("the parent is catching up"),
+		}, false
+	}
+	if c.trust(f, src, resp) {
+		return &fault{status: http.StatusBadGateway, reason: freshet.ReasonMismatch, detail: "parent-behind", err: errNoOrigin}, true
+	}
+	if resp.StatusCode == http.StatusServiceUnavailable && more {
+		return &fault{
+			status: http.StatusServiceUnavailable, reason: freshet.ReasonOrigin5xx, detail: "upstream-status", err: errors.New(resp.Status),
+		}, false
+	}
+	return nil, false
 }
 
 // trust takes over the generation that a declared parent states, and reports
