@@ -55,9 +55,30 @@ func openEvidence(ctx context.Context, dir string) (*evidence, error) {
 		dir: dir, files: newDayFiles(dir, days),
 		work: make(chan *evidenceJob), quit: make(chan struct{}), dead: make(chan struct{}),
 	}
+	if err := e.dropBlank(ctx); err != nil {
+		return nil, errors.Join(err, e.files.close())
+	}
 	// The goroutine outlives whoever opened the store: close ends it.
 	go e.run(context.WithoutCancel(ctx))
 	return e, nil
+}
+
+// dropBlank forgets the newest days as long as a crash left their files without
+// tables. Such a day has not begun: when it does, it must continue the last one
+// that did.
+func (e *evidence) dropBlank(ctx context.Context) error {
+	for day := e.files.newest(); day != ""; day = e.files.newest() {
+		blank := false
+		err := e.files.with(ctx, day, func(d *dayReader) (err error) {
+			blank, err = d.empty(ctx)
+			return err
+		})
+		if err != nil || !blank {
+			return err
+		}
+		e.files.drop(day)
+	}
+	return nil
 }
 
 // run owns the file that is written to.

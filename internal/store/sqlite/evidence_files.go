@@ -59,6 +59,16 @@ func (f *dayFiles) add(day string) {
 	}
 }
 
+// drop forgets a day.
+func (f *dayFiles) drop(day string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if i, ok := slices.BinarySearch(f.days, day); ok {
+		f.days = slices.Delete(f.days, i, i+1)
+	}
+	delete(f.ranges, day)
+}
+
 // widen notes that a day's evidence speaks of lo to hi.
 func (f *dayFiles) widen(day string, lo, hi freshet.Position) {
 	f.mu.Lock()

@@ -35,6 +35,14 @@ func (s *Store) Stall(ctx context.Context) (release func()) {
 	return func() { close(end) }
 }
 
+// ForgetQueue leaves the writer without its queue of rows, as a rollback does.
+func (s *Store) ForgetQueue(ctx context.Context) {
+	_ = s.write(ctx, func(_ context.Context, t *tx) error {
+		t.rows = nil
+		return nil
+	})
+}
+
 // Queued is how many writes wait.
 func (s *Store) Queued() int { return len(s.w.ops) }
 

@@ -238,10 +238,13 @@ func (w *writer) try(ctx context.Context, batch []*op) error {
 	return nil
 }
 
-// count publishes how many rows wait. While the queue cannot be read the last
-// count stands.
+// count publishes how many rows wait. While the queue is not in memory nobody
+// knows; then it is at least one, so that planners go on looking, which reads
+// the queue. A job may have been accepted meanwhile.
 func (w *writer) count() {
 	if w.tx.rows != nil {
 		w.unplanned.Store(int64(w.tx.rows.len()))
+	} else {
+		w.unplanned.CompareAndSwap(0, 1)
 	}
 }
