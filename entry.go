@@ -100,6 +100,8 @@ func (e *Entry) ObjectType() string {
 		return "directory"
 	case e.Selector.Kind == SelectRegex:
 		return "regex"
+	case e.Selector.Kind == SelectTag:
+		return "tag" // ours: the vendor purges by tag elsewhere
 	}
 	return "file"
 }

@@ -89,7 +89,7 @@ type Task struct {
 	At          Position   `json:"at"` // its entry in the log
 	Item        int        `json:"-"`  // its index there
 	URL         string     `json:"url"`
-	ObjectType  string     `json:"object_type"` // file, directory, preload
+	ObjectType  string     `json:"object_type"` // file, directory, regex, tag, preload
 	Status      TaskStatus `json:"status"`
 	Final       int        `json:"final"`   // deliveries that are final
 	Targets     int        `json:"targets"` // deliveries in all

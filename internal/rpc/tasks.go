@@ -122,7 +122,7 @@ func readTaskFilter(c *call, now time.Time) (f freshet.TaskFilter, page int, err
 	}
 	f.URL = c.text("ObjectPath")
 	f.Domain = strings.ToLower(c.text("DomainName"))
-	f.ObjectType, err = enum(c, "ObjectType", "file", "directory", "preload", "regex", "ignoreparams")
+	f.ObjectType, err = enum(c, "ObjectType", "file", "directory", "preload", "regex", "ignoreparams", "tag")
 	if err != nil {
 		return f, 0, err
 	}

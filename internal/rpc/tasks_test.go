@@ -111,7 +111,7 @@ func TestContract_4_5_ObjectTypeIsNeededWithDomainOrStatus(t *testing.T) {
 func TestContract_4_5_ValuesOfObjectTypeAndStatus(t *testing.T) {
 	t.Parallel()
 	f := withTasks(t)
-	for _, v := range []string{"file", "directory", "preload", "regex", "ignoreparams", "PRELOAD"} {
+	for _, v := range []string{"file", "directory", "preload", "regex", "ignoreparams", "tag", "PRELOAD"} {
 		f.call(describe, "ObjectType", v).ok(t)
 		if got := f.engine.lastFilter(t).ObjectType; got != strings.ToLower(v) {
 			t.Errorf("ObjectType %q became %q", v, got)

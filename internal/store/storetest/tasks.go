@@ -104,19 +104,22 @@ func headsFilter(t *testing.T, s Everything) {
 	directory.Selector = freshet.Selector{Kind: freshet.SelectPrefix, Pattern: "http://vod.example.com/x/"}
 	other.Domain = "other.example.com"
 	preload.Created, other.Created, directory.Created = day0().Add(time.Minute), day0().Add(2*time.Minute), day0().Add(3*time.Minute)
-	logged(t, s, "a", "j", file, preload, other, directory)
+	tag := purge("a", "j", 0, 0)
+	tag.Selector, tag.Created = freshet.Selector{Kind: freshet.SelectTag, Pattern: "t"}, day0().Add(4*time.Minute)
+	logged(t, s, "a", "j", file, preload, other, directory, tag)
 	for name, c := range map[string]struct {
 		q    store.TaskQuery
 		want []*freshet.Entry
 	}{
-		"all":       {store.TaskQuery{}, []*freshet.Entry{directory, other, preload, file}},
+		"all":       {store.TaskQuery{}, []*freshet.Entry{tag, directory, other, preload, file}},
 		"domain":    {store.TaskQuery{Domain: "other.example.com"}, []*freshet.Entry{other}},
 		"file":      {store.TaskQuery{ObjectType: "file"}, []*freshet.Entry{other, file}},
 		"preload":   {store.TaskQuery{ObjectType: "preload"}, []*freshet.Entry{preload}},
 		"directory": {store.TaskQuery{ObjectType: "directory"}, []*freshet.Entry{directory}},
+		"tag":       {store.TaskQuery{ObjectType: "tag"}, []*freshet.Entry{tag}},
 		"regex":     {store.TaskQuery{ObjectType: "regex"}, nil},
 		"nonsense":  {store.TaskQuery{ObjectType: "nonsense"}, nil},
-		"since":     {store.TaskQuery{Since: other.Created}, []*freshet.Entry{directory, other}},
+		"since":     {store.TaskQuery{Since: other.Created}, []*freshet.Entry{tag, directory, other}},
 		"until":     {store.TaskQuery{Until: preload.Created}, []*freshet.Entry{preload, file}},
 		"between":   {store.TaskQuery{Since: preload.Created, Until: other.Created}, []*freshet.Entry{other, preload}},
 		"a moment":  {store.TaskQuery{Since: file.Created.Add(time.Microsecond), Until: file.Created.Add(time.Second)}, nil},
