@@ -173,6 +173,9 @@ func newJobs(d deps) *cobra.Command {
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many, at most 500")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+		if limit < 1 || limit > 500 {
+			return usageError{errors.New("--limit must be 1 to 500")}
+		}
 		page, err := c.Jobs(cmd.Context(), time.Time{}, limit)
 		if err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -58,6 +59,7 @@ type importAnswer struct {
 
 func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, total int64) error {
 	answer := importAnswer{Errors: []client.ImportFault{}}
+	foreign := false // a line was refused for its host
 	bar := newByteBar(cmd.Context(), r.deps, total)
 	sum, err := c.Import(cmd.Context(), bar.reader(in), func(f client.ImportFault) {
 		if r.json {
@@ -69,8 +71,12 @@ func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, 
 			name = " (" + f.ID + ")"
 		}
 		bar.note(clean(fmt.Sprintf("line %d%s: %s", f.Line, name, f.Error)))
+		foreign = foreign || strings.Contains(f.Error, "is not a domain of the account")
 	})
 	bar.end()
+	if foreign {
+		r.note("a host becomes a domain with: freshet domain add NAME --origin URL [--alias NAME]")
+	}
 	answer.ImportSummary = sum
 	showErr := r.show(answer, func() error {
 		_, err := fmt.Fprintf(r.out, "imported %d, refused %d\n", sum.Imported, sum.Refused)

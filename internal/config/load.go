@@ -59,11 +59,11 @@ func readFile(path string) ([]byte, error) {
 func ReadToken(path string) (string, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return "", freshet.Errorf(freshet.CodeInvalid, "reading the token: %w", err)
+		return "", freshet.Errorf(freshet.CodeInvalid, "reading the token that the POPs share (any line of %d or more random characters): %w", minToken, err)
 	}
 	token := trimLine(string(text))
 	if len(token) < minToken || !printable(token) {
-		return "", freshet.Errorf(freshet.CodeInvalid, "the token in %s must be one line of %d or more printable characters", path, minToken)
+		return "", freshet.Errorf(freshet.CodeInvalid, "the token in %s must be one line of %d or more printable characters without spaces", path, minToken)
 	}
 	return token, nil
 }

@@ -194,10 +194,15 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 func (e *Engine) heartbeat(pop string, msg []byte) {
 	ctx := context.Background()
 	h, err := wire.DecodeHeartbeat(msg)
-	if err != nil || h.POP != pop || !e.members.known(pop) {
+	if err == nil && h.POP == pop && !e.members.known(pop) {
+		e.strangers.unknown(ctx, e.log, pop)
+		return
+	}
+	if err != nil || h.POP != pop {
 		e.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat was not taken", slog.String("pop", pop), slog.Any("error", err))
 		return
 	}
+	e.strangers.twins(ctx, e.log, h)
 	if e.members.heard(pop, h) {
 		e.pushTopology(ctx)
 	}

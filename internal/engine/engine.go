@@ -116,7 +116,8 @@ type Engine struct {
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
 
-	serving atomic.Bool // the bus is answered
+	serving   atomic.Bool // the bus is answered
+	strangers strangers   // wrong set-ups that were told
 
 	unplanned sync.Mutex // guards waiting
 	waiting   int        // rows accepted and not final
