@@ -91,7 +91,10 @@ type Options struct {
 	Domains      Domains
 	Media        Media
 	Keys         Keys
-	Log          *slog.Logger
+	// Operator is the account that runs the place: the only one that may mark
+	// POPs and declare where origins are.
+	Operator string
+	Log      *slog.Logger
 }
 
 func (o Options) check() error {
@@ -111,6 +114,9 @@ func (o Options) check() error {
 		if !p.set {
 			faults = append(faults, errors.New("api: "+p.name+" is nil"))
 		}
+	}
+	if o.Operator == "" {
+		faults = append(faults, errors.New("api: Operator is empty"))
 	}
 	return errors.Join(faults...)
 }

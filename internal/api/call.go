@@ -94,6 +94,9 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 	if c.caller, err = s.Authenticate(c.r, c.body); err != nil {
 		return err
 	}
+	if rt.operate && c.caller.Account != s.Operator {
+		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator)
+	}
 	if c.query, err = queryOf(c.r, rt.params); err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/api/apitest"
 	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // TestJobs_PagesLeaveNothingOut: jobs that share a commit share a millisecond.
@@ -45,6 +46,26 @@ func TestJobs_PagesLeaveNothingOut(t *testing.T) {
 		if len(seen) != 30 {
 			t.Errorf("limit %d: %d of 30 jobs were listed", limit, len(seen))
 		}
+	}
+}
+
+// TestP8_OnlyTheOperatorChangesWhatAllShare: a POP that is marked down is
+// excused for everybody, and an origin may be any address.
+func TestP8_OnlyTheOperatorChangesWhatAllShare(t *testing.T) {
+	t.Parallel()
+	f, c := serve(t)
+	f.KeySet["other"] = store.Key{ID: "other", Secret: "s", Account: "other"}
+	asOther := func(r *http.Request) { r.SetBasicAuth("other", "s") }
+	for path, body := range map[string]string{
+		"/v1/pops/edge-1": `{"down":true}`,
+		"/v1/domains":     `{"name":"mine.example.com","origin":"http://169.254.169.254/"}`,
+	} {
+		if p := c.problem(c.do("POST", path, body, asOther)); p.Status != 403 || p.Code != freshet.CodeForbidden {
+			t.Errorf("%s: %+v", path, p)
+		}
+	}
+	if f.POPStates[1].State != "up" || len(f.DomainSet) != 1 {
+		t.Errorf("%+v, %+v", f.POPStates, f.DomainSet)
 	}
 }
 

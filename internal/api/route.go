@@ -24,6 +24,7 @@ type route struct {
 	upload  bool     // takes a large body
 	open    bool     // needs no authentication
 	writes  bool     // changes something, and does not store the call's nonce itself
+	operate bool     // only the operator may
 	params  []string // the names of the query's parameters; others are refused
 }
 
@@ -41,9 +42,9 @@ func (s *server) routes() []route {
 		{pattern: "POST /v1/media", handle: s.importMedia, upload: true, writes: true},
 		{pattern: "GET /v1/media/{id}", handle: s.showMedia},
 		{pattern: "GET /v1/domains", handle: s.listDomains},
-		{pattern: "POST /v1/domains", handle: s.putDomain, writes: true},
+		{pattern: "POST /v1/domains", handle: s.putDomain, writes: true, operate: true},
 		{pattern: "GET /v1/pops", handle: s.listPOPs},
-		{pattern: "POST /v1/pops/{id}", handle: s.setPOP, writes: true},
+		{pattern: "POST /v1/pops/{id}", handle: s.setPOP, writes: true, operate: true},
 		{pattern: "GET /v1/keys", handle: s.listKeys},
 		{pattern: "POST /v1/keys", handle: s.createKey, writes: true},
 		{pattern: "POST /v1/keys/{id}", handle: s.disableKey, writes: true},

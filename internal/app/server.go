@@ -163,7 +163,8 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			id, err := guard.Native(r, body)
 			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
 		},
-		Engine: s.engine, POPs: s.engine, Domains: s.engine, Media: s.store, Keys: guard, Log: o.Log,
+		Engine: s.engine, POPs: s.engine, Domains: s.engine, Media: s.store, Keys: guard,
+		Operator: config.DefaultAccount, Log: o.Log,
 	})
 	if err != nil {
 		return err

@@ -91,7 +91,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Log: slog.New(slog.DiscardHandler),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Operator: Account, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		tb.Fatal(err)
