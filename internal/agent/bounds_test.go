@@ -135,3 +135,33 @@ func TestTopology_IsAskedForByVersion(t *testing.T) {
 		})
 	})
 }
+
+func TestP7_WhatALostJournalAnsweredStandsOverTwoLives(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
+		s := w.sites["a"]
+		old := prefetch(u1)
+		old.FinishBy = time.Now().Add(time.Second)
+		w.append(old)
+		pass(time.Minute)
+		// The journal is lost. The first life after that hears nobody.
+		w.with(func() { w.mute, w.cut = true, true })
+		s.start("", 0)
+		pass(5 * time.Second)
+		s.kill()
+		w.with(func() { w.mute, w.cut = false, false })
+		s.start("", 0)
+		pass(5 * time.Second)
+		w.wantNone(t, "a", old, 0)
+		// What ends from here on it answers for.
+		next := prefetch(u2)
+		next.FinishBy = time.Now().Add(time.Second)
+		s.kill()
+		w.append(next)
+		pass(time.Minute)
+		s.start("", 0)
+		pass(5 * time.Second)
+		w.want(t, "a", next, 0, freshet.OutcomeFailed, freshet.ReasonTimeout)
+	})
+}

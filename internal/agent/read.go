@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
@@ -20,6 +21,16 @@ type reader struct {
 	// life of which nothing is left; see readPrefetch.
 	lostJournal bool
 	until       freshet.Position
+}
+
+// forgotten returns up to where prefetches may have been answered by a life of
+// which nothing is left. The next life must know it too: this one may end
+// before it has read them.
+func (r *reader) forgotten() freshet.Position {
+	if r.lostJournal {
+		return store.ForgottenAll()
+	}
+	return r.until
 }
 
 // subject is how far one subject of the log was read.
@@ -98,8 +109,8 @@ func (l *life) readHeads(heads []freshet.Cursor) {
 			caughtUp = !s.cursor.Before(h.At)
 		}
 		if l.reader.lostJournal && h.Subject == freshet.SubjectPrefetch {
-			l.reader.lostJournal = false
-			l.reader.until = freshet.Later(l.reader.until, h.At)
+			l.reader.lostJournal, l.ledger.lazy = false, true
+			l.reader.until = h.At
 		}
 	}
 	if caughtUp {

@@ -46,7 +46,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	}
 	// What was read ahead of the watermark and not finished is read again.
 	l.reader.subjects[freshet.SubjectPurge].cursor = l.ledger.durable
-	l.reader.lostJournal = !saved
+	l.reader.lostJournal, l.reader.until = !saved || st.Forgotten == store.ForgottenAll(), st.Forgotten
 	l.reader.known, l.reader.task = freshet.Later(st.Known, l.ledger.written), st.KnownTask
 	l.ledger.stream, l.ledger.number = st.Stream, st.LastNumber
 	if l.ledger.stream == 0 {

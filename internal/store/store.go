@@ -12,6 +12,7 @@ package store
 import (
 	"context"
 	"iter"
+	"math"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -296,6 +297,14 @@ type AgentState struct {
 	// Flushes holds, by parent, up to where a revalidation of the whole cache
 	// will make good the purges that did not wait for it.
 	Flushes map[string]freshet.Position `json:",omitempty"`
+	// Forgotten is up to where prefetches may have been answered by a journal
+	// that was lost; ForgottenAll while it is not known how far that is.
+	Forgotten freshet.Position `json:",omitzero"`
+}
+
+// ForgottenAll is beyond every position.
+func ForgottenAll() freshet.Position {
+	return freshet.Position{Epoch: math.MaxUint32, Pos: math.MaxUint64}
 }
 
 // Step is one durable step of an agent. Nil fields change nothing.
