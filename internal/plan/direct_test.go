@@ -51,7 +51,7 @@ func TestDirect_URLsPrefixesAndTags(t *testing.T) {
 		`img.example.com file 1 [http://img.example.com/c.png] "" []`,
 		`vod.example.com directory 2 [] "http://vod.example.com/film/" [vod.example.com]`,
 		`img.example.com directory 2 [] "http://img.example.com/" [img.example.com]`,
-		` file 4 [] "film-1" [vod.example.com img.example.com]`,
+		` tag 4 [] "film-1" [vod.example.com img.example.com]`,
 	}, got); d != "" {
 		t.Errorf("entries differ:\n%s", d)
 	}

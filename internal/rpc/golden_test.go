@@ -33,7 +33,7 @@ func TestContract_2_1_Envelopes(t *testing.T) {
 		}
 		f.engine.tasks = []freshet.Task{
 			{Account: account, ID: 7042212345, Job: "41d465e31957abcd", Media: "m1", URL: "http://vod.example.com/a.m3u8?x=1&y=2", ObjectType: "preload", Status: freshet.TaskComplete, Final: 1, Targets: 1, Created: at},
-			{Account: account, ID: 9524123456, Job: "41d465e31957abcd", Media: "m1", URL: "http://vod.example.com/b,c.mp4", ObjectType: "preload", Status: freshet.TaskFailed, Final: 1, Targets: 3, Description: "Origin Timeout", Created: at},
+			{Account: account, ID: 9524123456, Job: "41d465e31957abcd", Media: "m1", URL: "http://vod.example.com/b,c.mp4", ObjectType: "preload", Status: freshet.TaskFailed, Final: 1, Targets: 3, Reason: freshet.ReasonTimeout, Description: "failed at edge-1", Created: at},
 		}
 		for name, kv := range map[string][]string{
 			"refresh":    {"RefreshMediaPlayUrls", "MediaIds", "gone,forbidden1", "TaskType", "Preload"},
