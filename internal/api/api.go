@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"path"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -139,10 +140,27 @@ func New(o Options) (http.Handler, error) {
 	for _, r := range s.routes() {
 		s.mux.Handle(r.pattern, s.serve(r))
 	}
-	s.mux.Handle("/v1/", s.serve(route{open: true, handle: s.noRoute}))
+	for _, rest := range []string{"/v1", "/v1/"} {
+		s.mux.Handle(rest, s.serve(route{open: true, handle: s.noRoute}))
+	}
 	guard := http.NewCrossOriginProtection()
 	guard.SetDenyHandler(s.serve(route{open: true, handle: crossOrigin}))
-	return guard.Handler(s.mux), nil
+	return guard.Handler(s.cleanOnly()), nil
+}
+
+// cleanOnly keeps the mux from answering a path that is not clean with a
+// redirect, in HTML: a signature covers the path, so no client could follow.
+func (s *server) cleanOnly() http.Handler {
+	refuse := s.serve(route{open: true, handle: func(*call) error {
+		return freshet.Errorf(freshet.CodeNotFound, "There is nothing at this path.")
+	}})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p := r.URL.Path; p != path.Clean(p) {
+			refuse.ServeHTTP(w, r)
+			return
+		}
+		s.mux.ServeHTTP(w, r)
+	})
 }
 
 func crossOrigin(*call) error {

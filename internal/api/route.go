@@ -57,7 +57,7 @@ func (s *server) noRoute(c *call) error {
 	var allowed []string
 	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
 		probe := &http.Request{Method: method, URL: c.r.URL, Host: c.r.Host}
-		if _, pattern := s.mux.Handler(probe); pattern != "/v1/" && pattern != "" {
+		if _, pattern := s.mux.Handler(probe); pattern != "/v1/" && pattern != "/v1" && pattern != "" {
 			allowed = append(allowed, method)
 		}
 	}

@@ -156,8 +156,6 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	mux := http.NewServeMux()
-	mux.Handle("/", rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Log: o.Log}))
 	native, err := api.New(api.Options{
 		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
 			id, err := guard.Native(r, body)
@@ -169,10 +167,10 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	mux.Handle("/v1/", native)
-	mux.Handle("GET /healthz", api.Healthz())
-	mux.Handle("GET /readyz", api.Readyz(s.engine.Ready))
-	s.site = newSite(ctx, l, mux, rpc.MaxHeaderBytes, o.Log)
+	s.site = newSite(ctx, l, faces{
+		vendor: rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Log: o.Log}), native: native,
+		healthz: api.Healthz(), readyz: api.Readyz(s.engine.Ready),
+	}, rpc.MaxHeaderBytes, o.Log)
 	s.group.OnStop("API", s.site.stop)
 	return nil
 }

@@ -1,9 +1,12 @@
 package app_test
 
 import (
+	"bufio"
 	"context"
+	"fmt"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -164,6 +167,37 @@ func TestPOP_UnknownIDIsTold(t *testing.T) {
 			}
 		case <-late:
 			t.Fatal("the POP does not say that nobody knows it")
+		}
+	}
+}
+
+// TestServer_AnswersEveryPathInItsForm holds that nothing on the API's listener
+// is answered by a redirect or a page: a path that is not clean is the vendor
+// API's to refuse, one below /v1 the native API's.
+func TestServer_AnswersEveryPathInItsForm(t *testing.T) {
+	t.Parallel()
+	s, end := serve(t, settings(t.TempDir()), nil)
+	defer end()
+	for path, kind := range map[string]string{
+		"//?Action=x&Format=XML": "xml", "/a/../b": "json", "/": "json", "/healthz/": "json",
+		"/v1": "problem", "/v1//jobs": "problem", "/v1/nothing": "problem",
+	} {
+		conn, err := net.Dial("tcp", s.Addr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Written out: a client would clean the path.
+		if _, err := fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path); err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		_ = resp.Body.Close()
+		_ = conn.Close()
+		if ct := resp.Header.Get("Content-Type"); resp.StatusCode < 400 || !strings.Contains(ct, kind) {
+			t.Errorf("%s: status %d, content type %q, want an error as %s", path, resp.StatusCode, ct, kind)
 		}
 	}
 }
