@@ -56,7 +56,7 @@ type Options struct {
 	PlanLease     time.Duration // how long a planner may hold a row; 3 min
 	Deadline      time.Duration // a POP without progress for so long is overdue; 10 min
 	FinishBy      time.Duration // prefetches without a finish-by time are given up after it; 24 h
-	SweepEvery    time.Duration // how often deadlines are looked at; 1 s
+	SweepEvery    time.Duration // how often deadlines are looked at; a twentieth of Deadline, 30 s at most
 	HeadEvery     time.Duration // how often heads are pushed; 1 s
 	TasksKept     time.Duration // how far back task lists reach; 72 h
 	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
@@ -74,7 +74,9 @@ func (o *Options) defaults() {
 	def(&o.PlanLease, 3*time.Minute)
 	def(&o.Deadline, 10*time.Minute)
 	def(&o.FinishBy, 24*time.Hour)
-	def(&o.SweepEvery, time.Second)
+	// Each look may record one fact for each absent POP: often enough that a
+	// deadline is exact to a twentieth, and no oftener.
+	def(&o.SweepEvery, min(max(o.Deadline/20, 100*time.Millisecond), 30*time.Second))
 	def(&o.HeadEvery, time.Second)
 	def(&o.TasksKept, 72*time.Hour)
 	def(&o.LostAfter, 5*time.Second)
