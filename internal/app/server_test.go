@@ -182,7 +182,7 @@ func TestServer_AnswersEveryPathInItsForm(t *testing.T) {
 		"//?Action=x&Format=XML": "xml", "/a/../b": "json", "/": "json", "/healthz/": "json",
 		"/v1": "problem", "/v1//jobs": "problem", "/v1/nothing": "problem",
 	} {
-		conn, err := net.Dial("tcp", s.Addr())
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Addr())
 		if err != nil {
 			t.Fatal(err)
 		}
