@@ -36,6 +36,13 @@ func (a Address) Loopback() bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
+// everywhere reports whether the address means every interface, and so names
+// no place that others could go to.
+func (a Address) everywhere() bool {
+	host, _, err := net.SplitHostPort(string(a))
+	return err == nil && (host == "" || net.ParseIP(host).IsUnspecified())
+}
+
 // fixed reports whether the port is chosen; port 0 picks a free one.
 func (a Address) fixed() bool {
 	_, port, err := net.SplitHostPort(string(a))

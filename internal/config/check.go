@@ -88,7 +88,7 @@ func (c *Config) checkPOPs(f *faults) {
 			f.add(key+".caches", "belong in the file of the remote POP's own process")
 		}
 		if !p.Remote {
-			checkCaches(f, key+".caches", p.Caches)
+			checkCaches(f, key+".caches", p.Caches, c.isParent(p.ID))
 		}
 	}
 	known := true
@@ -107,6 +107,11 @@ func (c *Config) checkPOPs(f *faults) {
 	if known {
 		c.checkCycles(f, at)
 	}
+}
+
+// isParent reports whether a POP fills from the one with the given ID.
+func (c *Config) isParent(id string) bool {
+	return slices.ContainsFunc(c.POPs, func(p POP) bool { return slices.Contains(p.Parents, id) })
 }
 
 // checkCycles refuses POPs that would wait for each other for ever. Each cycle
@@ -138,7 +143,9 @@ func (c *Config) checkCycles(f *faults, at map[string]int) {
 	}
 }
 
-func checkCaches(f *faults, key string, caches []Cache) {
+// checkCaches checks the caches of one POP. asked says that other POPs may fill
+// from it: then they must be told where it is.
+func checkCaches(f *faults, key string, caches []Cache, asked bool) {
 	if len(caches) != 1 {
 		f.add(key, "holds %d caches; exactly 1 is needed", len(caches))
 	}
@@ -147,6 +154,9 @@ func checkCaches(f *faults, key string, caches []Cache) {
 		oneOf(f, key+".driver", k.Driver, DriverEdge)
 		if k.Listen == "" {
 			f.add(key+".listen", "is missing")
+		}
+		if asked && k.URL == "" && k.Listen.everywhere() {
+			f.add(key+".url", "is missing: %s listens on every interface, so say where other POPs reach it, as in http://edge-1.example.com", k.Listen)
 		}
 		if s := k.URL.Scheme(); k.URL != "" && s != "http" && s != "https" {
 			f.add(key+".url", "%q does not begin with http:// or https://", k.URL)
@@ -170,7 +180,7 @@ func (c *Config) checkMember(f *faults) {
 	if len(c.Domains) > 0 {
 		f.add("domains", "come from the control plane; leave them out beside `pop`")
 	}
-	checkCaches(f, "caches", c.Caches)
+	checkCaches(f, "caches", c.Caches, true)
 	if !ValidPOPID(c.POP.ID) {
 		f.add("pop.id", "%q is not 1 to %d letters, digits, - and _", c.POP.ID, maxPOPID)
 	}
