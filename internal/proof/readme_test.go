@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/catalog"
 	"github.com/freshet-vod/freshet/internal/cluster"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/testdata"
@@ -71,17 +72,54 @@ func TestREADME_CommandsWork(t *testing.T) {
 	}
 }
 
+// TestREADME_ExamplesAreGood reads the README's configurations and its media
+// as the program would.
+func TestREADME_ExamplesAreGood(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	must(t, err)
+	files := blocks(string(text), "yaml")
+	if len(files) < 2 {
+		t.Fatalf("the README has %d configurations", len(files))
+	}
+	for _, f := range files {
+		if _, err := config.Parse("README.md", []byte(f), nil); err != nil {
+			t.Errorf("%v in\n%s", err, f)
+		}
+	}
+	media := blocks(string(text), "json")
+	if len(media) != 1 {
+		t.Fatalf("the README has %d media", len(media))
+	}
+	line := strings.ReplaceAll(media[0], "\n", "")
+	domains := []freshet.Domain{{Account: "default", Name: "vod.example.com", Origin: "http://127.0.0.1:9000"}}
+	if m, err := catalog.Parse([]byte(line), domains); err != nil || len(m.Streams) == 0 {
+		t.Errorf("%v in\n%s", err, line)
+	}
+}
+
 // console returns the commands of a text's console blocks.
 func console(text string) []string {
 	var out []string
-	in := false
-	for line := range strings.SplitSeq(text, "\n") {
-		switch {
-		case strings.HasPrefix(line, "```"):
-			in = line == "```console"
-		case in && strings.HasPrefix(line, "$ "):
-			out = append(out, strings.TrimPrefix(line, "$ "))
+	for _, block := range blocks(text, "console") {
+		for line := range strings.SplitSeq(block, "\n") {
+			if command, ok := strings.CutPrefix(line, "$ "); ok {
+				out = append(out, command)
+			}
 		}
 	}
 	return out
+}
+
+// blocks returns a text's code blocks of a language.
+func blocks(text, language string) []string {
+	var out []string
+	for rest := text; ; {
+		_, after, ok := strings.Cut(rest, "\n```"+language+"\n")
+		if !ok {
+			return out
+		}
+		block, later, _ := strings.Cut(after, "\n```")
+		out, rest = append(out, block), later
+	}
 }
