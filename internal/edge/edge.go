@@ -35,13 +35,15 @@ type Options struct {
 	PeerKey []byte // HMAC key shared by the POPs; nil: there are no peers
 
 	MaxBytes    int64         // of bodies on disk; default 10 GiB
+	MinFree     int64         // of the file system, left to others; default 1 % but at least 64 MiB, at most an eighth
 	MaxObject   int64         // larger bodies are streamed, not stored; default MaxBytes/4
 	FillTimeout time.Duration // an upstream that sends nothing for so long has failed; default 30 s
 	DefaultTTL  time.Duration // freshness of a 200 that states none; default 1 h
 	FlushRate   int           // revalidations a second that a Flush may cause; default 500
 
-	Transport http.RoundTripper // nil: an own one, without proxies from the environment
-	Log       *slog.Logger      // nil: silence
+	Transport http.RoundTripper                              // nil: an own one, without proxies from the environment
+	Disk      func(dir string) (free, size int64, err error) // space of the file system; nil: asks it
+	Log       *slog.Logger                                   // nil: silence
 }
 
 // Defaults of Options.
@@ -63,7 +65,7 @@ func (o *Options) check() error {
 	if strings.ContainsFunc(o.POP, func(r rune) bool { return r <= ' ' || r > '~' || r == ';' || r == '|' }) {
 		faults = append(faults, fmt.Errorf("edge: POP %q holds a character that no ID may hold", o.POP))
 	}
-	if o.MaxBytes < 0 || o.MaxObject < 0 || o.FillTimeout < 0 || o.DefaultTTL < 0 || o.FlushRate < 0 {
+	if o.MaxBytes < 0 || o.MinFree < 0 || o.MaxObject < 0 || o.FillTimeout < 0 || o.DefaultTTL < 0 || o.FlushRate < 0 {
 		faults = append(faults, errors.New("edge: a limit is negative"))
 	}
 	if o.MaxBytes == 0 {
@@ -84,6 +86,9 @@ func (o *Options) check() error {
 	if o.FlushRate == 0 {
 		o.FlushRate = DefaultFlushRate
 	}
+	if o.Disk == nil {
+		o.Disk = diskSpace
+	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
@@ -103,7 +108,7 @@ type Cache struct {
 	index     *index
 	incarn    string
 	flushRate *rate.Limiter
-	fills     sync.WaitGroup // every flight; Close waits for it
+	fills     sync.WaitGroup // every flight, and what watches the disk; Close waits for it
 	stop      chan struct{}  // closed by Close
 	stopOnce  sync.Once
 	closeErr  error
@@ -140,7 +145,9 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 	}
 	c.index = ix
 	c.SetTopology(freshet.Topology{})
-	ix.start(context.WithoutCancel(ctx), c.shelf)
+	ctx = context.WithoutCancel(ctx)
+	ix.start(ctx, c.shelf)
+	c.fills.Go(func() { c.keepRoom(ctx) })
 	return c, nil
 }
 
@@ -164,9 +171,13 @@ func (c *Cache) restore(saved *savedState) error {
 		if whole[v.id] {
 			c.shelf.restore(v)
 		} else {
-			c.shelf.condemn(v.id)
+			c.shelf.condemn(v.id, 0)
 		}
 	}
+	if _, err := c.measure(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	c.shelf.evict(0)
 	c.shelf.fence = saved.fence
 	c.shelf.flushed = saved.flushed
 	return nil

@@ -17,8 +17,9 @@ import (
 
 const (
 	copyBuffer = 128 << 10
-	// growStep is how much space a fill of unknown length promises itself at a
-	// time.
+	// minStep and growStep are how much space a fill of unknown length promises
+	// itself at a time: as much as it has, in these bounds.
+	minStep  = 64 << 10
 	growStep = 1 << 20
 )
 
@@ -106,7 +107,8 @@ func (c *Cache) judge(f *flight, resp *http.Response, asked time.Time) (*variant
 	}}
 	explicit := v.age0(d, asked, now, c.opt.DefaultTTL)
 	switch {
-	case !explicit && !heuristic(v.Status), f.rq.prefetch && !heuristic(v.Status):
+	case !explicit && !heuristic(v.Status), f.rq.prefetch && !heuristic(v.Status),
+		v.Status >= http.StatusInternalServerError && f.base != nil: // a fault pushes no film out
 		return nil, "status"
 	case (v.Lifetime <= v.InitialAge || v.NoCache) && v.validator() == "":
 		return nil, "stale-at-birth"
@@ -146,10 +148,10 @@ func storedHeader(h http.Header) http.Header {
 
 // prepare makes room and a file for the body; it says why if it cannot.
 func (c *Cache) prepare(ctx context.Context, f *flight, v *variant, length int64) string {
-	if !c.shelf.reserve(f, max(length, 0)) {
+	if !c.reserve(f, max(length, 0)) {
 		return "no-space"
 	}
-	file, err := createBody(c.opt.Dir, v.id)
+	file, err := c.newBody(ctx, v.id)
 	if err != nil {
 		c.opt.Log.LogAttrs(ctx, slog.LevelError, "body file not created", slog.String("error", err.Error()))
 		return "no-space"
@@ -263,7 +265,7 @@ func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (n
 	for {
 		k, err := resp.Body.Read(buf)
 		if k > 0 {
-			if err := c.write(f, buf[:k], n); err != nil {
+			if err := c.write(ctx, f, buf[:k], n); err != nil {
 				return n, 0, err
 			}
 			n += int64(k)
@@ -289,19 +291,21 @@ func (c *Cache) copyBody(ctx context.Context, f *flight, resp *http.Response) (n
 
 // write appends a piece to the body, which has n bytes so far, within the
 // limits of space.
-func (c *Cache) write(f *flight, piece []byte, n int64) error {
+func (c *Cache) write(ctx context.Context, f *flight, piece []byte, n int64) error {
 	n += int64(len(piece))
 	if n > c.opt.MaxObject {
 		return errTooLarge
 	}
 	// A body of unknown length takes space in steps, and near the limit just
 	// what it needs.
-	if n > f.reserved && !c.shelf.reserve(f, max(growStep, n-f.reserved)) && !c.shelf.reserve(f, n-f.reserved) {
+	step := min(growStep, max(minStep, f.reserved))
+	if n > f.reserved && !c.reserve(f, max(step, n-f.reserved)) && !c.reserve(f, n-f.reserved) {
 		return errNoSpace
 	}
-	if _, err := f.body.file.Write(piece); err != nil {
-		return diskError(err)
+	if err := c.writeBody(ctx, f.body.file, piece); err != nil {
+		return err
 	}
+	f.wrote.Store(n)
 	return nil
 }
 
@@ -322,8 +326,7 @@ func (c *Cache) publish(f *flight, v *variant, size int64) {
 	}
 	w := &variant{id: v.id, meta: v.meta}
 	w.Size, w.Generation = size, f.generation
-	s.reserved -= f.reserved
-	f.reserved = 0
+	s.release(f)
 	s.unlink(f)
 	f.stored = s.put(f.rq.site.name, w)
 	s.evict(0)
@@ -333,8 +336,7 @@ func (c *Cache) publish(f *flight, v *variant, size int64) {
 func (c *Cache) land(f *flight) {
 	s := c.shelf
 	s.mu.Lock()
-	s.reserved -= f.reserved
-	f.reserved = 0
+	s.release(f)
 	f.superseded = f.detached
 	s.unlink(f)
 	delete(s.flights, f)
@@ -348,7 +350,8 @@ func (c *Cache) land(f *flight) {
 func (c *Cache) persist(ctx context.Context, v *variant) {
 	if err := syncBody(c.opt.Dir, v.id); err != nil {
 		if !errors.Is(err, os.ErrNotExist) { // purged or pushed out meanwhile
-			c.opt.Log.LogAttrs(ctx, slog.LevelWarn, "body not synced, it will not survive a restart", slog.String("error", err.Error()))
+			c.shelf.drop(v) // what could not be written may read as anything later
+			c.opt.Log.LogAttrs(ctx, slog.LevelWarn, "body not synced, dropped", slog.String("error", err.Error()))
 		}
 		return
 	}

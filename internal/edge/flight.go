@@ -38,6 +38,7 @@ const (
 // nobody joins, and nothing is stored.
 type flight struct {
 	rq     *request  // of the leader; its header selects the variant
+	site   *site     // as it was when the flight began; the request's may be older
 	base   *variant  // the stale copy that is being revalidated, if any
 	parent *parent   // who answered; nil: the origin
 	began  time.Time // when the request was about to be sent
@@ -55,6 +56,7 @@ type flight struct {
 	alone      bool // nobody joins
 	readers    int  // viewers and prefetches that hold it
 	reserved   int64
+	wrote      atomic.Int64 // bytes of the body on disk
 
 	// Set before header is closed, constant afterwards.
 	v      *variant
@@ -183,7 +185,7 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 	}
 	fctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	f := &flight{
-		rq: rq, base: stale, began: now, cancel: cancel, alone: alone, large: note.large,
+		rq: rq, site: c.present(rq.site), base: stale, began: now, cancel: cancel, alone: alone, large: note.large,
 		tags:   s.fence.patterns,
 		header: make(chan struct{}), cut: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{}),
 	}
@@ -198,6 +200,16 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 	s.mu.Unlock()
 	go c.fill(fctx, f, flushed)
 	return found{flight: f, lead: true, why: why}, nil
+}
+
+// present returns what is known of a site now. A request that has waited for
+// long may know a parent that was marked down since; purges went on without
+// that parent, so its word counts no more.
+func (c *Cache) present(st *site) *site {
+	if now := c.routes.Load().sites[st.name]; now != nil {
+		return now
+	}
+	return st
 }
 
 func missReason(o *object, stale *variant) string {

@@ -16,7 +16,7 @@ const maxDelta = 1 << 31
 type directives struct {
 	noStore, noCache, private, public bool
 	mustRevalidate                    bool // or proxy-revalidate, or s-maxage (RFC 9111 §5.2.2.10)
-	onlyIfCached                      bool
+	onlyIfCached, mustUnderstand      bool
 	maxAge, sMaxAge, staleIfError     time.Duration // -1: absent
 }
 
@@ -54,6 +54,8 @@ func (d *directives) set(name, value string) {
 		d.mustRevalidate = true
 	case "only-if-cached":
 		d.onlyIfCached = true
+	case "must-understand":
+		d.mustUnderstand = true
 	case "max-age":
 		first(&d.maxAge)
 	case "s-maxage":
@@ -112,6 +114,10 @@ func deltaSeconds(s string) time.Duration {
 // film that was published a minute ago must not look missing for a day.
 const maxNegative = time.Minute
 
+// maxFault is the same for faults of the server. It is long enough to spare an
+// origin that is down, and short enough that nobody notices when it is back.
+const maxFault = 5 * time.Second
+
 // lifetime returns how long a response is fresh from its birth at the origin,
 // and whether it said so itself (RFC 9111 §4.2.1).
 func lifetime(status int, h http.Header, d directives, date time.Time, byDefault time.Duration) (time.Duration, bool) {
@@ -127,16 +133,27 @@ func lifetime(status int, h http.Header, d directives, date time.Time, byDefault
 			life = max(t.Sub(date), 0)
 		}
 	}
-	if status >= http.StatusBadRequest {
+	switch {
+	case status >= http.StatusInternalServerError:
+		life = min(life, maxFault)
+	case status >= http.StatusBadRequest:
 		life = min(life, maxNegative)
 	}
 	return life, explicit
 }
 
 // initialAge returns the age that a response had when it was received (RFC
-// 9111 §4.2.3).
+// 9111 §4.2.3). One that states several ages, or something that is none, is as
+// old as can be: a cache before us may have kept it for any time.
 func initialAge(h http.Header, date, asked, received time.Time) time.Duration {
-	said := deltaSeconds(strings.TrimSpace(h.Get("Age")))
+	var said time.Duration
+	if fields := h["Age"]; len(fields) > 0 {
+		text := strings.Trim(fields[0], " \t")
+		if len(fields) > 1 || text == "" || strings.Trim(text, "0123456789") != "" {
+			return maxDelta * time.Second
+		}
+		said = deltaSeconds(text)
+	}
 	return max(received.Sub(date), said+received.Sub(asked), 0)
 }
 
@@ -168,7 +185,7 @@ func unstorable(resp *http.Response, d directives, auth, noStore bool) string {
 		return "authorization"
 	case len(h["Set-Cookie"]) > 0 && !d.public:
 		return "set-cookie"
-	case !storableStatus(resp.StatusCode):
+	case !storableStatus(resp.StatusCode), d.mustUnderstand && !understood(resp.StatusCode):
 		return "status"
 	case !provablyWhole(resp):
 		// Closing the connection is the only end that such a body has, and a
@@ -178,9 +195,21 @@ func unstorable(resp *http.Response, d directives, auth, noStore bool) string {
 	return ""
 }
 
-// storableStatus lists the final statuses that the cache understands. 206 is
-// not among them: only whole objects are stored.
+// storableStatus reports whether a status is final and speaks of the whole
+// object to everybody (RFC 9111 §3): parts are not stored, and what concerns
+// the one who asked must not meet others.
 func storableStatus(status int) bool {
+	switch status {
+	case http.StatusPartialContent, http.StatusNotModified, http.StatusRequestedRangeNotSatisfiable,
+		http.StatusUnauthorized, http.StatusProxyAuthRequired, http.StatusTooManyRequests:
+		return false
+	}
+	return status >= http.StatusOK && status <= 599
+}
+
+// understood lists the statuses whose rules of caching the cache knows; others
+// are not stored if the response demands that (RFC 9111 §5.2.2.3).
+func understood(status int) bool {
 	switch status {
 	case http.StatusOK, http.StatusNonAuthoritativeInfo, http.StatusNoContent,
 		http.StatusMultipleChoices, http.StatusMovedPermanently, http.StatusFound, http.StatusSeeOther,

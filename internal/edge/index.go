@@ -66,7 +66,8 @@ type savedState struct {
 func openIndex(ctx context.Context, dir string, log *slog.Logger) (*index, *savedState, error) {
 	name := filepath.Join(dir, "index.db")
 	dsn := "file:" + (&url.URL{Path: name}).EscapedPath() + "?_txlock=immediate" +
-		"&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+		"&_pragma=locking_mode(EXCLUSIVE)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)" +
+		"&_pragma=wal_autocheckpoint(250)" // pages: a journal of 1 MB leaves a small disk to the bodies
 	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return nil, nil, fmt.Errorf("open cache index: %w", err)

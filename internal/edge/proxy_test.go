@@ -67,53 +67,6 @@ func TestCacheStatusTellsWhatHappened(t *testing.T) {
 	}
 }
 
-func TestWhatMayBeStored(t *testing.T) {
-	t.Parallel()
-	for i, c := range []struct {
-		status  int
-		request string // Authorization
-		header  []string
-		stored  bool
-	}{
-		{200, "", nil, true},
-		{200, "", []string{"Cache-Control", "no-store"}, false},
-		{200, "", []string{"Cache-Control", `private="x", max-age=60`}, false},
-		{200, "", []string{"Cache-Control", "max-age=0"}, false},
-		{200, "", []string{"Cache-Control", "max-age=60, s-maxage=0"}, false},
-		{200, "", []string{"Expires", "0"}, false},
-		{200, "", []string{"Set-Cookie", "a=b"}, false},
-		{200, "", []string{"Vary", "*"}, false},
-		{200, "Basic x", nil, false},
-		{200, "Basic x", []string{"Cache-Control", "public, max-age=60"}, true},
-		{404, "", nil, false},
-		{404, "", []string{"Cache-Control", "max-age=60"}, true},
-		{302, "", nil, false},
-		{301, "", []string{"Cache-Control", "max-age=60"}, true},
-		{500, "", []string{"Cache-Control", "max-age=60"}, false},
-		{206, "", []string{"Cache-Control", "max-age=60"}, false},
-		{200, "", []string{"Cache-Tag", strings.Repeat("x", 9000)}, false},
-	} {
-		n := alone(t, edge.Options{}, func(w http.ResponseWriter, _ *http.Request) {
-			for i := 0; i+1 < len(c.header); i += 2 {
-				w.Header().Set(c.header[i], c.header[i+1])
-			}
-			w.WriteHeader(c.status)
-			_, _ = w.Write([]byte("film"))
-		})
-		var auth []string
-		if c.request != "" {
-			auth = []string{"Authorization", c.request}
-		}
-		if r := n.get(t, "/a", auth...); r.status != c.status || r.body != "film" {
-			t.Errorf("case %d: got %d %q (%v)", i, r.status, r.body, r.err)
-		}
-		st, err := n.Inspect(t.Context(), "http://"+host+"/a", true)
-		if err != nil || st.Copy.Stored() != c.stored {
-			t.Errorf("case %d (%d %v): stored %v, want %v", i, c.status, c.header, st.Copy.Stored(), c.stored)
-		}
-	}
-}
-
 func TestUpstreamFaults(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})

@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 
@@ -201,13 +202,32 @@ func (s *shelf) cutLoose(f *flight) {
 }
 
 // settle makes durable what a purge did to the shelf. Rows that another call
-// condemned and has not deleted yet are deleted, too, so that each call's
-// answer stands by itself.
+// condemned and has not deleted yet are deleted, too, and fences that it raised
+// and has not stored are stored, so that each call's answer stands by itself:
+// a purge that is repeated after a failure finds its fence raised already.
 func (c *Cache) settle(ctx context.Context, ch change) error {
-	if len(ch.fences) == 0 && len(c.shelf.doomed()) == 0 {
+	s := c.shelf
+	s.mu.Lock()
+	for _, f := range ch.fences {
+		s.owed[f.key()] = f
+	}
+	ch.fences = slices.Collect(maps.Values(s.owed))
+	idle := len(ch.fences)+len(s.condemned) == 0
+	s.mu.Unlock()
+	if idle {
 		return nil
 	}
-	return c.index.commit(ctx, ch)
+	if err := c.index.commit(ctx, ch); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range ch.fences {
+		if s.owed[f.key()].at == f.at {
+			delete(s.owed, f.key())
+		}
+	}
+	return nil
 }
 
 // unsettled is the result of a purge whose effect would not survive a crash.

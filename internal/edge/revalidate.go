@@ -23,7 +23,7 @@ func (c *Cache) renew(f *flight, resp *http.Response, asked time.Time) bool {
 	dropFields(v.Header, "Age", "Warning")
 	for name, values := range h {
 		switch name {
-		case "Content-Encoding", "Content-Type", "Content-Range", "Vary": // describe the body, which stays
+		case "Content-Encoding", "Content-Md5", "Content-Range", "Vary": // describe the bytes, which stay
 		default:
 			v.Header[name] = values
 		}

@@ -33,9 +33,13 @@ type shelf struct {
 	lru       list.List                     // of *variant; the front was used last
 	used      int64                         // bytes of variants
 	reserved  int64                         // bytes promised to flights
+	room      int64                         // bytes that may still be promised before the disk is too full; see measure
+	promised  int64                         // bytes promised since the disk was asked
 	fence     fence
 	flushed   time.Time            // what was fetched before it must revalidate
-	condemned map[int64]struct{}   // off the shelf, but not yet out of the index
+	condemned map[int64]int64      // off the shelf, but not yet out of the index: size by ID
+	dying     int64                // bytes of those
+	owed      map[string]fenceRow  // raised, but not yet known to be in the index
 	passes    map[string]passNote  // objects that could not be stored
 	flights   map[*flight]struct{} // all of them, detached ones included
 	closed    error                // set by close
@@ -50,9 +54,11 @@ type object struct {
 func newShelf(maxBytes int64) *shelf {
 	return &shelf{
 		maxBytes:  maxBytes,
+		room:      roomUnknown,
 		hosts:     make(map[string]map[string]*object),
 		fence:     fence{exact: make(map[string]freshet.Position)},
-		condemned: make(map[int64]struct{}),
+		condemned: make(map[int64]int64),
+		owed:      make(map[string]fenceRow),
 		passes:    make(map[string]passNote),
 		flights:   make(map[*flight]struct{}),
 	}
@@ -94,24 +100,26 @@ func (o *object) pick(rq *request) *variant {
 	return best
 }
 
-// restore puts a variant on the shelf at start.
+// restore puts a variant on the shelf at start, behind those that are there.
 func (s *shelf) restore(v *variant) {
 	host, _ := freshet.SplitURL(v.URL)
 	o := s.object(host, v.URL, true)
 	o.variants = append(o.variants, v)
 	v.elem = s.lru.PushBack(v)
 	s.used += v.Size
-	s.evict(0)
 }
 
 // condemn marks a row and its body for removal.
-func (s *shelf) condemn(id int64) { s.condemned[id] = struct{}{} }
+func (s *shelf) condemn(id, size int64) {
+	s.dying += size - s.condemned[id]
+	s.condemned[id] = size
+}
 
 // remove takes a variant off the shelf. Its body stays on disk until its row
 // is out of the index, so that a failed purge can be repeated.
 func (s *shelf) remove(o *object, v *variant) {
 	s.unlist(o, v)
-	s.condemn(v.id)
+	s.condemn(v.id, v.Size)
 }
 
 // unlist takes a variant off the shelf without condemning its body.
@@ -123,6 +131,7 @@ func (s *shelf) unlist(o *object, v *variant) {
 		s.lru.Remove(v.elem)
 		v.elem = nil
 		s.used -= v.Size
+		s.room += v.Size
 	}
 }
 
@@ -145,6 +154,7 @@ func (s *shelf) put(host string, v *variant) *variant {
 	o.variants = append(o.variants, v)
 	v.elem = s.lru.PushFront(v)
 	s.used += v.Size
+	s.room -= v.Size
 	delete(s.passes, v.URL)
 	return v
 }
@@ -158,7 +168,7 @@ func (s *shelf) renew(host string, old, v *variant) bool {
 	}
 	s.unlist(o, old)
 	if s.put(host, v) != v {
-		s.condemn(v.id) // overtaken by a later fetch; the body is of no use
+		s.condemn(v.id, v.Size) // overtaken by a later fetch; the body is of no use
 		return false
 	}
 	return true
@@ -167,30 +177,65 @@ func (s *shelf) renew(host string, old, v *variant) bool {
 // evict makes room for need bytes by removing what was used least recently;
 // false if there is not so much to remove.
 func (s *shelf) evict(need int64) bool {
-	for s.used+s.reserved+need > s.maxBytes {
-		last := s.lru.Back()
-		if last == nil {
+	for s.used+s.reserved+need > s.maxBytes || s.room < need {
+		if s.evictOne() == nil {
 			return false
 		}
-		v := last.Value.(*variant) //nolint:forcetypeassert // the list holds nothing else
-		host, _ := freshet.SplitURL(v.URL)
-		o := s.object(host, v.URL, false)
-		s.remove(o, v)
-		s.tidy(host, v.URL, o)
 	}
 	return true
 }
 
-// reserve promises n more bytes to a flight.
-func (s *shelf) reserve(f *flight, n int64) bool {
+// evictOne removes what was used least recently, nil if nothing is stored.
+func (s *shelf) evictOne() *variant {
+	last := s.lru.Back()
+	if last == nil {
+		return nil
+	}
+	v := last.Value.(*variant) //nolint:forcetypeassert // the list holds nothing else
+	host, _ := freshet.SplitURL(v.URL)
+	o := s.object(host, v.URL, false)
+	s.remove(o, v)
+	s.tidy(host, v.URL, o)
+	return v
+}
+
+// shrink removes at least n bytes, if so much is stored, and returns the IDs.
+func (s *shelf) shrink(n int64) []int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.evict(n) {
-		return false
+	var ids []int64
+	for n > 0 {
+		v := s.evictOne()
+		if v == nil {
+			break
+		}
+		ids = append(ids, v.id)
+		n -= v.Size
+	}
+	return ids
+}
+
+// reserve promises n more bytes to a flight; due tells that it is time to ask
+// the disk again.
+func (s *shelf) reserve(f *flight, n int64) (ok, due bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	// What cannot fit even into an empty cache must not empty it.
+	if n > s.room+s.used || n > s.maxBytes-s.reserved || !s.evict(n) {
+		return false, false
 	}
 	s.reserved += n
+	s.room -= n
+	s.promised += n
 	f.reserved += n
-	return true
+	return true, s.promised > roomStep
+}
+
+// release takes back what was promised to a flight. The caller holds mu.
+func (s *shelf) release(f *flight) {
+	s.reserved -= f.reserved
+	s.room += f.reserved
+	f.reserved = 0
 }
 
 // drop takes a variant off the shelf whose body turned out to be unusable.
@@ -267,6 +312,7 @@ func (s *shelf) buried(ids []int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, id := range ids {
+		s.dying -= s.condemned[id]
 		delete(s.condemned, id)
 	}
 }

@@ -61,7 +61,7 @@ func (st *site) sources(objectURL string) []source {
 // executed here already is passed over; for the latter the origin is asked in
 // the end, because nobody else can be trusted.
 func (c *Cache) ask(ctx context.Context, f *flight, base *variant) (*http.Response, *fault) {
-	sources := f.rq.site.sources(f.rq.url)
+	sources := f.site.sources(f.rq.url)
 	last := &fault{status: http.StatusBadGateway, reason: freshet.ReasonOrigin5xx, detail: "no-upstream", err: errNoOrigin}
 	for i := 0; i < len(sources); i++ {
 		src := sources[i]
@@ -82,8 +82,8 @@ func (c *Cache) ask(ctx context.Context, f *flight, base *variant) (*http.Respon
 			if flt != nil {
 				discard(resp)
 				last = flt
-				if behind && !more && f.rq.site.origin != nil {
-					sources = append(sources, source{base: f.rq.site.origin})
+				if behind && !more && f.site.origin != nil {
+					sources = append(sources, source{base: f.site.origin})
 				}
 				continue
 			}

@@ -34,6 +34,11 @@ type fenceRow struct {
 	hosts []string
 }
 
+// key tells fences apart that differ in more than their position.
+func (f *fenceRow) key() string {
+	return fmt.Sprint(f.kind, "\x00", f.text, "\x00", strings.Join(f.hosts, ","))
+}
+
 // start begins to write, until close.
 func (ix *index) start(ctx context.Context, s *shelf) {
 	ix.done.Go(func() { ix.run(ctx, s) })
@@ -103,6 +108,9 @@ func (ix *index) run(ctx context.Context, s *shelf) {
 		// one had condemned before.
 		ids := s.doomed()
 		err := ix.write(ctx, s, changes, rows, ids)
+		if err != nil && isFull(err) {
+			ids, err = ix.writeFull(ctx, s, changes, rows)
+		}
 		if err == nil {
 			s.buried(ids)
 		} else {
@@ -134,6 +142,24 @@ func (ix *index) more(changes []change, rows []*variant) ([]change, []*variant) 
 		}
 	}
 	return changes, rows
+}
+
+// writeFull writes to a disk that is full. What is condemned goes from it
+// first, and then what was used least recently, until the index has room: a
+// purge is worth more than anything that is stored. A row whose body is gone
+// is dropped at the next start, should the write fail after all.
+func (ix *index) writeFull(ctx context.Context, s *shelf, changes []change, rows []*variant) (ids []int64, err error) {
+	for {
+		ids = s.doomed()
+		ix.unlink(ctx, ids)
+		// What the journal holds may fit into the index, which gives its space
+		// back. If not, the write tells.
+		_, _ = ix.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+		err = ix.write(ctx, s, changes, rows, ids)
+		if err == nil || !isFull(err) || len(s.shrink(makeStep)) == 0 {
+			return ids, err
+		}
+	}
 }
 
 func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*variant, ids []int64) error {
