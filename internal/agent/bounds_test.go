@@ -44,8 +44,8 @@ func TestP10_TooManyRedosGiveWayToOneFlush(t *testing.T) {
 		if n := len(e.cache.flushed) - flushed; n != 1 {
 			t.Fatalf("flushed %d times, want once", n)
 		}
-		if h := w.beat("e"); h.Owed != 0 || len(e.disk.entries()) != 0 || len(e.disk.state.Flushes) != 0 {
-			t.Fatalf("%d owed, %d kept, marks %v", h.Owed, len(e.disk.entries()), e.disk.state.Flushes)
+		if h := w.beat("e"); h.Owed != 0 || len(e.disk.entries()) != 0 || len(e.disk.state().Flushes) != 0 {
+			t.Fatalf("%d owed, %d kept, marks %v", h.Owed, len(e.disk.entries()), e.disk.state().Flushes)
 		}
 		// From here on it is as before: one purge, one redo.
 		pass(time.Second)
@@ -95,9 +95,7 @@ func TestP10_AJournalThatCannotBeWrittenEndsTheReading(t *testing.T) {
 		s := w.sites["a"]
 		s.start("", 0)
 		pass(2 * time.Second)
-		s.disk.mu.Lock()
-		s.disk.fail = true
-		s.disk.mu.Unlock()
+		s.disk.fill(true)
 		urls := make([]string, 2000)
 		for i := range urls {
 			urls[i] = fmt.Sprintf("http://vod.example.com/%d.ts", i)
@@ -112,9 +110,7 @@ func TestP10_AJournalThatCannotBeWrittenEndsTheReading(t *testing.T) {
 		if n := len(s.cache.effectsOn(urls[0])); n > 40 {
 			t.Fatalf("%d of %d entries were carried out while nothing could be noted", n, entries)
 		}
-		s.disk.mu.Lock()
-		s.disk.fail = false
-		s.disk.mu.Unlock()
+		s.disk.fill(false)
 		pass(5 * time.Minute)
 		if h := w.beat("a"); h.Watermark != last.At {
 			t.Fatalf("watermark %s, want %s", h.Watermark, last.At)
@@ -146,11 +142,11 @@ func TestP7_WhatALostJournalAnsweredStandsOverTwoLives(t *testing.T) {
 		w.append(old)
 		pass(time.Minute)
 		// The journal is lost. The first life after that hears nobody.
-		w.with(func() { w.mute, w.cut = true, true })
+		w.weather.turn(faults{Mute: true, Cut: true})
 		s.start("", 0)
 		pass(5 * time.Second)
 		s.kill()
-		w.with(func() { w.mute, w.cut = false, false })
+		w.weather.turn(faults{})
 		s.start("", 0)
 		pass(5 * time.Second)
 		w.wantNone(t, "a", old, 0)

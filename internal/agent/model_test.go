@@ -37,7 +37,7 @@ type site struct {
 
 func newSite(t *testing.T, c *control, id string) *site {
 	t.Helper()
-	return &site{t: t, c: c, id: id, cache: newCache(1), disk: newDisk()}
+	return &site{t: t, c: c, id: id, cache: newCache(1, &c.ticks), disk: newDisk(t)}
 }
 
 // start begins a life. With an op such as "before purge", it ends by itself at
@@ -48,7 +48,7 @@ func (s *site) start(op string, n int) {
 	s.lives++
 	s.k = &killer{life: s.lives, op: op, n: n, end: cancel}
 	o := agent.Options{
-		POP: s.id, Bus: s.c.connect(s.id), Driver: &handle{s.cache, s.k}, Journal: &diskEnd{s.disk, s.k},
+		POP: s.id, Bus: s.c.bus.Agent(s.id), Driver: &handle{s.cache, s.k}, Journal: &diskEnd{s.disk, s.k},
 		OnReady: func(r bool) {
 			s.mu.Lock()
 			defer s.mu.Unlock()
@@ -110,19 +110,19 @@ type world struct {
 func newWorld(t *testing.T, seed uint64, pops ...freshet.POP) *world {
 	t.Helper()
 	w := &world{
-		control: newControl(seed, freshet.Topology{Version: 1, POPs: pops}), t: t,
+		control: newControl(t, seed, freshet.Topology{Version: 1, POPs: pops}), t: t,
 		sites: map[string]*site{}, over: make(chan struct{}),
 	}
 	for i, p := range pops {
 		w.sites[p.ID] = newSite(t, w.control, p.ID)
-		w.sites[p.ID].cache = newCache(seed + uint64(i))
+		w.sites[p.ID].cache = newCache(seed+uint64(i), &w.ticks)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	w.stop = cancel
 	go func() {
 		defer close(w.over)
 		for wait(ctx, time.Second) {
-			w.heads()
+			w.heads(ctx)
 		}
 	}()
 	return w
@@ -135,8 +135,7 @@ func (w *world) end() {
 	}
 	w.stop()
 	<-w.over
-	// Messages on the wire.
-	pass(time.Minute)
+	w.close()
 }
 
 // pass lets time go by in the bubble.

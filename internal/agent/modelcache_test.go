@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -17,17 +18,24 @@ import (
 
 // effect is one purge of one URL, or of one pattern, that took effect.
 type effect struct {
-	at   freshet.Position
-	url  string
-	when time.Time
-	life int
-
+	at     freshet.Position
+	url    string
+	began  uint64 // tick at which the purge was asked for
+	life   int
 	prefix bool
+}
+
+// warming is one prefetch of one URL that was asked for.
+type warming struct {
+	at    freshet.Position
+	url   string
+	began uint64
 }
 
 // modelCache is a cache in memory that records what was done to it. It
 // survives the lives of its agent.
 type modelCache struct {
+	ticks       *atomic.Uint64 // the world's
 	mu          sync.Mutex
 	rng         *rand.Rand
 	stored      map[string]freshet.Copy
@@ -35,6 +43,7 @@ type modelCache struct {
 	incarnation string
 	powers      cache.Powers
 	effects     []effect
+	warmings    []warming
 	flushed     []time.Time
 	delay       time.Duration
 	transient   float64                                                  // chance that a purge fails for now
@@ -46,9 +55,9 @@ type modelCache struct {
 	slipIn      int           // so many old fills are stored between a purge and the look at it
 }
 
-func newCache(seed uint64) *modelCache {
+func newCache(seed uint64, ticks *atomic.Uint64) *modelCache {
 	return &modelCache{
-		rng: rand.New(rand.NewPCG(seed, 2)), stored: map[string]freshet.Copy{}, incarnation: "first", delay: time.Millisecond,
+		ticks: ticks, rng: rand.New(rand.NewPCG(seed, 2)), stored: map[string]freshet.Copy{}, incarnation: "first", delay: time.Millisecond,
 		powers: cache.Powers{
 			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, KeepsCursor: true, DefeatsFills: true,
 		},
@@ -90,11 +99,13 @@ type handle struct {
 	k *killer
 }
 
+var _ cache.Driver = (*handle)(nil)
+
 func (h *handle) Powers() cache.Powers { return h.powers }
 
 func (h *handle) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []cache.Result {
-	n := max(1, len(sel.URLs))
-	out := make([]cache.Result, n)
+	out := make([]cache.Result, max(1, len(sel.URLs)))
+	began := h.ticks.Add(1)
 	if !h.k.before("purge") || !wait(ctx, h.delay) {
 		return fill(out, cache.Result{Outcome: freshet.OutcomeCancelled})
 	}
@@ -116,7 +127,7 @@ func (h *handle) Purge(ctx context.Context, at freshet.Position, sel freshet.Sel
 			out[i] = cache.Failed(freshet.ReasonUnreachable, "now and then")
 			continue
 		}
-		h.effects = append(h.effects, effect{at, u, time.Now(), h.k.life, sel.Kind == freshet.SelectPrefix})
+		h.effects = append(h.effects, effect{at, u, began, h.k.life, sel.Kind == freshet.SelectPrefix})
 		if sel.Kind != freshet.SelectExact {
 			out[i] = h.remove(h.names(sel), at)
 			continue
@@ -154,6 +165,7 @@ func (h *handle) Prefetch(ctx context.Context, objs []cache.Object) []cache.Resu
 
 func (h *handle) prefetchOne(ctx context.Context, o cache.Object) cache.Result {
 	h.mu.Lock()
+	h.warmings = append(h.warmings, warming{o.Generation, o.URL, h.ticks.Add(1)})
 	hold, delay := h.hold, h.delay
 	h.mu.Unlock()
 	if hold != nil {

@@ -66,14 +66,14 @@ func TestP2_LostPushesArePulled(t *testing.T) {
 		t := w.t
 		w.sites["a"].start("", 0)
 		pass(2 * time.Second)
-		w.with(func() { w.mute = true })
+		w.weather.turn(faults{Mute: true})
 		var all []*freshet.Entry
 		for range 12 {
 			all = append(all, w.append(purge(u1)), w.append(prefetch(u2)))
 		}
 		pass(5 * time.Second)
 		w.wantNone(t, "a", all[0], 0)
-		w.with(func() { w.mute = false })
+		w.weather.turn(faults{})
 		pass(5 * time.Second)
 		for _, e := range all {
 			if _, ok := w.answer("a", e.At, 0); !ok {
@@ -89,16 +89,16 @@ func TestP2_PushBeyondAGapIsNotApplied(t *testing.T) {
 		t := w.t
 		w.sites["a"].start("", 0)
 		pass(2 * time.Second)
-		w.with(func() { w.mute, w.cut = true, true })
+		w.weather.turn(faults{Mute: true, Cut: true})
 		lost := w.append(purge(u1))
-		w.with(func() { w.mute = false })
+		w.weather.turn(faults{Cut: true})
 		seen := w.append(purge(u2))
 		pass(20 * time.Second)
 		w.wantNone(t, "a", seen, 0)
 		if n := len(w.sites["a"].cache.effectsOn(u2)); n != 0 {
 			t.Fatal("an entry behind a gap was carried out")
 		}
-		w.with(func() { w.cut = false })
+		w.weather.turn(faults{})
 		pass(time.Minute)
 		w.want(t, "a", lost, 0, freshet.OutcomeAlready, freshet.ReasonNone)
 		w.want(t, "a", seen, 0, freshet.OutcomeAlready, freshet.ReasonNone)

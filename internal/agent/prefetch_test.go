@@ -84,9 +84,9 @@ func TestP3_PurgeReadAheadSupersedesALaterReadPrefetch(t *testing.T) {
 		s := w.sites["e"]
 		s.start("", 0)
 		pass(2 * time.Second)
-		w.with(func() { w.mute = true })
+		w.weather.turn(faults{Mute: true})
 		f := w.append(prefetch(u1))
-		w.with(func() { w.mute = false })
+		w.weather.turn(faults{})
 		p := w.append(purge(u1)) // waits for the parent, which is away
 		pass(5 * time.Second)
 		w.want(t, "e", f, 0, freshet.OutcomeCancelled, freshet.ReasonSuperseded)
@@ -102,9 +102,9 @@ func TestP3_LatePrefetchDoesNotBringBackWhatWasPurged(t *testing.T) {
 			s := w.sites["a"]
 			s.start("", 0)
 			pass(2200 * time.Millisecond)
-			w.with(func() { w.mute = true })
+			w.weather.turn(faults{Mute: true})
 			f := w.append(prefetch(u1))
-			w.with(func() { w.mute = false })
+			w.weather.turn(faults{})
 			p := w.append(later)
 			pass(300 * time.Millisecond)
 			w.want(t, "a", p, 0, freshet.OutcomeAlready, freshet.ReasonNone)
@@ -231,14 +231,14 @@ func TestP2_PrefetchSurvivesARestart(t *testing.T) {
 			t.Fatalf("%d entries are kept, want the prefetch", n)
 		}
 		s.kill()
-		w.with(func() { w.mute, w.cut = true, true })
+		w.weather.turn(faults{Mute: true, Cut: true})
 		s.cache.with(func() { s.cache.hold = nil })
 		s.start("", 0)
 		pass(3 * time.Second)
 		if got := s.cache.prefetches(); len(got) != 2 {
 			t.Fatalf("prefetched %v without the control plane, want both", got)
 		}
-		w.with(func() { w.mute, w.cut = false, false })
+		w.weather.turn(faults{})
 		pass(time.Minute)
 		w.want(t, "a", f, 0, freshet.OutcomeDone, freshet.ReasonNone)
 		w.want(t, "a", f, 1, freshet.OutcomeDone, freshet.ReasonNone)

@@ -14,14 +14,14 @@ func TestP5_POPCatchesUpBeforeItServes(t *testing.T) {
 	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
 		t := w.t
 		e, s := w.sites["e"], w.sites["s"]
-		w.with(func() { w.mute, w.cut = true, true })
+		w.weather.turn(faults{Mute: true, Cut: true})
 		e.start("", 0)
 		pass(10 * time.Second)
 		if len(e.readiness()) != 0 {
 			t.Fatal("ready without having heard the control plane")
 		}
 		w.append(purge(u1))
-		w.with(func() { w.mute, w.cut = false, false })
+		w.weather.turn(faults{})
 		pass(time.Minute)
 		if len(e.readiness()) != 0 {
 			t.Fatal("ready below the head of the log")
@@ -35,7 +35,7 @@ func TestP5_POPCatchesUpBeforeItServes(t *testing.T) {
 			t.Fatal("the heartbeat does not say so")
 		}
 		// Losing contact later does not take it out of service.
-		w.with(func() { w.mute, w.cut = true, true })
+		w.weather.turn(faults{Mute: true, Cut: true})
 		pass(time.Minute)
 		if !e.isReady() {
 			t.Fatal("not ready any more")
@@ -81,7 +81,7 @@ func TestP5_StartTakesTheLowerCursor(t *testing.T) {
 		first   int // and the first
 		flushes int // after the first start, which knows nothing and flushes
 	}
-	lose := func(s *site) { s.disk.state, s.disk.saved = newDisk().state, false }
+	lose := func(s *site) { s.disk = newDisk(s.t) }
 	for _, tc := range []start{
 		{"nothing happened", func(*site, freshet.Position, freshet.Position) {}, 1, 1, 0},
 		{"cache restored from a copy", func(s *site, first, _ freshet.Position) { s.cache.cursor = first }, 2, 1, 0},
@@ -221,7 +221,7 @@ func TestTopologyIsSavedAndFollowed(t *testing.T) {
 		pass(31 * time.Second)
 		w.want(t, "b", e, 0, freshet.OutcomeAlready, freshet.ReasonNone)
 		s.kill()
-		w.with(func() { w.cut = true })
+		w.weather.turn(faults{Cut: true})
 		s.start("", 0)
 		pass(2 * time.Second)
 		if !slices.Equal(s.topologies, []uint64{1, 2, 2}) {

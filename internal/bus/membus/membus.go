@@ -52,6 +52,7 @@ type Fate struct {
 	Fail   bool          // a call fails at once; for others the same as Drop
 	Delay  time.Duration // it arrives later, and maybe after younger ones
 	Copies int           // how many more times it arrives
+	Apart  time.Duration // how long after the one before each copy arrives
 }
 
 // Faults decides what becomes of each message. It may be called concurrently.
@@ -106,12 +107,14 @@ func (b *Bus) carry(m Message, deliver func()) {
 // Delivering means to put something into a queue, which is quick enough for
 // the timer's own goroutine.
 func (f Fate) carry(deliver func()) {
+	after := f.Delay
 	for range f.Copies + 1 {
-		if f.Delay > 0 {
-			time.AfterFunc(f.Delay, deliver)
-			continue
+		if after > 0 {
+			time.AfterFunc(after, deliver)
+		} else {
+			deliver()
 		}
-		deliver()
+		after += f.Apart
 	}
 }
 

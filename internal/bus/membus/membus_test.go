@@ -94,20 +94,22 @@ func TestFaults_LoseDelayRepeatAndReorderPushes(t *testing.T) {
 				return membus.Fate{Delay: 2 * time.Second}
 			case "twice":
 				return membus.Fate{Copies: 1}
+			case "again":
+				return membus.Fate{Copies: 2, Apart: 800 * time.Millisecond}
 			}
 			return membus.Fate{}
 		})
 		a, other := hear(t, b, "a"), hear(t, b, "other")
-		for _, msg := range []string{"lost", "late", "twice", "plain"} {
+		for _, msg := range []string{"lost", "late", "twice", "again", "plain"} {
 			if err := b.Control().Push(t.Context(), bus.ChannelPurge, []byte(msg)); err != nil {
 				t.Fatal(err)
 			}
 		}
 		<-time.After(time.Minute)
-		if got, want := a(), []string{"twice@0s", "twice@0s", "plain@0s", "late@2s"}; !slices.Equal(got, want) {
+		if got, want := a(), []string{"twice@0s", "twice@0s", "again@0s", "plain@0s", "again@800ms", "again@1.6s", "late@2s"}; !slices.Equal(got, want) {
 			t.Errorf("the agent heard %v, not %v", got, want)
 		}
-		if got, want := other(), []string{"lost@0s", "late@0s", "twice@0s", "plain@0s"}; !slices.Equal(got, want) {
+		if got, want := other(), []string{"lost@0s", "late@0s", "twice@0s", "again@0s", "plain@0s"}; !slices.Equal(got, want) {
 			t.Errorf("the other agent heard %v, not %v", got, want)
 		}
 		b.SetFaults(nil)
@@ -115,7 +117,7 @@ func TestFaults_LoseDelayRepeatAndReorderPushes(t *testing.T) {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		if got := a(); len(got) != 5 {
+		if got := a(); len(got) != 8 {
 			t.Errorf("without faults the agent heard %v", got)
 		}
 	})

@@ -3,41 +3,41 @@ package agent_test
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"slices"
 	"sync"
+	"sync/atomic"
+	"testing"
 	"time"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/bus/membus"
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-// faults says how bad the wire is. The zero value is a perfect wire.
-type faults struct {
-	Lose, Repeat, FailCalls float64
-	Delay                   time.Duration // each message takes up to this long, so they overtake each other
-}
-
-// control is a model control plane with its wire: a log in memory, and what
-// the POPs said of it.
+// control is a control plane that stores nothing: a log in memory, and what
+// the POPs said of it. It speaks to them over the product's bus in memory,
+// which passes the same suite as the one on the network.
 type control struct {
+	tb      testing.TB
+	bus     *membus.Bus
+	end     bus.Control
+	close   func()
+	weather *weather
+	// ticks order what happens in a world: time stands still in a bubble while
+	// messages pass, so it cannot tell what came first.
+	ticks atomic.Uint64
+
 	mu       sync.Mutex
-	rng      *rand.Rand
-	bad      faults
 	log      []*freshet.Entry
+	appended map[freshet.Position]uint64 // tick
 	next     freshet.Position
 	topology freshet.Topology
 	asked    uint64 // version of the topology that was last named in asking for one
-	ends     map[string]*busEnd
 	answers  map[delivery]answer
 	numbers  map[spool]map[uint64]bool
-	calls    int
 	pulls    int
 	beats    map[string]freshet.Heartbeat
-	mute     bool // nothing is pushed at all
-	cut      bool // calls fail
-	refuse   int  // so many evidence messages are stored, but not acknowledged
+	refuse   int // so many evidence messages are stored, but not acknowledged
 }
 
 type delivery struct {
@@ -54,15 +54,25 @@ type spool struct {
 type answer struct {
 	fact           freshet.Fact
 	stream, number uint64
-	repeats        int
+	repeats        int // how many answers came before it
 }
 
-func newControl(seed uint64, topology freshet.Topology) *control {
-	return &control{
-		rng: rand.New(rand.NewPCG(seed, 1)), topology: topology, next: freshet.Position{Pos: 1},
-		ends: map[string]*busEnd{}, answers: map[delivery]answer{}, numbers: map[spool]map[uint64]bool{},
-		beats: map[string]freshet.Heartbeat{},
+// newControl makes a control plane that answers until it is closed.
+func newControl(tb testing.TB, seed uint64, topology freshet.Topology) *control {
+	tb.Helper()
+	c := &control{
+		tb: tb, bus: membus.New(), weather: newWeather(seed), topology: topology, next: freshet.Position{Pos: 1},
+		appended: map[freshet.Position]uint64{}, answers: map[delivery]answer{},
+		numbers: map[spool]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{},
 	}
+	c.bus.SetFaults(c.weather.fate)
+	c.end = c.bus.Control()
+	var err error
+	c.close, err = c.end.Serve(bus.ControlHandlers{Call: c.call, Heartbeat: c.heard})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
 }
 
 // append adds an entry to the log and pushes it.
@@ -70,6 +80,7 @@ func (c *control) append(e *freshet.Entry) *freshet.Entry {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	e.At, e.Created = c.next, time.Now()
+	c.appended[e.At] = c.ticks.Add(1)
 	c.next.Pos++
 	prev := freshet.Position{}
 	for _, old := range c.log {
@@ -91,16 +102,15 @@ func (c *control) append(e *freshet.Entry) *freshet.Entry {
 	if e.Subject() == freshet.SubjectPrefetch {
 		ch = bus.ChannelPrefetch
 	}
-	c.spread(ch, "", wire.EncodeEntries(wire.EntryBatch{Subject: e.Subject(), Prev: prev, Entries: []*freshet.Entry{e}}))
+	c.push(c.tb.Context(), ch, wire.EncodeEntries(wire.EntryBatch{Subject: e.Subject(), Prev: prev, Entries: []*freshet.Entry{e}}))
 	return e
 }
 
-// heads pushes the heads; it returns that of the purges.
-func (c *control) heads() freshet.Position {
+// heads pushes the heads.
+func (c *control) heads(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var list []freshet.Cursor
-	var purge freshet.Position
 	for _, s := range freshet.Subjects() {
 		at := freshet.Position{}
 		for _, e := range c.log {
@@ -108,47 +118,29 @@ func (c *control) heads() freshet.Position {
 				at = e.At
 			}
 		}
-		if s == freshet.SubjectPurge {
-			purge = at
-		}
 		list = append(list, freshet.Cursor{Subject: s, At: at})
 	}
-	c.spread(bus.ChannelHead, "", wire.EncodeHeads(list))
-	return purge
+	c.push(ctx, bus.ChannelHead, wire.EncodeHeads(list))
 }
 
-// spread sends a message to all ends; c.mu is held.
-func (c *control) spread(ch bus.Channel, from string, msg []byte) {
-	for pop, end := range c.ends {
-		if c.mute || pop == from || c.chance(c.bad.Lose) {
-			continue
-		}
-		n := 1
-		if c.chance(c.bad.Repeat) {
-			n = 2
-		}
-		for range n {
-			time.AfterFunc(c.delay(), func() { end.deliver(ch, from, msg) })
-		}
+func (c *control) push(ctx context.Context, ch bus.Channel, msg []byte) {
+	if err := c.end.Push(context.WithoutCancel(ctx), ch, msg); err != nil {
+		c.tb.Error(err)
 	}
 }
 
-func (c *control) chance(p float64) bool { return p > 0 && c.rng.Float64() < p }
-
-func (c *control) delay() time.Duration {
-	if c.bad.Delay == 0 {
-		return time.Millisecond
+func (c *control) heard(pop string, msg []byte) {
+	h, err := wire.DecodeHeartbeat(msg)
+	if err != nil {
+		c.tb.Error(err)
+		return
 	}
-	return time.Millisecond + rand.N(c.bad.Delay)
+	c.with(func() { c.beats[pop] = h })
 }
 
-func (c *control) call(pop string, call bus.Call, req []byte) ([]byte, error) {
+func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.calls++
-	if c.cut || c.chance(c.bad.FailCalls) {
-		return nil, errors.New("model: no answer")
-	}
 	switch call {
 	case bus.CallTopology:
 		has, err := wire.DecodeTopology(req)
@@ -192,7 +184,10 @@ func (c *control) store(pop string, msg []byte) error {
 			if ok && (old.stream > ev.Stream || old.stream == ev.Stream && old.number >= ev.Number) {
 				continue
 			}
-			c.answers[d] = answer{f, ev.Stream, ev.Number, old.repeats + 1}
+			if ok {
+				old.repeats++
+			}
+			c.answers[d] = answer{f, ev.Stream, ev.Number, old.repeats}
 		}
 	}
 	if c.refuse > 0 {
@@ -222,62 +217,4 @@ func (c *control) with(fn func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fn()
-}
-
-// busEnd is one agent's end of the model wire.
-type busEnd struct {
-	c      *control
-	pop    string
-	mu     sync.Mutex
-	handle func(bus.Channel, string, []byte)
-}
-
-func (c *control) connect(pop string) *busEnd {
-	end := &busEnd{c: c, pop: pop}
-	c.with(func() { c.ends[pop] = end })
-	return end
-}
-
-func (e *busEnd) deliver(ch bus.Channel, from string, msg []byte) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.handle != nil {
-		e.handle(ch, from, msg)
-	}
-}
-
-func (e *busEnd) Listen(handle func(bus.Channel, string, []byte)) (func(), error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	e.handle = handle
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		e.handle = nil
-	}, nil
-}
-
-func (e *busEnd) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, error) {
-	var d time.Duration
-	e.c.with(func() { d = e.c.delay() })
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	case <-t.C:
-	}
-	return e.c.call(e.pop, call, req)
-}
-
-func (e *busEnd) Beat(ctx context.Context, msg []byte) error {
-	h, err := wire.DecodeHeartbeat(msg)
-	if err != nil {
-		return err
-	}
-	e.c.with(func() {
-		e.c.beats[e.pop] = h
-		e.c.spread(bus.ChannelHeartbeat, e.pop, slices.Clone(msg))
-	})
-	return ctx.Err()
 }
