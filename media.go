@@ -19,6 +19,11 @@ type Media struct {
 	Updated time.Time `json:"UpdatedAt,omitzero"` // when the catalog last took it in
 }
 
+// MediaStatuses lists every status of a media, in the vendor's words.
+func MediaStatuses() []string {
+	return []string{"Uploading", "UploadFail", "UploadSucc", "Transcoding", "TranscodeFail", "Blocked", StatusNormal}
+}
+
 // StatusNormal is the status of playable media; only such media are
 // prefetched (contract §4.1 U18). Purges work in any status.
 const StatusNormal = "Normal"

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// MaxURL bounds the length of a URL in bytes.
+// MaxURL bounds the length of a URL in bytes, as given and in canonical form.
 const MaxURL = 4096
 
 // SignatureParam is the query parameter of a signed playback URL. It never
@@ -35,15 +35,27 @@ func Canonical(raw string, ignore []string) (string, error) {
 	switch {
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "", errors.New("URL does not begin with http:// or https://")
-	case u.Host == "" || u.Hostname() == "":
+	case strings.Trim(u.Hostname(), ".") == "":
 		return "", errors.New("URL has no host")
 	case u.User != nil:
 		return "", errors.New("URL holds user information")
+	case strings.ContainsFunc(u.Host, notInHost):
+		return "", errors.New("URL has a host with characters other than letters, digits and -._:[]")
 	}
-	return "http://" + Host(u.Scheme, u.Host) + CanonicalPath(u.EscapedPath(), u.RawQuery, ignore), nil
+	c := "http://" + Host(u.Scheme, u.Host) + CanonicalPath(u.EscapedPath(), u.RawQuery, ignore)
+	if len(c) > MaxURL { // escaping made it longer
+		return "", fmt.Errorf("URL is longer than %d bytes once it is escaped", MaxURL)
+	}
+	return c, nil
 }
 
-// Host returns host[:port] in lower case, without a trailing dot and without
+// notInHost holds for what no host name or address has. International names
+// are written in their ASCII form.
+func notInHost(r rune) bool {
+	return r >= 0x80 || !isAlnum(byte(r)) && !strings.ContainsRune("-._:[]", r)
+}
+
+// Host returns host[:port] in lower case, without trailing dots and without
 // the port that the scheme implies.
 func Host(scheme, host string) string {
 	host = strings.ToLower(host)
@@ -53,7 +65,7 @@ func Host(scheme, host string) string {
 	case "https":
 		host = strings.TrimSuffix(host, ":443")
 	}
-	return strings.TrimSuffix(host, ".")
+	return strings.TrimRight(host, ".")
 }
 
 // CanonicalPath returns the path-and-query part of [Canonical]. It never
@@ -148,8 +160,10 @@ func removeDots(p string) string {
 	return "/" + strings.Join(out, "/")
 }
 
-func unreserved(c byte) bool {
-	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0
+func unreserved(c byte) bool { return isAlnum(c) || strings.IndexByte("-._~", c) >= 0 }
+
+func isAlnum(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // allowed holds for bytes that may stand unescaped in a path or query (RFC

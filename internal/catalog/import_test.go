@@ -119,6 +119,7 @@ func TestImport_TellsEachBadLineAndKeepsTheOthers(t *testing.T) {
 		{"text for a number", bad(`"Size":0`, `"Size":"big"`), "bad", "Streams[0].Size: found string, expected whole number"},
 		{"negative size", bad(`"Size":0`, `"Size":-1`), "bad", "Streams[0].Size: is negative"},
 		{"no streams key", `{"MediaId":"bad"}` + "\n", "bad", "Streams: is missing"},
+		{"status", bad(`"Status":"Normal"`, `"Status":"Nope"`), "bad", `Status: "Nope" is none of Uploading, UploadFail, UploadSucc, Transcoding, TranscodeFail, Blocked, Normal`},
 		{"type", bad(`"MediaType":"video"`, `"MediaType":"film"`), "bad", `MediaType: "film" is not video or audio`},
 		{"control character", bad(`"Title":"T"`, `"Title":"\u001b[2J"`), "bad", "Title: holds control characters"},
 		{"format", bad(`"M3U8"`, `"avi"`), "bad", `Streams[0].Format: "avi" is unknown; known are mp4, m3u8`},

@@ -89,8 +89,12 @@ func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
 			return m, fmt.Errorf("%s: holds control characters or more than %d bytes", f.name, maxText)
 		}
 	}
-	if strings.EqualFold(raw.Status, freshet.StatusNormal) || raw.Status == "" {
+	if raw.Status == "" {
 		m.Status = freshet.StatusNormal
+	} else if status, ok := freshet.ParseOne(raw.Status, freshet.MediaStatuses()); ok {
+		m.Status = status
+	} else {
+		return m, &fieldError{"Status", fmt.Sprintf("%q is none of %s", clip(raw.Status), strings.Join(freshet.MediaStatuses(), ", "))}
 	}
 	if raw.MediaType != "" {
 		t, ok := freshet.ParseOne(raw.MediaType, freshet.StreamTypes())
