@@ -52,7 +52,7 @@ func Canonical(raw string, ignore []string) (string, error) {
 // notInHost holds for what no host name or address has. International names
 // are written in their ASCII form.
 func notInHost(r rune) bool {
-	return r >= 0x80 || !isAlnum(byte(r)) && !strings.ContainsRune("-._:[]", r)
+	return r >= 0x80 || !isAlnum(byte(r)) && !strings.ContainsRune("-._:[]", r) //nolint:gosec // below 0x80
 }
 
 // Host returns host[:port] in lower case, without trailing dots and without
