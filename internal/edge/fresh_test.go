@@ -77,6 +77,7 @@ func TestAFaultIsKeptForAMomentAndPushesNoFilmOut(t *testing.T) {
 		w.Header().Set("Cache-Control", "max-age=3600")
 		if down.Load() {
 			w.WriteHeader(http.StatusServiceUnavailable)
+			_, _ = w.Write([]byte("down")) // its end comes when it is stored
 			return
 		}
 		w.Header().Set("Cache-Control", "max-age=0")
