@@ -38,6 +38,13 @@ func BenchmarkPurge(b *testing.B) {
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
+	// What is pushed before the agent listens is lost, and nothing here would
+	// show it the gap.
+	head := wire.EncodeHeads([]freshet.Cursor{{Subject: freshet.SubjectPurge}})
+	for !a.Heartbeat().Ready {
+		c.push(ctx, bus.ChannelHead, head)
+		<-tick.C
+	}
 	urls := make([]string, 100)
 	var prev freshet.Position
 	for n := 0; b.Loop(); n++ {
