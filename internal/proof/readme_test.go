@@ -32,9 +32,9 @@ func TestREADME_CommandsWork(t *testing.T) {
 	c := prepare(t, cluster.Options{POPs: []cluster.POP{{ID: "local"}}, InProcess: true})
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	catalog, err := testdata.FS.ReadFile("ladder/catalog.jsonl")
+	lines, err := testdata.FS.ReadFile("ladder/catalog.jsonl")
 	must(t, err)
-	must(t, os.WriteFile(filepath.Join(c.Dir, "catalog.jsonl"), catalog, 0o600))
+	must(t, os.WriteFile(filepath.Join(c.Dir, "catalog.jsonl"), lines, 0o600))
 	words := map[string]string{"MEDIA_ID": sound}
 	for _, line := range commands {
 		switch {
