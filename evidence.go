@@ -101,7 +101,7 @@ const (
 
 // String returns the name of the way.
 func (v Verified) String() string {
-	names := [...]string{"none", "answer", "inspect", "inspect_joined", "probe"}
+	names := [...]string{"none", "acknowledged", "inspect", "inspect_joined", "probe"}
 	if int(v) < len(names) {
 		return names[v]
 	}
@@ -134,6 +134,11 @@ type Fact struct {
 	Before     Copy      // what was stored before
 	After      Copy      // what was stored afterwards
 	CoveredBy  Position  // with OutcomeCovered
+	// Rounds is how many purges it took until nothing older was found, and
+	// Window how long that was, from the first purge to that look; millisecond
+	// precision. More than one round means that a fill was in flight.
+	Rounds int
+	Window time.Duration
 }
 
 // Evidence is one message of a POP: facts about tasks of a range of entries.
@@ -163,6 +168,8 @@ type Delivery struct {
 	Attempts    int       `json:"attempts"`
 	ExecutedAt  time.Time `json:"executed_at,omitzero"`
 	ReceivedAt  time.Time `json:"received_at,omitzero"` // when the control plane stored the evidence
+	Rounds      int       `json:"rounds,omitempty"`     // purges until nothing older was found
+	WindowMs    int64     `json:"window_ms,omitempty"`  // from the first of them to that look
 	Before      *Copy     `json:"before"`               // null: nothing was stored
 	After       *Copy     `json:"after"`
 	CoveredBy   *Position `json:"covered_by,omitempty"`

@@ -12,6 +12,28 @@ type Domain struct {
 	TLS          bool     `json:"tls,omitempty"`           // viewers use https; reported URLs say so (contract §4.1 U15)
 	IgnoreParams []string `json:"ignore_params,omitempty"` // query parameters outside the cache key, besides auth_key
 	Offline      bool     `json:"offline,omitempty"`
+	Verify       Verify   `json:"verify,omitempty"` // how purges and prefetches of its objects are checked; empty = inspect
+}
+
+// Verify says how a POP checks what its caches did.
+type Verify string
+
+// The ways of checking, weakest first.
+const (
+	VerifyAck     Verify = "ack"     // the cache's word is taken
+	VerifyInspect Verify = "inspect" // the cache is asked what it stores afterwards; the default
+	VerifyProbe   Verify = "probe"   // and a request through the front door is compared with the origin
+)
+
+// VerifyModes lists every way of checking.
+func VerifyModes() []Verify { return []Verify{VerifyAck, VerifyInspect, VerifyProbe} }
+
+// OrDefault returns the way that holds if none is set.
+func (v Verify) OrDefault() Verify {
+	if v == "" {
+		return VerifyInspect
+	}
+	return v
 }
 
 // POP is a point of presence: a cache, and the POPs that it fills from.

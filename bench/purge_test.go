@@ -102,7 +102,7 @@ func purgeLoop(ctx context.Context, b *testing.B, urls []string) time.Duration {
 	for i, u := range urls {
 		at := freshet.Position{Epoch: 1, Pos: uint64(i + 1)}
 		for _, d := range drivers {
-			got := d.Purge(ctx, at, freshet.Selector{Kind: freshet.SelectExact, URLs: []string{u}})
+			got := d.Purge(ctx, cache.Order{At: at, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{u}}})
 			if len(got) != 1 || got[0].Outcome == freshet.OutcomeFailed {
 				b.Fatalf("%+v", got)
 			}

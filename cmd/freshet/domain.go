@@ -23,6 +23,7 @@ func newDomainAdd(d deps) *cobra.Command {
 	f.StringVar(&domain.Origin, "origin", "", "base `URL` of the server that holds the originals")
 	f.StringArrayVar(&domain.Aliases, "alias", nil, "further host `NAME` of the same objects; may be repeated")
 	f.StringSliceVar(&domain.IgnoreParams, "ignore-params", nil, "query parameters that do not tell objects apart, `LIST` with commas")
+	f.StringVar((*string)(&domain.Verify), "verify", "", "how POPs check what they did: ack, inspect (default) or probe")
 	f.BoolVar(&domain.TLS, "tls", false, "viewers use https")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
@@ -50,9 +51,9 @@ func newDomainList(d deps) *cobra.Command {
 }
 
 func showDomains(r *remote, domains ...freshet.Domain) error {
-	t := newTable(r.out, "NAME", "ORIGIN", "ALIASES", "TLS", "IGNORED PARAMETERS")
+	t := newTable(r.out, "NAME", "ORIGIN", "ALIASES", "TLS", "VERIFY", "IGNORED PARAMETERS")
 	for _, d := range domains {
-		t.row(d.Name, d.Origin, strings.Join(d.Aliases, ","), yes(d.TLS), strings.Join(d.IgnoreParams, ","))
+		t.row(d.Name, d.Origin, strings.Join(d.Aliases, ","), yes(d.TLS), string(d.Verify.OrDefault()), strings.Join(d.IgnoreParams, ","))
 	}
 	return t.flush()
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -52,7 +53,7 @@ func taskTables(r *remote, task *freshet.TaskReport) error {
 		return err
 	}
 	fmt.Fprintln(r.out)
-	t := newTable(r.out, "POP", "OUTCOME", "REASON", "ATTEMPTS", "EXECUTED", "BEFORE", "→", "AFTER", "VERIFIED")
+	t := newTable(r.out, "POP", "OUTCOME", "REASON", "ATTEMPTS", "EXECUTED", "BEFORE", "→", "AFTER", "VERIFIED", "ROUNDS", "WINDOW")
 	for _, d := range task.Deliveries {
 		outcome := d.Outcome.String()
 		if d.CoveredBy != nil {
@@ -65,7 +66,23 @@ func taskTables(r *remote, task *freshet.TaskReport) error {
 		if d.Outcome == freshet.OutcomeNone || d.Outcome == freshet.OutcomeExcused {
 			before, after = "", "" // nothing is known, which is not nothing stored
 		}
-		t.row(d.POP, outcome, d.Reason.String(), num(d.Attempts), when(d.ExecutedAt), before, "→", after, d.Verified.String())
+		t.row(d.POP, outcome, d.Reason.String(), num(d.Attempts), when(d.ExecutedAt), before, "→", after, d.Verified.String(), rounds(d.Rounds), window(d))
 	}
 	return t.flush()
+}
+
+// rounds is blank where nothing was purged.
+func rounds(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return num(n)
+}
+
+// window is how long it took until nothing older was found.
+func window(d freshet.Delivery) string {
+	if d.Rounds == 0 {
+		return ""
+	}
+	return (time.Duration(d.WindowMs) * time.Millisecond).String()
 }

@@ -59,7 +59,7 @@ func newCache(seed uint64, ticks *atomic.Uint64) *modelCache {
 	return &modelCache{
 		ticks: ticks, rng: rand.New(rand.NewPCG(seed, 2)), stored: map[string]freshet.Copy{}, incarnation: "first", delay: time.Millisecond,
 		powers: cache.Powers{
-			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, KeepsCursor: true, DefeatsFills: true,
+			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, Inspect: true, KeepsCursor: true, DefeatsFills: true,
 		},
 	}
 }
@@ -103,7 +103,8 @@ var _ cache.Driver = (*handle)(nil)
 
 func (h *handle) Powers() cache.Powers { return h.powers }
 
-func (h *handle) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []cache.Result {
+func (h *handle) Purge(ctx context.Context, o cache.Order) []cache.Result {
+	at, sel := o.At, o.Selector
 	out := make([]cache.Result, max(1, len(sel.URLs)))
 	began := h.ticks.Add(1)
 	if !h.k.before("purge") || !wait(ctx, h.delay) {

@@ -239,18 +239,23 @@ func (l *life) startFetch(ctx context.Context, s wish) {
 	obj := cache.Object{URL: u, Generation: s.p.entry.At}
 	// The result must reach the loop even if the fetch was cancelled, so it is
 	// posted under the context of the life.
+	mode := l.verifying(u)
 	l.work(ctx, func() func() {
-		v := l.prefetchObject(fetchCtx, obj)
+		v := l.prefetchObject(fetchCtx, obj, mode)
 		return func() { l.fetched(r, v) }
 	})
 }
 
 // prefetchObject stores one object and looks whether it is really there: some
 // caches drop objects silently when they are short of something.
-func (a *Agent) prefetchObject(ctx context.Context, obj cache.Object) verdict {
+func (a *Agent) prefetchObject(ctx context.Context, obj cache.Object, mode freshet.Verify) verdict {
 	v := verdict{executed: now()}
 	results := a.o.Driver.Prefetch(ctx, []cache.Object{obj})
 	if !v.accept(results, 0) {
+		return v
+	}
+	if mode == freshet.VerifyAck || !a.powers.Inspect {
+		v.verified, v.after = freshet.VerifiedAnswer, results[0].After
 		return v
 	}
 	s := state(a.o.Driver.Inspect(ctx, []cache.Object{obj}, cache.InspectNow), 0)

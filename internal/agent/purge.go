@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 )
 
 // object is one URL with pending purges. However many entries name it, it is
@@ -31,6 +32,18 @@ func (o *object) at() freshet.Position {
 		at = freshet.Later(at, r.w.entry.At)
 	}
 	return at
+}
+
+// again reports whether the purge at a position is a redo.
+func (o *object) again(at freshet.Position) bool {
+	return slices.ContainsFunc(o.refs, func(r ref) bool { return r.w.entry.At == at && r.w.again != nil })
+}
+
+// verifying returns how what is done to a URL is to be checked.
+func (l *life) verifying(url string) freshet.Verify {
+	host, _ := freshet.SplitURL(url)
+	d, _ := l.topology.now.Domain(host)
+	return d.Verify.OrDefault()
 }
 
 // delayed is a batch of objects that wait after a transient failure.
@@ -99,8 +112,12 @@ func (l *life) startPurges(ctx context.Context) {
 		for i, o := range batch {
 			urls[i] = o.url
 		}
+		order := cache.Order{
+			At: at, Again: batch[0].again(at), Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls},
+		}
+		mode := l.verifying(urls[0]) // an entry is of one domain, and a batch of one entry
 		l.work(ctx, func() func() {
-			verdicts := l.purgeObjects(ctx, at, urls)
+			verdicts := l.carryOut(ctx, order, mode)
 			return func() { l.purged(ctx, at, batch, verdicts) }
 		})
 	}
@@ -211,7 +228,7 @@ func (l *life) settle(o *object, at freshet.Position, v verdict) {
 func (v *verdict) fact(item int) freshet.Fact {
 	return freshet.Fact{
 		Item: item, Outcome: v.outcome, Reason: v.reason, Verified: v.verified, Attempts: v.attempts,
-		ExecutedAt: v.executed, Before: v.before, After: v.after,
+		ExecutedAt: v.executed, Before: v.before, After: v.after, Rounds: v.rounds, Window: v.window.Truncate(time.Millisecond),
 	}
 }
 
@@ -241,8 +258,9 @@ func (l *life) startPattern(ctx context.Context) {
 	}
 	q.pattern.running = true
 	w := q.patterns[0]
+	order := cache.Order{At: w.entry.At, Again: w.again != nil, Selector: w.entry.Selector}
 	l.work(ctx, func() func() {
-		v := l.purgePattern(ctx, w.entry.At, w.entry.Selector)
+		v := l.carryOut(ctx, order, freshet.VerifyAck)[0]
 		return func() { l.patternPurged(ctx, w, v) }
 	})
 }

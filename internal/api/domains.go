@@ -61,6 +61,9 @@ func checkDomain(d *freshet.Domain) error {
 			return freshet.Invalid(fmt.Sprintf("ignore_params[%d]", i), "%q is not the name of a parameter.", clip(p))
 		}
 	}
+	if d.Verify != "" && !slices.Contains(freshet.VerifyModes(), d.Verify) {
+		return freshet.Invalid("verify", "%q is not a way to verify; it must be ack, inspect or probe.", clip(string(d.Verify)))
+	}
 	o, err := url.Parse(d.Origin)
 	if err != nil || o.Scheme != "http" && o.Scheme != "https" || o.Hostname() == "" {
 		return freshet.Invalid("origin", "origin must be a URL such as http://origin.example.com.")

@@ -23,7 +23,7 @@ type POP struct {
 // in the background: a control plane that is away delays nothing but news.
 func NewPOP(ctx context.Context, o Options) (*POP, error) {
 	c := o.Config
-	if c.POP == nil || len(c.Caches) != 1 {
+	if c.POP == nil || len(c.Caches) == 0 {
 		return nil, freshet.Invalid("pop", "the configuration does not say which POP this is: it needs the keys pop and caches")
 	}
 	o.defaults()

@@ -90,7 +90,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options, token string) error
 	for _, d := range c.Domains {
 		err := s.store.PutDomain(ctx, freshet.Domain{
 			Account: d.Account, Name: d.Name, Aliases: d.Aliases, Origin: string(d.Origin),
-			TLS: d.TLS, IgnoreParams: d.IgnoreParams,
+			TLS: d.TLS, IgnoreParams: d.IgnoreParams, Verify: d.Verify,
 		})
 		if err != nil {
 			return err

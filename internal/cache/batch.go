@@ -17,14 +17,14 @@ type batched struct{ Driver }
 func (w *batched) size() int { return max(w.Powers().MaxBatch, 1) }
 
 // Purge implements Driver. Patterns are one object each.
-func (w *batched) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
-	if sel.Kind != freshet.SelectExact {
-		return exactly(1, w.Driver.Purge(ctx, at, sel))
+func (w *batched) Purge(ctx context.Context, o Order) []Result {
+	if o.Selector.Kind != freshet.SelectExact {
+		return exactly(1, w.Driver.Purge(ctx, o))
 	}
-	return inParts(ctx, sel.URLs, w.size(), func(part []string) []Result {
-		some := sel
-		some.URLs = part
-		return w.Driver.Purge(ctx, at, some)
+	return inParts(ctx, o.Selector.URLs, w.size(), func(part []string) []Result {
+		some := o
+		some.Selector.URLs = part
+		return w.Driver.Purge(ctx, some)
 	})
 }
 

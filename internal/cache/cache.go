@@ -20,12 +20,12 @@ import (
 // concerns. Errors are for calls that have no objects. Methods may be called
 // concurrently.
 type Driver interface {
-	// Purge removes what the selector names, all variants included, if its
-	// fetch generation is lower than at (so that a repeat is harmless), and
+	// Purge removes what the order's selector names, all variants included, if
+	// it is older than the order says (so that a repeat is harmless), and
 	// detaches fills in flight, or lets the caller see them (Powers). One
 	// result per URL, or a single one for a pattern. When it returns done or
 	// already, the effect is durable: a crash of the cache does not undo it.
-	Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result
+	Purge(ctx context.Context, o Order) []Result
 
 	// Prefetch stores each object whole, fetching it unless a fresh copy is
 	// stored. An error or truncated answer is a failure and leaves nothing
@@ -59,6 +59,35 @@ type Driver interface {
 	Powers() Powers
 }
 
+// Order is one call of Purge.
+type Order struct {
+	At       freshet.Position // its place in the log: bodies of lower generations go
+	Selector freshet.Selector
+	// Since is for caches that know when a fetch began and no generation
+	// (Powers.Stamps): a body whose fetch began after it, on the cache's own
+	// clock, is kept. Zero: whatever is stored goes. Fence sets it.
+	Since time.Time
+	// Again says that the purge must be carried out anew though it was before,
+	// because what was fetched since may come from a parent that had not
+	// purged yet.
+	Again bool
+}
+
+// Len returns how many results the order asks for.
+func (o Order) Len() int {
+	if o.Selector.Kind == freshet.SelectExact {
+		return len(o.Selector.URLs)
+	}
+	return 1
+}
+
+// Follower is a Driver that must know the domains: their aliases, and the
+// parameters that do not tell objects apart. The agent's owner passes on each
+// newer topology. SetTopology returns quickly.
+type Follower interface {
+	SetTopology(t freshet.Topology)
+}
+
 // Object names one object to a driver.
 type Object struct {
 	URL        string           // canonical
@@ -72,7 +101,13 @@ type Result struct {
 	Detail  string          // for the log of the agent only
 	Before  freshet.Copy    // what was stored before
 	After   freshet.Copy    // what is stored now, as far as the driver knows
-	Removed int             // objects that a pattern removed
+	Removed int             // objects that a pattern removed, where Powers.Counts
+
+	Executed  time.Time        // when a purge ran, on the cache's own clock; zero: unknown
+	Verified  freshet.Verified // how it was checked; set by Settle
+	Rounds    int              // purges that it took; set by Settle
+	Window    time.Duration    // from the first purge to the look that found nothing older; set by Settle
+	FirstByte time.Duration    // of a prefetch: how long the first byte took to come; zero: unknown
 }
 
 // Failed makes a failed Result.
@@ -83,6 +118,7 @@ func Failed(reason freshet.Reason, detail string) Result {
 // State is what a cache holds of one object.
 type State struct {
 	Copy    freshet.Copy   // zero: nothing is stored
+	Fresh   bool           // it may be served without asking the origin
 	Joined  bool           // a fill in flight was waited for
 	Filling bool           // a fill that can be joined is in flight
 	Fault   freshet.Reason // set if the cache could not be asked; then the rest means nothing
@@ -104,6 +140,11 @@ type Powers struct {
 	Prefix, Regex, Tag bool   // selectors besides exact URLs
 	Soft               bool   // Flush
 	Prefetch           bool
+	Inspect            bool // it can be asked what is stored; otherwise its own word is all there is
+	Stamps             bool // copies tell when their fetch began and no generation
 	DefeatsFills       bool // a purge detaches fills in flight; otherwise the caller must inspect with Join and purge again
+	CancelsFills       bool // ending a prefetch ends its fill; otherwise the cache may go on and store it
 	KeepsCursor        bool // ReadCursor and WriteCursor are kept with the content
+	Survives           bool // the content outlives a restart of the cache
+	Counts             bool // Result.Removed of a pattern is known
 }

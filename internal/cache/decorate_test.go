@@ -30,8 +30,8 @@ type fake struct {
 	flush    func(ctx context.Context) error
 }
 
-func (f *fake) Purge(ctx context.Context, _ freshet.Position, sel freshet.Selector) []cache.Result {
-	return f.purge(ctx, sel.URLs)
+func (f *fake) Purge(ctx context.Context, o cache.Order) []cache.Result {
+	return f.purge(ctx, o.Selector.URLs)
 }
 
 func (f *fake) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
@@ -58,8 +58,8 @@ func urls(n int) (list []string, objs []cache.Object) {
 	return list, objs
 }
 
-func exact(list []string) freshet.Selector {
-	return freshet.Selector{Kind: freshet.SelectExact, URLs: list}
+func exact(list []string) cache.Order {
+	return cache.Order{Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: list}}
 }
 
 func TestDecoratorsGiveOneResultPerObjectWhateverTheDriverSays(t *testing.T) {
@@ -79,7 +79,7 @@ func TestDecoratorsGiveOneResultPerObjectWhateverTheDriverSays(t *testing.T) {
 			"limit": cache.Limit(odd, 1), "batch": cache.Batch(odd),
 		} {
 			for _, rs := range [][]cache.Result{
-				d.Purge(t.Context(), freshet.Position{}, exact(list)), d.Prefetch(t.Context(), objs),
+				d.Purge(t.Context(), exact(list)), d.Prefetch(t.Context(), objs),
 			} {
 				if len(rs) != 3 || rs[0].Outcome != freshet.OutcomeFailed || rs[2].Reason != freshet.ReasonRefused {
 					t.Errorf("%s, %d results: %+v", name, n, rs)
@@ -147,7 +147,7 @@ func TestRetryRepeatsOnlyWhatMayHelp(t *testing.T) {
 		}}, cache.RetryPolicy{Attempts: 3, First: time.Second, Max: 10 * time.Second})
 		list, _ := urls(4)
 		began := time.Now()
-		rs := d.Purge(t.Context(), freshet.Position{}, exact(list))
+		rs := d.Purge(t.Context(), exact(list))
 		if want := [][]string{list, {"http://h/2", "http://h/3"}, {"http://h/3"}}; fmt.Sprint(calls) != fmt.Sprint(want) {
 			t.Errorf("calls = %v", calls)
 		}
@@ -253,7 +253,7 @@ func TestBatchSplitsAndCancelsTheRest(t *testing.T) {
 		return done(len(urls))
 	}
 	list, _ := urls(10)
-	rs := cache.Batch(f).Purge(ctx, freshet.Position{}, exact(list))
+	rs := cache.Batch(f).Purge(ctx, exact(list))
 	if len(rs) != 10 || fmt.Sprint(sizes) != "[3 3 3]" {
 		t.Fatalf("%d results in %v", len(rs), sizes)
 	}

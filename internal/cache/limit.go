@@ -34,12 +34,12 @@ func (w *limited) enter(ctx context.Context) bool {
 func (w *limited) exit() { <-w.turns }
 
 // Purge implements Driver.
-func (w *limited) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
+func (w *limited) Purge(ctx context.Context, o Order) []Result {
 	if !w.enter(ctx) {
-		return repeat(selected(sel), stopped(ctx))
+		return repeat(o.Len(), stopped(ctx))
 	}
 	defer w.exit()
-	return exactly(selected(sel), w.Driver.Purge(ctx, at, sel))
+	return exactly(o.Len(), w.Driver.Purge(ctx, o))
 }
 
 // Prefetch implements Driver.

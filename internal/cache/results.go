@@ -7,14 +7,6 @@ import (
 	"github.com/freshet-vod/freshet"
 )
 
-// selected returns how many results a selector asks for.
-func selected(sel freshet.Selector) int {
-	if sel.Kind == freshet.SelectExact {
-		return len(sel.URLs)
-	}
-	return 1
-}
-
 // exactly holds a driver to its contract: one result per object. If the count
 // is wrong, nobody knows which object a result belongs to, so none of them
 // counts.

@@ -94,13 +94,13 @@ func (w *retrying) repeatFailed(ctx context.Context, n int, do func(idx []int) [
 }
 
 // Purge implements Driver.
-func (w *retrying) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
-	return w.repeatFailed(ctx, selected(sel), func(idx []int) []Result {
-		some := sel
-		if sel.Kind == freshet.SelectExact {
-			some.URLs = choose(sel.URLs, idx)
+func (w *retrying) Purge(ctx context.Context, o Order) []Result {
+	return w.repeatFailed(ctx, o.Len(), func(idx []int) []Result {
+		some := o
+		if o.Selector.Kind == freshet.SelectExact {
+			some.Selector.URLs = choose(o.Selector.URLs, idx)
 		}
-		return w.Driver.Purge(ctx, at, some)
+		return w.Driver.Purge(ctx, some)
 	})
 }
 

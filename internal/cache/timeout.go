@@ -54,10 +54,10 @@ func lateResults(ctx context.Context, results []Result) []Result {
 }
 
 // Purge implements Driver.
-func (w *timed) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
+func (w *timed) Purge(ctx context.Context, o Order) []Result {
 	ctx, cancel := bound(ctx, w.t.Purge)
 	defer cancel()
-	return lateResults(ctx, exactly(selected(sel), w.Driver.Purge(ctx, at, sel)))
+	return lateResults(ctx, exactly(o.Len(), w.Driver.Purge(ctx, o)))
 }
 
 // Prefetch implements Driver.

@@ -34,6 +34,10 @@ func (c *Config) checkNumbers(f *faults) {
 	inRange(f, "timeouts.signature", t.Signature, Duration(time.Minute), Duration(24*time.Hour))
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)
 	between(f, "limits.prefetch_workers", c.Limits.PrefetchWorkers, 1, 256)
+	between(f, "limits.prefetch_per_origin", c.Limits.PrefetchPerOrigin, 0, 256)
+	if r := c.Limits.PrefetchRate; r != 0 {
+		inRange(f, "limits.prefetch_bytes_per_second", r, KiB, 1024*GiB)
+	}
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(f, "log.format", c.Log.Format, "text", "json")
 }
@@ -57,6 +61,9 @@ func (c *Config) checkDomains(f *faults) {
 				f.add(k, "%q is used by %s already", name, by)
 			}
 			taken[name] = k
+		}
+		if d.Verify != "" {
+			oneOf(f, key+".verify", string(d.Verify), "ack", "inspect", "probe")
 		}
 		switch {
 		case d.Origin == "":
@@ -84,11 +91,15 @@ func (c *Config) checkPOPs(f *faults) {
 		default:
 			at[p.ID] = i
 		}
-		if p.Remote && len(p.Caches) > 0 {
+		switch {
+		case p.Remote && len(p.Caches) > 0:
 			f.add(key+".caches", "belong in the file of the remote POP's own process")
-		}
-		if !p.Remote {
-			checkCaches(f, key+".caches", p.Caches, c.isParent(p.ID))
+		case p.Remote && p.Agentless:
+			f.add(key+".agentless", "and remote exclude each other: the caches of an agentless POP are worked from here")
+		case p.Remote && p.PrefetchVia != "":
+			f.add(key+".prefetch_via", "belongs in the file of the remote POP's own process, as pop.prefetch_via")
+		case !p.Remote:
+			checkCaches(f, cacheList{key + ".caches", p.Caches, c.isParent(p.ID), p.Agentless, key + ".prefetch_via", p.PrefetchVia})
 		}
 	}
 	known := true
@@ -143,30 +154,6 @@ func (c *Config) checkCycles(f *faults, at map[string]int) {
 	}
 }
 
-// checkCaches checks the caches of one POP. asked says that other POPs may fill
-// from it: then they must be told where it is.
-func checkCaches(f *faults, key string, caches []Cache, asked bool) {
-	if len(caches) != 1 {
-		f.add(key, "holds %d caches; exactly 1 is needed", len(caches))
-	}
-	for i, k := range caches {
-		key := fmt.Sprintf("%s[%d]", key, i)
-		oneOf(f, key+".driver", k.Driver, DriverEdge)
-		if k.Listen == "" {
-			f.add(key+".listen", "is missing")
-		}
-		if asked && k.URL == "" && k.Listen.everywhere() {
-			f.add(key+".url", "is missing: %s listens on every interface, so say where other POPs reach it, as in http://edge-1.example.com", k.Listen)
-		}
-		if s := k.URL.Scheme(); k.URL != "" && s != "http" && s != "https" {
-			f.add(key+".url", "%q does not begin with http:// or https://", k.URL)
-		}
-		inRange(f, key+".max_bytes", k.MaxBytes, MiB, 1024*TiB)
-		inRange(f, key+".max_object_bytes", k.MaxObjectBytes, KiB, k.MaxBytes)
-		inRange(f, key+".default_ttl", k.DefaultTTL, Duration(time.Second), Duration(365*24*time.Hour))
-	}
-}
-
 func (c *Config) checkMember(f *faults) {
 	if c.POP == nil {
 		if len(c.Caches) > 0 {
@@ -180,7 +167,7 @@ func (c *Config) checkMember(f *faults) {
 	if len(c.Domains) > 0 {
 		f.add("domains", "come from the control plane; leave them out beside `pop`")
 	}
-	checkCaches(f, "caches", c.Caches, true)
+	checkCaches(f, cacheList{"caches", c.Caches, true, false, "pop.prefetch_via", c.POP.PrefetchVia})
 	if !ValidPOPID(c.POP.ID) {
 		f.add("pop.id", "%q is not 1 to %d letters, digits, - and _", c.POP.ID, maxPOPID)
 	}

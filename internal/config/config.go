@@ -1,6 +1,10 @@
 package config
 
-import "time"
+import (
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
 
 // Config is the whole file. Every key is optional.
 type Config struct {
@@ -69,6 +73,12 @@ type Domain struct {
 	// `auth_key` never does.
 	IgnoreParams []string `yaml:"ignore_params"`
 
+	// Verify says how POPs check what they did to the domain's objects: `ack`
+	// takes the cache's word, `inspect` (the default) asks the cache what it
+	// stores afterwards, `probe` also makes a request as a viewer would and
+	// compares the answer with the origin's.
+	Verify freshet.Verify `yaml:"verify"`
+
 	// Account owns the domain.
 	Account string `yaml:"account"`
 }
@@ -86,22 +96,53 @@ type POP struct {
 	// set in the file of that process, not here. It needs `bus.listen`.
 	Remote bool `yaml:"remote"`
 
-	// Caches are the POP's caches. Exactly one is needed unless it is remote.
+	// Agentless says that nothing of Freshet runs beside the POP's caches: this
+	// process sends purges to their purge ports and prefetches through their
+	// front doors, and the caches' word is all the evidence there is. For a
+	// first try.
+	Agentless bool `yaml:"agentless"`
+
+	// Caches are the POP's caches, those that fill from others last. At least
+	// one is needed unless the POP is remote.
 	Caches []Cache `yaml:"caches"`
+
+	// PrefetchVia is the front door through which prefetches are made: http://
+	// HOST:PORT. Without it they go through the outermost cache. It is needed if
+	// that layer has several.
+	PrefetchVia URL `yaml:"prefetch_via"`
 }
 
 // Cache is one cache of a POP.
 type Cache struct {
-	// Driver says what kind of cache it is. `edge` is the built-in one.
+	// Driver says what kind of cache it is: `edge` (the built-in one),
+	// `varnish` or `nginx`.
 	Driver string `yaml:"driver"`
 
 	// Listen is the address where the built-in cache serves viewers and child
 	// POPs.
 	Listen Address `yaml:"listen"`
 
-	// URL is where child POPs and viewers reach the cache, if that is not
-	// http:// and its listen address.
+	// URL is where child POPs and viewers reach the cache. The built-in cache
+	// needs it only if that is not http:// and its listen address.
 	URL URL `yaml:"url"`
+
+	// Control is Freshet's own listener inside Varnish or nginx, where viewers
+	// cannot reach it: http://HOST:PORT, or unix:/PATH. Of an agentless POP it
+	// is the port that takes PURGE, if that is not the front door.
+	Control Endpoint `yaml:"control"`
+
+	// Layer numbers the caches of a POP from the inside: a layer is purged when
+	// those before it are. Caches of one layer are shards behind a hash: all are
+	// purged, and any may hold an object. Without numbers each cache is a layer
+	// of its own, in the order of the list.
+	Layer int `yaml:"layer"`
+
+	// Soft makes Varnish keep purged bodies and ask the origin whether they
+	// have changed before it serves them again, instead of removing them.
+	Soft bool `yaml:"soft"`
+
+	// Nginx says how nginx stores objects. It is needed with `driver: nginx`.
+	Nginx *Nginx `yaml:"nginx"`
 
 	// MaxBytes is how much the cache stores; what was used longest ago goes
 	// first.
@@ -112,6 +153,41 @@ type Cache struct {
 
 	// DefaultTTL is how long an object is fresh if its origin does not say.
 	DefaultTTL Duration `yaml:"default_ttl"`
+}
+
+// Nginx repeats what the configuration of nginx says of its cache.
+type Nginx struct {
+	// Path is the folder of `proxy_cache_path`. The agent must be allowed to
+	// read and to remove files there.
+	Path string `yaml:"path"`
+
+	// Levels is the parameter `levels` of `proxy_cache_path`.
+	Levels string `yaml:"levels"`
+
+	// Key is the text of `proxy_cache_key`. The default is that of the supplied
+	// configuration.
+	Key string `yaml:"key"`
+
+	// Slice is the size of the directive `slice`; zero without it.
+	Slice Size `yaml:"slice"`
+
+	// UseTempPath says that `proxy_cache_path` leaves `use_temp_path` on.
+	UseTempPath bool `yaml:"use_temp_path"`
+
+	// Variants are the values that `$freshet_variant` may have, and for each the
+	// request headers that bring it about. Without this key there are two, as in
+	// the supplied configuration: none, and gzip.
+	Variants []Variant `yaml:"variants"`
+}
+
+// Variant is one representation that nginx keeps of an object.
+type Variant struct {
+	// Label is the value of `$freshet_variant`.
+	Label string `yaml:"label"`
+
+	// Headers are the request headers that lead to it, as in
+	// "Accept-Encoding: gzip".
+	Headers []string `yaml:"headers"`
 }
 
 // Member is this process's place, when it runs one POP.
@@ -125,6 +201,10 @@ type Member struct {
 	// TokenFile is the file with the token that all POPs share; the same as
 	// the control plane's `bus.token_file`.
 	TokenFile string `yaml:"token_file"`
+
+	// PrefetchVia is the front door through which prefetches are made, as in
+	// `pops`.
+	PrefetchVia URL `yaml:"prefetch_via"`
 }
 
 // Bus is the embedded message server.
@@ -160,8 +240,16 @@ type Limits struct {
 	Planners int `yaml:"planners"`
 
 	// PrefetchWorkers is how many objects each POP fetches at the same time
-	// for prefetches.
+	// for prefetches, at most: an origin that gets slower is asked less.
 	PrefetchWorkers int `yaml:"prefetch_workers"`
+
+	// PrefetchRate is how many bytes a second each POP fetches for prefetches,
+	// on average; zero sets no bound.
+	PrefetchRate Size `yaml:"prefetch_bytes_per_second"`
+
+	// PrefetchPerOrigin is how many of the workers may fetch from one domain's
+	// origin at the same time; zero sets no bound of its own.
+	PrefetchPerOrigin int `yaml:"prefetch_per_origin"`
 }
 
 // Log says what is logged.
@@ -177,8 +265,12 @@ type Log struct {
 // account until more are made.
 const DefaultAccount = "default"
 
-// DriverEdge is the driver of the built-in cache.
-const DriverEdge = "edge"
+// The drivers.
+const (
+	DriverEdge    = "edge" // the built-in cache
+	DriverVarnish = "varnish"
+	DriverNginx   = "nginx"
+)
 
 // Default returns the configuration of a process without a file.
 func Default() *Config {
@@ -208,11 +300,33 @@ func (c *Config) fill() {
 	}
 }
 
+// fill sets what the supplied configuration of nginx has.
+func (n *Nginx) fill() {
+	if n.Levels == "" {
+		n.Levels = "1:2"
+	}
+	if n.Key == "" {
+		n.Key = "$freshet_host$freshet_uri|$freshet_variant"
+	}
+	if n.Variants == nil {
+		n.Variants = []Variant{{}, {Label: "gzip", Headers: []string{"Accept-Encoding: gzip"}}}
+	}
+}
+
 func fillCaches(caches []Cache) {
 	for i := range caches {
 		k := &caches[i]
 		if k.Driver == "" {
 			k.Driver = DriverEdge
+		}
+		if k.Layer == 0 {
+			k.Layer = i + 1
+		}
+		if k.Nginx != nil {
+			k.Nginx.fill()
+		}
+		if k.Driver != DriverEdge {
+			continue
 		}
 		if k.MaxBytes == 0 {
 			k.MaxBytes = 10 * GiB

@@ -29,3 +29,23 @@ func (u URL) Scheme() string {
 	s, _, _ := strings.Cut(string(u), ":")
 	return strings.ToLower(s)
 }
+
+// Endpoint is a listener of a cache: http://HOST:PORT, or unix:/PATH.
+type Endpoint string
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (e *Endpoint) UnmarshalText(b []byte) error {
+	if path, ok := strings.CutPrefix(string(b), "unix:"); ok {
+		if !strings.HasPrefix(path, "/") || strings.ContainsAny(path, "\x00\r\n") {
+			return errors.New("is not of the form unix:/PATH")
+		}
+		*e = Endpoint(b)
+		return nil
+	}
+	var u URL
+	if err := u.UnmarshalText(b); err != nil || u.Scheme() != "http" {
+		return errors.New("is neither http://HOST:PORT nor unix:/PATH")
+	}
+	*e = Endpoint(b)
+	return nil
+}

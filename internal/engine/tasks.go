@@ -270,7 +270,7 @@ func (e *Engine) addEvidence(ctx context.Context, entry *freshet.Entry, item int
 func delivery(pop string, f freshet.Fact, incarnation string, received time.Time) freshet.Delivery {
 	d := freshet.Delivery{
 		POP: pop, Outcome: f.Outcome, Reason: f.Reason, Verified: f.Verified, Attempts: f.Attempts,
-		ExecutedAt: f.ExecutedAt, ReceivedAt: received, Incarnation: incarnation,
+		Rounds: f.Rounds, WindowMs: f.Window.Milliseconds(), ExecutedAt: f.ExecutedAt, ReceivedAt: received, Incarnation: incarnation,
 	}
 	if f.Before.Stored() {
 		d.Before = &f.Before

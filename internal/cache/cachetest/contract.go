@@ -30,12 +30,12 @@ func oneResultPerObjectWhenCancelled(b *bench) {
 	t := b.t
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	for i, r := range b.Driver().Purge(ctx, at(1), exact("/a", "/b", "/c")) {
+	for i, r := range b.Driver().Purge(ctx, cache.Order{At: at(1), Selector: exact("/a", "/b", "/c")}) {
 		if r.Outcome == freshet.OutcomeDone || r.Outcome == freshet.OutcomeAlready || r.Outcome == freshet.OutcomeNone {
 			t.Errorf("purge result %d of a cancelled call is %v", i, r.Outcome)
 		}
 	}
-	if rs := b.Driver().Purge(ctx, at(1), exact("/a", "/b", "/c")); len(rs) != 3 {
+	if rs := b.Driver().Purge(ctx, cache.Order{At: at(1), Selector: exact("/a", "/b", "/c")}); len(rs) != 3 {
 		t.Errorf("%d purge results for 3 objects", len(rs))
 	}
 	rs := b.Driver().Prefetch(ctx, objects("/a", "/b"))

@@ -179,7 +179,7 @@ func (b *bench) purge(t *testing.T, pos uint64, sel freshet.Selector) []cache.Re
 	if sel.Kind == freshet.SelectExact {
 		n = len(sel.URLs)
 	}
-	rs := b.Driver().Purge(t.Context(), at(pos), sel)
+	rs := b.Driver().Purge(t.Context(), cache.Order{At: at(pos), Selector: sel})
 	if len(rs) != n {
 		t.Fatalf("purge gave %d results for %d objects", len(rs), n)
 	}

@@ -32,19 +32,28 @@ var _ cache.Driver = (*Driver)(nil)
 func New(c *edge.Cache) *Driver { return &Driver{c: c} }
 
 // Purge implements cache.Driver.
-func (d *Driver) Purge(ctx context.Context, at freshet.Position, sel freshet.Selector) []cache.Result {
-	results := d.c.Purge(ctx, at, sel)
+func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
+	results := d.c.Purge(ctx, o.At, o.Selector)
 	out := make([]cache.Result, len(results))
 	for i, r := range results {
-		out[i] = cache.Result(r)
+		out[i] = result(r)
 	}
 	return out
 }
 
+func result(r edge.Result) cache.Result {
+	return cache.Result{
+		Outcome: r.Outcome, Reason: r.Reason, Detail: r.Detail, Before: r.Before, After: r.After, Removed: r.Removed,
+	}
+}
+
+// SetTopology implements cache.Follower.
+func (d *Driver) SetTopology(t freshet.Topology) { d.c.SetTopology(t) }
+
 // Prefetch implements cache.Driver.
 func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
 	out := make([]cache.Result, len(objs))
-	each(len(objs), func(i int) { out[i] = cache.Result(d.c.Prefetch(ctx, objs[i].URL)) })
+	each(len(objs), func(i int) { out[i] = result(d.c.Prefetch(ctx, objs[i].URL)) })
 	return out
 }
 
@@ -86,7 +95,8 @@ func (d *Driver) WriteCursor(ctx context.Context, at freshet.Position) error {
 func (d *Driver) Powers() cache.Powers {
 	return cache.Powers{
 		Driver: "edge", MaxBatch: maxBatch, Prefix: true, Regex: true, Tag: true,
-		Soft: true, Prefetch: true, DefeatsFills: true, KeepsCursor: true,
+		Soft: true, Prefetch: true, Inspect: true, DefeatsFills: true, CancelsFills: true,
+		KeepsCursor: true, Survives: true, Counts: true,
 	}
 }
 
