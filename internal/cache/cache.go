@@ -65,7 +65,10 @@ type Order struct {
 	Selector freshet.Selector
 	// Since is for caches that know when a fetch began and no generation
 	// (Powers.Stamps): a body whose fetch began after it, on the cache's own
-	// clock, is kept. Zero: whatever is stored goes. Fence sets it.
+	// clock, is kept. Zero: whatever is stored goes. Fence sets it, on repeats
+	// and on first purges alike (later entries overtake earlier ones), so a
+	// driver that cannot see the age of every variant removes all in doubt: that
+	// costs a fetch, where an old variant left behind breaks P4.
 	Since time.Time
 	// Again says that the purge must be carried out anew though it was before,
 	// because what was fetched since may come from a parent that had not
