@@ -114,6 +114,7 @@ func (l *life) reconcile(ctx context.Context, st store.AgentState, saved bool) e
 		slog.String("journal", st.Watermark.String()), slog.String("cache", cursor.String()),
 		slog.Bool("flushed", flush), slog.Bool("journal_found", saved), slog.Bool("content_known", same))
 	l.ledger.incarnation, l.ledger.written = incarnation, cursor
+	l.written.Store(&cursor)
 	l.ledger.watermark, l.ledger.durable = from, from
 	return nil
 }
