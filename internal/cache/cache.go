@@ -51,7 +51,10 @@ type Driver interface {
 	ReadCursor(ctx context.Context) (freshet.Position, error)
 
 	// WriteCursor stores that position, durably, with the content. A lower
-	// one than what is stored is an error.
+	// one than what is stored is an error. If the content is not the one that
+	// this driver knew (its incarnation changed, or its cursor is below what was
+	// written last, as after a restore from an older copy), nothing is written
+	// and the error has CodeConflict: the agent must find out anew what is owed.
 	WriteCursor(ctx context.Context, at freshet.Position) error
 
 	// Powers tells what this cache can do. It does not change in the life of
