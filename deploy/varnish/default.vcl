@@ -24,8 +24,9 @@ sub vcl_recv {
   }
 }
 
-# include "/etc/varnish/freshet-xkey.vcl";   # with varnish-modules: tags, and patterns that also catch fills in flight
-include "/etc/varnish/freshet.vcl";
+# With varnish-modules: purges by tag, and patterns that also catch fills in flight.
+# include "freshet-xkey.vcl";
+include "freshet.vcl";
 
 # What follows is yours.
 
