@@ -12,8 +12,13 @@ sub vcl_recv {
     set req.http.X-Freshet-Can = "xkey fence";
     if (req.http.X-Freshet-Op == "ban" || req.http.X-Freshet-Op == "xkey") {
       # Neither a ban nor xkey sees an object whose header is still to come. So
-      # note the time first: what was asked for before it is not stored.
-      var.global_set("freshet_fence", std.time2real(now, 0.0));
+      # note the time first: what was asked for before it is not stored. A repeat
+      # names the time of the first.
+      if (!req.http.X-Freshet-Since) {
+        var.global_set("freshet_fence", std.time2real(now, 0.0));
+      } elseif (std.real(req.http.X-Freshet-Since, 0.0) > std.real(var.global_get("freshet_fence"), 0.0)) {
+        var.global_set("freshet_fence", req.http.X-Freshet-Since);
+      }
     }
     if (req.method == "HEAD" && req.http.X-Freshet-Op == "xkey") {
       set req.http.X-Freshet-Now = std.time2real(now, 0.0);
@@ -44,10 +49,11 @@ sub vcl_backend_response {
 
 sub vcl_hit {
   # An object may have passed the check above just before the time was noted and
-  # have been stored just after the ban. Such a one is fetched again.
+  # have been stored just after the ban. So what came in within the last 0.1 s before
+  # it is fetched again.
   if (local.socket != "ctl"
       && std.real(obj.http.X-Freshet-Fetch, 0.0) <= std.real(var.global_get("freshet_fence"), 0.0)
-      && std.real(obj.http.X-Freshet-Seen, 0.0) > std.real(var.global_get("freshet_fence"), 0.0) - 5.0) {
+      && std.real(obj.http.X-Freshet-Seen, 0.0) > std.real(var.global_get("freshet_fence"), 0.0) - 0.1) {
     set req.http.X-Freshet-Count = purge.hard();
     return (restart);
   }

@@ -63,7 +63,7 @@ func (l *ledger) add(ctx context.Context, p pattern) cache.Result {
 	}
 	l.slots[i] = slot{taken: true, pattern: p}
 	mark := request{op: opPut, host: notesHost, path: markPath(i), text: "ban"}
-	for _, r := range [...]request{mark, {op: opBan, host: notesHost, path: "/", text: text}} {
+	for _, r := range [...]request{mark, {op: opBan, host: notesHost, path: "/", text: text, since: p.since}} {
 		got := l.d.one(ctx, r)
 		switch {
 		case got.err != nil:

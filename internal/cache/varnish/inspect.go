@@ -17,7 +17,8 @@ const joinRounds = 200
 // in, and that is all that Join waits for: then the stamp is known, and a purge
 // removes the object, body in flight or not. Filling says that the body still
 // comes. Of several variants the oldest that was seen is reported: what came
-// in during a join, and else the one that came last.
+// in during a join, and else the one that came last; Hidden says that there may
+// be more.
 func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.InspectMode) []cache.State {
 	urls := make([]string, len(objs))
 	for i, o := range objs {
@@ -70,6 +71,7 @@ func see(st *cache.State, r reply) (again bool) {
 	}
 	joined := r.verdict == saysJoined
 	st.Joined = st.Joined || joined
+	st.Hidden = st.Hidden || r.varies
 	if c := r.copied(); !st.Copy.Stored() || !c.FetchedAt.After(st.Copy.FetchedAt) {
 		st.Copy, st.Fresh, st.Filling = c, r.fresh(), r.streaming
 	}

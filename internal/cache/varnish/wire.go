@@ -73,6 +73,7 @@ type reply struct {
 	lastModified string
 	length       int64 // -1: not known
 	packed       bool  // it has a content encoding
+	varies       bool  // there may be variants of it, in Varnish's eyes
 }
 
 func (r *reply) can(what string) bool {
@@ -216,6 +217,9 @@ func (r *reply) field(name, value []byte) (err error) {
 		}
 	case is(name, "content-encoding"):
 		r.packed = true
+	case is(name, "vary"):
+		// Varnish itself sees to encodings, and stores one.
+		r.varies = r.varies || !is(value, "accept-encoding")
 	case is(name, "transfer-encoding"):
 		return nil // the length is not known yet; an answer to HEAD has no body
 	case is(name, "x-freshet-text"):
