@@ -29,6 +29,7 @@ type Everything interface {
 	store.Evidence
 	store.Catalog
 	store.Keys
+	store.POPs
 	Close() error
 }
 
@@ -42,7 +43,7 @@ func Run(t *testing.T, open Open) {
 	for name, group := range map[string]func(*testing.T, Open){
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
-		"Domains": runDomains, "Keys": runKeys, "Tenants": runTenants,
+		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
