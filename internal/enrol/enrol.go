@@ -62,6 +62,9 @@ func ParseToken(text string) (Token, bool) {
 	return Token{POP: parts[0], Expires: time.Unix(unix, 0).UTC(), text: text}, true
 }
 
+// IsToken reports whether text is meant to be a one-time token, whole or not.
+func IsToken(text string) bool { return strings.HasPrefix(text, tokenPrefix) }
+
 // Text returns the token as it is shown once and stored nowhere.
 func (t Token) Text() string { return t.text }
 
