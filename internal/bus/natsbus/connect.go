@@ -131,6 +131,10 @@ func (t target) options() []nats.Option {
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { why.tell(t.log, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrAuthorization) {
+				why.tell(t.log, err) // of a connection that was good once, only this tells
+				return
+			}
 			t.log.LogAttrs(noContext(), slog.LevelWarn, "bus reports a fault", slog.Any("error", err))
 		}),
 	}
@@ -148,9 +152,13 @@ func (r *reason) tell(log *slog.Logger, err error) {
 	if err == nil || errors.Is(err, nats.ErrNoServers) {
 		return // the sum of failed attempts; the next one says why
 	}
+	text := err.Error()
+	if errors.Is(err, nats.ErrAuthorization) {
+		text = "refused" // NATS words it in more than one way
+	}
 	r.mu.Lock()
-	known := r.last == err.Error()
-	r.last = err.Error()
+	known := r.last == text
+	r.last = text
 	r.mu.Unlock()
 	switch {
 	case known:
