@@ -131,7 +131,9 @@ func TestAddPOP_OutlivesTheEngine(t *testing.T) { //nolint:tparallel // lives of
 		}
 	})
 	t.Run("options", func(t *testing.T) {
-		w := newWorld(t, func(o *engine.Options) { o.POPs = append(o.POPs, freshet.POP{ID: "b", Parents: []string{"a"}, Remote: true}) }, "a")
+		w := newWorld(t, func(o *engine.Options) {
+			o.POPs = append(o.POPs, freshet.POP{ID: "b", Parents: []string{"a"}, Remote: true})
+		}, "a")
 		if d := cmp.Diff(map[string][]string{"a": nil, "b": {"a"}}, w.parents()); d != "" {
 			t.Error(d)
 		}
