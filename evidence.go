@@ -147,8 +147,8 @@ type Fact struct {
 // holds.
 type Evidence struct {
 	POP         string
-	Stream      uint64 // one life of the agent's spool: its creation in Unix nanoseconds
-	Number      uint64 // from 1, without gaps within a stream
+	Stream      uint64 // one life of the agent: its beginning in Unix nanoseconds
+	Number      uint64 // grows by one with each message of a POP's journal
 	Incarnation string // of the cache's content
 	Entries     []EntryFacts
 }

@@ -10,7 +10,7 @@ type Domain struct {
 	Aliases      []string `json:"aliases,omitempty"`
 	Origin       string   `json:"origin"`                  // base URL, http or https; may be private (operator-declared)
 	TLS          bool     `json:"tls,omitempty"`           // viewers use https; reported URLs say so (contract §4.1 U15)
-	IgnoreParams []string `json:"ignore_params,omitempty"` // query parameters outside the cache key, besides auth_key
+	IgnoreParams []string `json:"ignore_params,omitempty"` // query parameters outside the cache key, besides auth_key; EveryParam for all
 	Offline      bool     `json:"offline,omitempty"`
 	Verify       Verify   `json:"verify,omitempty"` // how purges and prefetches of its objects are checked; empty = inspect
 }

@@ -15,6 +15,10 @@ const MaxURL = 4096
 // takes part in an object's name.
 const SignatureParam = "auth_key"
 
+// EveryParam, among the parameters that a domain ignores, stands for all: no
+// query tells its objects apart.
+const EveryParam = "*"
+
 // Canonical returns the one spelling under which an object is stored, purged
 // and reported: scheme http, lower-case host without the default port, a path
 // without dot segments, escapes in RFC 3986 §6.2.2 normal form, the query
@@ -82,7 +86,7 @@ func CanonicalPath(escapedPath, rawQuery string, ignore []string) string {
 }
 
 func canonicalQuery(raw string, ignore []string) string {
-	if raw == "" {
+	if raw == "" || slices.Contains(ignore, EveryParam) {
 		return ""
 	}
 	kept := make([]string, 0, 4)

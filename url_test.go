@@ -41,6 +41,14 @@ func TestCanonical(t *testing.T) {
 	}
 }
 
+func TestCanonical_EveryParamLeavesNoQuery(t *testing.T) {
+	t.Parallel()
+	got, err := freshet.Canonical("http://vod.example.com/a?b=2&c", []string{"x", freshet.EveryParam})
+	if err != nil || got != "http://vod.example.com/a" {
+		t.Errorf("%q (%v)", got, err)
+	}
+}
+
 func TestCanonical_Refuses(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

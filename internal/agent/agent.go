@@ -15,6 +15,7 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -54,7 +55,19 @@ func (a *Agent) Heartbeat() freshet.Heartbeat { return *a.beat.Load() }
 // ended by then. It fails only if the journal cannot be read. It may be called
 // again afterwards, but not twice at a time.
 func (a *Agent) Run(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
+	for {
+		err := a.live(ctx)
+		if err != nil || !sleep(ctx, a.o.RetryMin) {
+			return err
+		}
+	}
+}
+
+// live is one life: it ends with ctx, or when the cache turns out to have other
+// content than at its start.
+func (a *Agent) live(ctx context.Context) error {
+	ctx, end := context.WithCancelCause(ctx)
+	cancel := func() { end(nil) }
 	defer cancel()
 	l, err := a.start(ctx)
 	if ctx.Err() != nil {
@@ -63,6 +76,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	l.end = end
 	stop, err := a.o.Bus.Listen(l.hear(ctx))
 	if err != nil {
 		return err
@@ -77,8 +91,12 @@ func (a *Agent) Run(ctx context.Context) error {
 	l.workers.Go(func() { a.beatOften(ctx, l.beatNow) })
 	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
 	l.workers.Go(func() { l.followTopology(ctx) })
-	l.workers.Go(func() { l.watchContent(ctx, l.ledger.incarnation) })
+	known := l.ledger.incarnation
+	l.workers.Go(func() { l.watchContent(ctx, known) })
 	l.loop(ctx)
+	if errors.Is(context.Cause(ctx), errReplaced) && l.ready.told {
+		a.o.OnReady(false) // until the next life knows what it is owed
+	}
 	return nil
 }
 
@@ -90,7 +108,8 @@ type life struct {
 	beatNow chan struct{} // a heartbeat is wanted now
 	spooled chan struct{} // evidence waits to be sent
 	workers sync.WaitGroup
-	wake    time.Time // when the loop must look again, though nothing happens
+	end     context.CancelCauseFunc // ends this life
+	wake    time.Time               // when the loop must look again, though nothing happens
 
 	gate     gate
 	reader   reader
@@ -100,7 +119,8 @@ type life struct {
 	fetches  prefetches
 	ledger   ledger
 	topology topology
-	relevant atomic.Pointer[map[string]bool] // POPs whose heartbeats matter; nil: all
+	relevant atomic.Pointer[map[string]bool]  // POPs whose heartbeats matter; nil: all
+	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
 }
 

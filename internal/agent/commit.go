@@ -268,6 +268,9 @@ func (l *life) committed(ctx context.Context, s *step, cursorErr, err error) {
 	if err != nil {
 		return
 	}
+	if freshet.ErrorCode(cursorErr) == freshet.CodeConflict {
+		l.replaced(ctx)
+	}
 	if cursorErr != nil {
 		g.cursorBad++
 		g.cursorNext = time.Now().Add(l.pause(g.cursorBad))
@@ -278,6 +281,7 @@ func (l *life) committed(ctx context.Context, s *step, cursorErr, err error) {
 	}
 	if s.cursor {
 		g.written, g.cursorBad, g.cursorNext = s.state.Watermark, 0, time.Time{}
+		l.written.Store(&s.state.Watermark)
 	}
 	moved := g.durable.Before(s.state.Watermark)
 	g.durable = freshet.Later(g.durable, s.state.Watermark)

@@ -34,7 +34,7 @@ type control struct {
 	topology freshet.Topology
 	asked    uint64 // version of the topology that was last named in asking for one
 	answers  map[delivery]answer
-	numbers  map[spool]map[uint64]bool
+	numbers  map[string]map[uint64]bool
 	pulls    int
 	beats    map[string]freshet.Heartbeat
 	refuse   int // so many evidence messages are stored, but not acknowledged
@@ -44,11 +44,6 @@ type delivery struct {
 	pop  string
 	at   freshet.Position
 	item int
-}
-
-type spool struct {
-	pop    string
-	stream uint64
 }
 
 type answer struct {
@@ -63,7 +58,7 @@ func newControl(tb testing.TB, seed uint64, topology freshet.Topology) *control 
 	c := &control{
 		tb: tb, bus: membus.New(), weather: newWeather(seed), topology: topology, next: freshet.Position{Pos: 1},
 		appended: map[freshet.Position]uint64{}, answers: map[delivery]answer{},
-		numbers: map[spool]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{},
+		numbers: map[string]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{},
 	}
 	c.bus.SetFaults(c.weather.fate)
 	c.end = c.bus.Control()
@@ -172,11 +167,11 @@ func (c *control) store(pop string, msg []byte) error {
 	if err != nil {
 		return err
 	}
-	id := spool{pop, ev.Stream}
-	if c.numbers[id] == nil {
-		c.numbers[id] = map[uint64]bool{}
+	// Each life has a stream of its own; the numbers go on over them.
+	if c.numbers[pop] == nil {
+		c.numbers[pop] = map[uint64]bool{}
 	}
-	c.numbers[id][ev.Number] = true
+	c.numbers[pop][ev.Number] = true
 	for _, e := range ev.Entries {
 		for _, f := range e.Facts {
 			d := delivery{pop, e.At, f.Item}

@@ -72,9 +72,6 @@ func crashOnce(w *world, op string, n int) {
 		t.Fatalf("heartbeat %+v", h)
 	}
 	w.with(func() {
-		if len(w.numbers) != 1 {
-			t.Errorf("%d streams of evidence, want one for the life of the journal", len(w.numbers))
-		}
 		for _, seen := range w.numbers {
 			for n := range uint64(len(seen)) {
 				if !seen[n+1] {

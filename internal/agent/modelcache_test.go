@@ -40,6 +40,7 @@ type modelCache struct {
 	rng         *rand.Rand
 	stored      map[string]freshet.Copy
 	cursor      freshet.Position
+	expect      freshet.Position // a cursor below it is not the one that was written last
 	incarnation string
 	powers      cache.Powers
 	effects     []effect
@@ -258,6 +259,9 @@ func (h *handle) WriteCursor(_ context.Context, at freshet.Position) error {
 		return errKilled
 	case h.fault("cursor", "", at) != freshet.ReasonNone:
 		return errors.New("model: the cursor cannot be written")
+	case h.cursor.Before(h.expect):
+		h.expect = freshet.Position{}
+		return freshet.Errorf(freshet.CodeConflict, "model: the content was replaced")
 	case at.Before(h.cursor):
 		return fmt.Errorf("model: cursor %s is lower than %s", at, h.cursor)
 	}

@@ -218,7 +218,7 @@ func TestP2_EvidenceIsSentAgainUntilAcknowledged(t *testing.T) {
 			for id, seen := range w.numbers {
 				for n := range uint64(len(seen)) {
 					if !seen[n+1] {
-						t.Errorf("%s: number %d is missing of %d", id.pop, n+1, len(seen))
+						t.Errorf("%s: number %d is missing of %d", id, n+1, len(seen))
 					}
 				}
 			}

@@ -48,10 +48,12 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l.reader.subjects[freshet.SubjectPurge].cursor = l.ledger.durable
 	l.reader.lostJournal, l.reader.until = !saved || st.Forgotten == store.ForgottenAll(), st.Forgotten
 	l.reader.known, l.reader.task = freshet.Later(st.Known, l.ledger.written), st.KnownTask
-	l.ledger.stream, l.ledger.number = st.Stream, st.LastNumber
-	if l.ledger.stream == 0 {
-		l.ledger.stream = uint64(time.Now().UnixNano())
-	}
+	// Each life has a stream of its own: a journal that was restored from an
+	// older copy would hand out numbers again, and the control plane would take
+	// new evidence for repeats. Numbers go on, because the spool may still hold
+	// some of earlier lives.
+	l.ledger.stream = max(uint64(time.Now().UnixNano()), st.Stream+1) //nolint:gosec // times after 1970
+	l.ledger.number = st.LastNumber
 	l.redos = newRedos(st.Flushes)
 	l.recall(kept, st.Exceptions)
 	l.ledger.urgent = true // the incarnation, the stream and a first sign of life
@@ -112,6 +114,7 @@ func (l *life) reconcile(ctx context.Context, st store.AgentState, saved bool) e
 		slog.String("journal", st.Watermark.String()), slog.String("cache", cursor.String()),
 		slog.Bool("flushed", flush), slog.Bool("journal_found", saved), slog.Bool("content_known", same))
 	l.ledger.incarnation, l.ledger.written = incarnation, cursor
+	l.written.Store(&cursor)
 	l.ledger.watermark, l.ledger.durable = from, from
 	return nil
 }

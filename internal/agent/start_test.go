@@ -151,6 +151,38 @@ func TestP5_ContentThatChangesUnderTheAgentIsFlushed(t *testing.T) {
 	})
 }
 
+func TestP5_ContentRestoredUnderTheAgentIsPurgedAgain(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} { // by the next cursor that is written, or by the next look
+		bubble(t, pops(pop("a")), func(w *world) {
+			t := w.t
+			s := w.sites["a"]
+			s.start("", 0)
+			first := w.append(purge(u1))
+			pass(3 * time.Second)
+			second := w.append(purge(u2))
+			pass(3 * time.Second)
+			before := len(s.cache.effectsOn(u2))
+			s.cache.with(func() {
+				s.cache.cursor = first.At
+				s.cache.stored[u2] = freshet.Copy{FetchedAt: time.Now().Add(-time.Hour), Generation: first.At}
+			})
+			last := second
+			if !late {
+				s.cache.with(func() { s.cache.expect = second.At })
+				last = w.append(purge(u3))
+			}
+			pass(40 * time.Second)
+			if len(s.cache.effectsOn(u2)) != before+1 || s.cache.has(u2) {
+				t.Errorf("late %v: the restored copy was not purged: %v", late, s.cache.effectsOn(u2))
+			}
+			if h := w.beat("a"); h.Watermark != last.At || !s.isReady() {
+				t.Errorf("late %v: heartbeat %+v", late, h)
+			}
+		})
+	}
+}
+
 func TestP5_POPEnrolledAgainRevalidates(t *testing.T) {
 	t.Parallel()
 	bubble(t, pops(pop("a")), func(w *world) {

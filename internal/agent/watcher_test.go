@@ -102,7 +102,7 @@ func (v *watcher) weigh(h *history) string {
 	for id, seen := range v.w.numbers {
 		for n := range uint64(len(seen)) {
 			if !seen[n+1] {
-				v.say("%s: evidence %d is missing of %d", id.pop, n+1, len(seen))
+				v.say("%s: evidence %d is missing of %d", id, n+1, len(seen))
 			}
 		}
 	}

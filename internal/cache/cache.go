@@ -51,7 +51,10 @@ type Driver interface {
 	ReadCursor(ctx context.Context) (freshet.Position, error)
 
 	// WriteCursor stores that position, durably, with the content. A lower
-	// one than what is stored is an error.
+	// one than what is stored is an error. If the content is not the one that
+	// this driver knew (its incarnation changed, or its cursor is below what was
+	// written last, as after a restore from an older copy), nothing is written
+	// and the error has CodeConflict: the agent must find out anew what is owed.
 	WriteCursor(ctx context.Context, at freshet.Position) error
 
 	// Powers tells what this cache can do. It does not change in the life of
@@ -65,7 +68,10 @@ type Order struct {
 	Selector freshet.Selector
 	// Since is for caches that know when a fetch began and no generation
 	// (Powers.Stamps): a body whose fetch began after it, on the cache's own
-	// clock, is kept. Zero: whatever is stored goes. Fence sets it.
+	// clock, is kept. Zero: whatever is stored goes. Fence sets it, on repeats
+	// and on first purges alike (later entries overtake earlier ones), so a
+	// driver that cannot see the age of every variant removes all in doubt: that
+	// costs a fetch, where an old variant left behind breaks P4.
 	Since time.Time
 	// Again says that the purge must be carried out anew though it was before,
 	// because what was fetched since may come from a parent that had not

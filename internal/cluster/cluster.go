@@ -22,10 +22,13 @@ import (
 // Domain is the acceleration domain of every cluster.
 const Domain = "vod.example.com"
 
-// POP declares one POP of a cluster.
+// POP declares one POP of a cluster. Parents come before their children in a
+// list of POPs.
 type POP struct {
 	ID      string
 	Parents []string
+	// Foreign starts another cache than the built-in one for the POP.
+	Foreign Foreign
 }
 
 // Options say what a cluster is made of.
@@ -54,6 +57,9 @@ type Cluster struct {
 	KeySecret string
 	Dir       string
 
+	// Caches are the caches of POPs that have a foreign one.
+	Caches map[string]ForeignCache
+
 	ids   []string
 	doors map[string]string // address of each POP's front door
 	http  *http.Client
@@ -67,7 +73,7 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Origin: origin, POPs: map[string]*Process{}, Dir: o.Dir, doors: map[string]string{},
+		Origin: origin, POPs: map[string]*Process{}, Dir: o.Dir, doors: map[string]string{}, Caches: map[string]ForeignCache{},
 		KeyID: "FKdemo" + randomHex(4), KeySecret: randomHex(20),
 		http: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
@@ -75,6 +81,9 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 		},
 	}
 	if err := c.configure(ctx, o); err != nil {
+		for _, k := range c.Caches {
+			k.Stop()
+		}
 		origin.Close()
 		return nil, err
 	}
@@ -102,20 +111,19 @@ func (c *Cluster) configure(ctx context.Context, o Options) error {
 	}
 	fmt.Fprintf(&conf, "domains:\n  - name: %s\n    origin: %s\npops:\n", Domain, c.Origin.URL())
 	for _, p := range o.POPs {
-		door, err := freeAddr(ctx)
+		caches, err := c.cacheOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		c.ids, c.doors[p.ID] = append(c.ids, p.ID), door
 		fmt.Fprintf(&conf, "  - id: %s\n    parents: [%s]\n", p.ID, strings.Join(p.Parents, ", "))
 		if o.InProcess {
-			fmt.Fprintf(&conf, "    caches: [{driver: edge, listen: %s}]\n", door)
+			fmt.Fprintf(&conf, "    caches: %s\n", caches)
 			continue
 		}
 		fmt.Fprintf(&conf, "    remote: true\n")
 		file := c.path(p.ID + ".yaml")
-		text := fmt.Sprintf("data: %s\npop: {id: %s, control: 'nats://%s', token_file: %s}\ncaches: [{driver: edge, listen: %s}]\n",
-			c.path(p.ID), p.ID, bus, token, door)
+		text := fmt.Sprintf("data: %s\npop: {id: %s, control: 'nats://%s', token_file: %s}\ncaches: %s\n",
+			c.path(p.ID), p.ID, bus, token, caches)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -159,6 +167,10 @@ func (c *Cluster) Close() {
 		p.Stop()
 	}
 	c.Control.Stop()
+	c.Origin.Free() // a cache may wait for an answer before it ends
+	for _, k := range c.Caches {
+		k.Stop()
+	}
 	c.Origin.Close()
 	c.http.CloseIdleConnections()
 }

@@ -166,6 +166,13 @@ func (o *Origin) Count(p string) int {
 	return n
 }
 
+// Bytes returns how many bytes of bodies were sent.
+func (o *Origin) Bytes() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.bytes
+}
+
 // Mark returns what follows every body of a version.
 func Mark(version int) string { return fmt.Sprintf("\n# version %d\n", version) }
 

@@ -71,8 +71,8 @@ type Domain struct {
 	// TLS says that viewers use https, so that reported URLs do too.
 	TLS bool `yaml:"tls"`
 
-	// IgnoreParams are query parameters that do not tell objects apart.
-	// `auth_key` never does.
+	// IgnoreParams are query parameters that do not tell objects apart; `"*"`
+	// stands for all of them. `auth_key` never does.
 	IgnoreParams []string `yaml:"ignore_params"`
 
 	// Verify says how POPs check what they did to the domain's objects: `ack`
