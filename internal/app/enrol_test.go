@@ -3,8 +3,15 @@ package app_test
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"io"
 	"log/slog"
+	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -409,6 +416,56 @@ func TestEnrolment_ASharedTokenServesUntilThereIsACredential(t *testing.T) {
 		if !strings.Contains(string(text), key) {
 			t.Error("POPs that enrolled before and after the shared token ended do not know each other")
 		}
+	}
+}
+
+// certificate writes a certificate for 127.0.0.1 and its key.
+func certificate(t *testing.T) config.TLS {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+	}
+	cert, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	files := config.TLS{CertFile: filepath.Join(dir, "cert.pem"), KeyFile: filepath.Join(dir, "key.pem")}
+	for path, block := range map[string]*pem.Block{files.CertFile: {Type: "CERTIFICATE", Bytes: cert}, files.KeyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return files
+}
+
+func TestEnrolment_OverTLS(t *testing.T) {
+	t.Parallel()
+	p := newPlace(t, func(c *config.Config) { c.Bus.TLS = certificate(t) })
+	i, err := p.client.AddPOP(t.Context(), "edge-1", nil, 0)
+	if err != nil || i.Control != "tls://"+p.server.BusAddr() {
+		t.Fatalf("%+v, %v", i.Control, err)
+	}
+	p.runs("edge-1", "edge-1", i.Token)
+	p.ready("edge-1")
+	p.complete(p.submit(freshet.Purge, "/film"))
+	c := settings(t.TempDir())
+	c.Bus = config.Bus{Listen: "127.0.0.1:0", TLS: config.TLS{CertFile: p.conf.Bus.TLS.KeyFile, KeyFile: p.conf.Bus.TLS.KeyFile}}
+	if _, err := app.NewServer(t.Context(), app.Options{Config: c}); err == nil || !strings.Contains(err.Error(), "certificate of the bus cannot be read") {
+		t.Errorf("the error is %v", err)
+	}
+	p.conf.Bus.TLS.CertFile = p.conf.Bus.TLS.KeyFile // of which run makes the POP's ca_file
+	if _, err := p.run("edge-2", "edge-2", p.add("edge-2")); err == nil || !strings.Contains(err.Error(), "holds no certificate") {
+		t.Errorf("the error is %v", err)
 	}
 }
 
