@@ -5,8 +5,11 @@ import (
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/x509"
+	"encoding/base64"
 	"encoding/pem"
 	"io"
 	"log/slog"
@@ -416,6 +419,33 @@ func TestEnrolment_ASharedTokenServesUntilThereIsACredential(t *testing.T) {
 		if !strings.Contains(string(text), key) {
 			t.Error("POPs that enrolled before and after the shared token ended do not know each other")
 		}
+	}
+}
+
+// TestEnrolment_ThePeerKeyFollowsTheSharedToken holds that POPs which share a
+// token, and derive the key from it, and POPs that enrol agree on it.
+func TestEnrolment_ThePeerKeyFollowsTheSharedToken(t *testing.T) {
+	t.Parallel()
+	var file string
+	p := newPlace(t, func(c *config.Config) {
+		file = filepath.Join(filepath.Dir(c.Data), "shared")
+		c.Bus.TokenFile = file
+		if err := os.WriteFile(file, []byte("a-token-that-all-POPs-share\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	p.end()
+	const next = "another-token-that-they-share"
+	if err := os.WriteFile(file, []byte(next+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	r := p.runs("edge-1", "edge-1", p.add("edge-1"))
+	text, err := os.ReadFile(filepath.Join(r.conf.Data, "pops", "edge-1", "credential"))
+	m := hmac.New(sha256.New, []byte(next))
+	m.Write([]byte("freshet peer v1"))
+	if want := base64.StdEncoding.EncodeToString(m.Sum(nil)); err != nil || !strings.Contains(string(text), want) {
+		t.Errorf("the POP got another key (%v)", err)
 	}
 }
 
