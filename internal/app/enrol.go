@@ -70,7 +70,7 @@ func (s *Server) controlURL(c *config.Config) string {
 
 // enrol answers POPs that enrol, until ctx ends.
 func (s *Server) enrol(ctx context.Context) error {
-	stop, err := s.control.ServeEnrolment(s.desk.Enrol)
+	stop, err := s.control.ServeEnrolment(s.desk.Enrol) //nolint:contextcheck // its handlers live until stop
 	if err != nil {
 		return err
 	}

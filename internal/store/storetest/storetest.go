@@ -22,15 +22,20 @@ import (
 
 // Everything is a store that the control plane can run on.
 type Everything interface {
+	Work
+	store.Catalog
+	store.Keys
+	store.POPs
+	Close() error
+}
+
+// Work is the part of it that purges and prefetches go through.
+type Work interface {
 	store.Jobs
 	store.Log
 	store.Tasks
 	store.States
 	store.Evidence
-	store.Catalog
-	store.Keys
-	store.POPs
-	Close() error
 }
 
 // Open opens an empty store of its own for one test, which closes it when the
