@@ -85,10 +85,14 @@ func popFacts(rng *rand.Rand, etags []string, outcome freshet.Outcome) []freshet
 	for e := range entries {
 		at := freshet.Position{Epoch: 1, Pos: 7000 + uint64(e)*2}
 		facts := make([]freshet.Fact, 168)
+		window := time.Duration(0)
 		for i := range facts {
+			if i%64 == 0 { // objects that are purged together are looked at together
+				window = time.Duration(rng.IntN(40)) * time.Millisecond
+			}
 			facts[i] = freshet.Fact{
 				Item: i, Outcome: outcome, Verified: freshet.VerifiedInspect, Attempts: 1,
-				ExecutedAt: within(2 * time.Second),
+				ExecutedAt: within(2 * time.Second), Rounds: 1, Window: window,
 				Before: freshet.Copy{
 					FetchedAt: within(time.Minute), Generation: freshet.Position{Epoch: 1, Pos: 6000},
 					Validator: etags[i], Size: int64(400000 + i*977),
@@ -181,6 +185,43 @@ func TestP10_FactsStaySmall(t *testing.T) {
 				t.Errorf("a fact takes %.2f bytes at %d POPs, more than 8", whole, pops)
 			}
 		})
+	}
+}
+
+// What version 2 adds costs next to nothing where every fact says the same, and
+// little where a few differ.
+func TestP10_RoundsAndWindowsCostLittle(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		set  func(i int, f *freshet.Fact)
+		most int // bytes more than in version 1, of a message of 1,000 facts
+	}{
+		"nothing to tell": {func(int, *freshet.Fact) {}, 8},
+		"one round each":  {func(_ int, f *freshet.Fact) { f.Rounds, f.Window = 1, 3*time.Millisecond }, 12},
+		"a fill met every 50th": {func(i int, f *freshet.Fact) {
+			f.Rounds, f.Window = 1, time.Duration(i/64*3)*time.Millisecond
+			if i%50 == 49 {
+				f.Rounds, f.Window = 2, time.Duration(i*13)*time.Millisecond
+			}
+		}, 300},
+		"a prefetch of each other": {func(i int, f *freshet.Fact) { f.Rounds = i % 2 }, 30},
+	} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		entries := popFacts(rng, etags(rng, 168), freshet.OutcomeDone)[:6]
+		n := 0
+		for _, e := range entries {
+			for i := range e.Facts {
+				e.Facts[i].Rounds, e.Facts[i].Window = 0, 0
+				tc.set(n, &e.Facts[i])
+				n++
+			}
+		}
+		ev := freshet.Evidence{POP: "edge-1", Entries: entries}
+		v1, v2 := len(wire.EncodeEvidenceAs(wire.Version1, ev)), len(wire.EncodeEvidence(ev))
+		t.Logf("%s: %d bytes, %d in version 1", name, v2, v1)
+		if v2-v1 > tc.most {
+			t.Errorf("%s: %d facts take %d bytes more than in version 1, the limit is %d", name, n, v2-v1, tc.most)
+		}
 	}
 }
 
