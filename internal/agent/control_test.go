@@ -143,7 +143,7 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 			return nil, err
 		}
 		c.asked = has.Version
-		return wire.EncodeTopology(c.topology), nil
+		return wire.EncodeTopologyAs(wire.VersionOf(req), c.topology), nil
 	case bus.CallEvidence:
 		return nil, c.store(pop, req)
 	case bus.CallPull:
