@@ -94,7 +94,7 @@ func TestRoundsAndWindowsAreKeptInRange(t *testing.T) {
 	}
 	want := []freshet.Fact{
 		{Item: 0},
-		{Item: 1, Rounds: math.MaxInt32, Window: math.MaxInt64 / time.Millisecond * time.Millisecond},
+		{Item: 1, Rounds: math.MaxInt32, Window: time.Duration(math.MaxInt64).Truncate(time.Millisecond)},
 		{Item: 2, Rounds: 2, Window: time.Millisecond},
 	}
 	got, err := wire.DecodeEvidence(wire.EncodeEvidence(freshet.Evidence{Entries: []freshet.EntryFacts{{Facts: facts}}}))

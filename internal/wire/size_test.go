@@ -76,7 +76,7 @@ func TestP10_PackedURLsStaySmall(t *testing.T) {
 }
 
 // popFacts is what one POP reports of 20 entries of 168 tasks each.
-func popFacts(rng *rand.Rand, etags []string, outcome freshet.Outcome) []freshet.EntryFacts {
+func popFacts(rng *rand.Rand, etags []string) []freshet.EntryFacts {
 	start := time.UnixMilli(1795355100000).UTC()
 	within := func(d time.Duration) time.Time {
 		return start.Add(time.Duration(rng.Int64N(int64(d/time.Millisecond))) * time.Millisecond)
@@ -91,7 +91,7 @@ func popFacts(rng *rand.Rand, etags []string, outcome freshet.Outcome) []freshet
 				window = time.Duration(rng.IntN(40)) * time.Millisecond
 			}
 			facts[i] = freshet.Fact{
-				Item: i, Outcome: outcome, Verified: freshet.VerifiedInspect, Attempts: 1,
+				Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1,
 				ExecutedAt: within(2 * time.Second), Rounds: 1, Window: window,
 				Before: freshet.Copy{
 					FetchedAt: within(time.Minute), Generation: freshet.Position{Epoch: 1, Pos: 6000},
@@ -116,8 +116,8 @@ func withAfter(rng *rand.Rand, entries []freshet.EntryFacts) []freshet.EntryFact
 	return entries
 }
 
-func etags(rng *rand.Rand, n int) []string {
-	list := make([]string, n)
+func etags(rng *rand.Rand) []string {
+	list := make([]string, 168)
 	for i := range list {
 		var b [16]byte
 		for j := range b {
@@ -144,13 +144,13 @@ func TestP10_FactsStaySmall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(1, 2))
-			tags := etags(rng, 168)
+			tags := etags(rng)
 			kept := newDicts()
 			facts, size := 0, 0
 			var first, last []byte
 			var firstFacts, lastFacts []freshet.EntryFacts
 			for range pops {
-				entries := popFacts(rng, tags, freshet.OutcomeDone)
+				entries := popFacts(rng, tags)
 				if both {
 					entries = withAfter(rng, entries)
 				}
@@ -207,7 +207,7 @@ func TestP10_RoundsAndWindowsCostLittle(t *testing.T) {
 		"a prefetch of each other": {func(i int, f *freshet.Fact) { f.Rounds = i % 2 }, 30},
 	} {
 		rng := rand.New(rand.NewPCG(1, 2))
-		entries := popFacts(rng, etags(rng, 168), freshet.OutcomeDone)[:6]
+		entries := popFacts(rng, etags(rng))[:6]
 		n := 0
 		for _, e := range entries {
 			for i := range e.Facts {
@@ -254,7 +254,7 @@ func TestEntriesShareTheirTargetSet(t *testing.T) {
 
 func BenchmarkPackFacts(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	entries := withAfter(rng, popFacts(rng, etags(rng, 168), freshet.OutcomeDone))
+	entries := withAfter(rng, popFacts(rng, etags(rng)))
 	kept := newDicts()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -266,7 +266,7 @@ func BenchmarkPackFacts(b *testing.B) {
 func BenchmarkDecodeEvidence(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	msg := wire.EncodeEvidence(freshet.Evidence{
-		POP: "edge-1", Entries: withAfter(rng, popFacts(rng, etags(rng, 168), freshet.OutcomeDone)),
+		POP: "edge-1", Entries: withAfter(rng, popFacts(rng, etags(rng))),
 	})
 	b.ReportAllocs()
 	for b.Loop() {
