@@ -54,7 +54,7 @@ const maxWays = 1024
 func ways(re *syntax.Regexp) int {
 	const enough = 1 << 20
 	n := 1
-	switch re.Op {
+	switch re.Op { //nolint:exhaustive // the rest can be walked in one way
 	case syntax.OpConcat, syntax.OpCapture:
 		for _, sub := range re.Sub {
 			n = min(n*ways(sub), enough)
@@ -100,20 +100,20 @@ func trim(re *syntax.Regexp) *syntax.Regexp {
 // bytesIn is a set of ASCII bytes.
 type bytesIn [2]uint64
 
-func (s *bytesIn) add(c byte)          { s[c>>6&1] |= 1 << (c & 63) }
-func (s bytesIn) or(t bytesIn) bytesIn { return bytesIn{s[0] | t[0], s[1] | t[1]} }
-func (s bytesIn) meets(t bytesIn) bool { return s[0]&t[0]|s[1]&t[1] != 0 }
-func allBytes() bytesIn                { return bytesIn{^uint64(0), ^uint64(0)} }
+func (s *bytesIn) add(c byte)           { s[c>>6&1] |= 1 << (c & 63) }
+func (s *bytesIn) or(t bytesIn) bytesIn { return bytesIn{s[0] | t[0], s[1] | t[1]} }
+func (s *bytesIn) meets(t bytesIn) bool { return s[0]&t[0]|s[1]&t[1] != 0 }
+func allBytes() bytesIn                 { return bytesIn{^uint64(0), ^uint64(0)} }
 func (s *bytesIn) addRange(lo, hi rune) {
 	for c := max(lo, 0); c <= min(hi, 0x7f); c++ {
-		s.add(byte(c))
+		s.add(byte(c)) //nolint:gosec // 7 bits
 	}
 }
 
 // first returns the bytes with which a match of re can begin, and whether it
 // can be empty.
 func first(re *syntax.Regexp) (set bytesIn, empty bool) {
-	switch re.Op {
+	switch re.Op { //nolint:exhaustive // the rest is handled as the most doubtful
 	case syntax.OpEmptyMatch:
 		return set, true
 	case syntax.OpLiteral:
@@ -251,7 +251,7 @@ func (t *translation) loop(re *syntax.Regexp, follow bytesIn) error {
 
 // group writes an expression so that what follows applies to all of it.
 func (t *translation) group(re *syntax.Regexp, follow bytesIn) error {
-	switch re.Op {
+	switch re.Op { //nolint:exhaustive // the rest needs the brackets
 	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpBeginText, syntax.OpEndText:
 		return t.write(re, follow)
 	case syntax.OpLiteral:
@@ -290,9 +290,9 @@ func writeClass(b *strings.Builder, pairs []rune) error {
 		if lo > hi {
 			continue
 		}
-		in.WriteString(hexByte(byte(lo)))
+		in.WriteString(hexByte(byte(lo))) //nolint:gosec // 7 bits
 		if hi > lo {
-			in.WriteString("-" + hexByte(byte(hi)))
+			in.WriteString("-" + hexByte(byte(hi))) //nolint:gosec // 7 bits
 		}
 	}
 	if in.Len() == 0 {

@@ -221,7 +221,7 @@ func TestPatternsThatCouldBacktrackAreRefused(t *testing.T) {
 
 func TestNewerThanIsExact(t *testing.T) {
 	t.Parallel()
-	r := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(1, 2))
 	for range 2000 {
 		a := time.UnixMilli(1_700_000_000_000 + r.Int64N(1<<r.IntN(40)))
 		b := a.Add(time.Duration(r.Int64N(1<<r.IntN(50))-r.Int64N(1<<r.IntN(50))) * time.Microsecond)
@@ -238,8 +238,16 @@ func TestNewerThanIsExact(t *testing.T) {
 func TestRequestsCannotBeBrokenOutOf(t *testing.T) {
 	t.Parallel()
 	for _, r := range []request{
-		{host: "a", path: "/a b"}, {host: "a", path: "/a\r\nX: y"}, {host: "a\r\n", path: "/"}, {host: "", path: "/"}, {host: "a", path: ""}, {host: "a", path: "x"},
-		{host: "a b", path: "/"}, {host: "a", path: "/é"}, {host: "a", path: "/", text: "x\r\ny"}, {host: "a", path: "/", text: "é"},
+		{host: "a", path: "/a b"},
+		{host: "a", path: "/a\r\nX: y"},
+		{host: "a\r\n", path: "/"},
+		{host: "", path: "/"},
+		{host: "a", path: ""},
+		{host: "a", path: "x"},
+		{host: "a b", path: "/"},
+		{host: "a", path: "/é"},
+		{host: "a", path: "/", text: "x\r\ny"},
+		{host: "a", path: "/", text: "é"},
 	} {
 		if r.safe() {
 			t.Errorf("%+v may be sent", r)
