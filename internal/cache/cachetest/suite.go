@@ -58,6 +58,13 @@ type Harness interface {
 	Crash(t *testing.T) bool
 }
 
+// Limited is a Harness whose cache cannot do something that others can,
+// whatever its driver does.
+type Limited interface {
+	// Lacks says why a test makes no sense; "" if it does.
+	Lacks(test string) string
+}
+
 // Open starts a cache, ready for traffic, in front of an origin. It registers
 // its own cleanup.
 type Open func(t *testing.T, origin http.Handler) Harness
@@ -85,6 +92,9 @@ func Run(t *testing.T, open Open) {
 				h := open(t, o)
 				if c.needs != nil && !c.needs(h.Driver().Powers()) {
 					t.Skip("this cache has not the power")
+				}
+				if l, ok := h.(Limited); ok && l.Lacks(c.name) != "" {
+					t.Skip(l.Lacks(c.name))
 				}
 				c.run(&bench{Harness: h, t: t, origin: o, dir: t.TempDir()})
 			})
