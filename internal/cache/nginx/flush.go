@@ -16,7 +16,6 @@ func (d *Driver) Flush(ctx context.Context, before time.Time) error {
 	if err := d.notes.keepFlush(before); err != nil {
 		return err
 	}
-	d.fences.raiseFlush(before)
 	if err := d.index.refresh(ctx, false, d.sweep); err != nil {
 		return unavailable("reading the cache's folder", err)
 	}

@@ -162,19 +162,19 @@ func conflict(message string) error {
 	return &freshet.Error{Code: freshet.CodeConflict, Message: message}
 }
 
-// keepPatterns keeps the fences of patterns with the content.
-func (n *notes) keepPatterns(list []patternFence) error {
+// keepPattern raises the fence of a pattern and keeps it with the content.
+func (n *notes) keepPattern(p patternFence) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	v, err := n.own()
 	if err != nil {
 		return err
 	}
-	v.Patterns = list
+	v.Patterns = n.d.fences.raisePattern(p)
 	return n.write(v)
 }
 
-// keepFlush keeps the time of a flush with the content.
+// keepFlush raises the fence of a flush and keeps it with the content.
 func (n *notes) keepFlush(before time.Time) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -182,6 +182,7 @@ func (n *notes) keepFlush(before time.Time) error {
 	if err != nil {
 		return err
 	}
+	n.d.fences.raiseFlush(before)
 	if v.Flushed.Before(before) {
 		v.Flushed = before
 	}

@@ -174,15 +174,25 @@ func (d *Driver) purgePattern(ctx context.Context, o cache.Order) cache.Result {
 	if ctx.Err() != nil {
 		return canceled(ctx)
 	}
+	// What lies there is taken in before the fence is raised: from then on
+	// whoever sees a file that is too old removes it, uncounted.
+	if err := d.index.refresh(ctx, false, d.sweep); err != nil {
+		return d.failure(ctx, err)
+	}
 	executed := time.Now()
 	p.At = o.Since
 	if p.At.IsZero() {
 		p.At = executed
 	}
-	if err := d.notes.keepPatterns(d.fences.raisePattern(p)); err != nil {
+	if err := d.notes.keepPattern(p); err != nil {
 		return d.failure(ctx, err)
 	}
-	if err := d.index.refresh(ctx, false, d.sweep); err != nil {
+	err = d.index.refresh(ctx, false, func(l landed) {
+		if !p.match(l.url) {
+			d.sweep(l)
+		}
+	})
+	if err != nil {
 		return d.failure(ctx, err)
 	}
 	if err := d.index.unread(); err != nil {
