@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -115,7 +116,7 @@ type bench struct {
 
 	t      *testing.T
 	origin *origin
-	last   uint64 // position handed out by next
+	last   atomic.Uint64 // position handed out by next
 
 	dir    string       // of the fence
 	of     cache.Driver // what fenced was made of
@@ -124,8 +125,7 @@ type bench struct {
 
 // next returns a position above all that it returned before.
 func (b *bench) next() uint64 {
-	b.last++
-	return b.last
+	return b.last.Add(1)
 }
 
 // worked returns the driver as production works it: a cache that stamps its
