@@ -199,6 +199,7 @@ func (l *life) settle(o *object, at freshet.Position, v verdict) {
 	if v.outcome != freshet.OutcomeFailed && !blocked {
 		l.redeem(o.url, at)
 	}
+	l.purges.recent.note(o.url, carriedOut(at, &v))
 	var rest []ref
 	for _, r := range o.refs {
 		if at.Before(r.w.entry.At) {

@@ -44,6 +44,7 @@ func (l *life) setTopology(t freshet.Topology) {
 	}
 	l.relevant.Store(&few)
 	l.redos.look = true
+	l.fetches.moved = true
 	l.o.OnTopology(t)
 }
 

@@ -28,7 +28,7 @@ type popSpec struct {
 	cache   config.Cache
 	bus     bus.Agent
 	peerKey []byte
-	workers int
+	limits  config.Limits
 	release string
 	log     *slog.Logger
 }
@@ -75,7 +75,8 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: cacheedge.New(cache), Journal: diary, Log: s.log, // it adds its own name
 
-		Release: s.release, URL: publicURL(s.cache, l), PrefetchWorkers: s.workers,
+		Release: s.release, URL: publicURL(s.cache, l), PrefetchWorkers: s.limits.PrefetchWorkers,
+		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin,
 		OnTopology: func(t freshet.Topology) { cache.SetTopology(t); missing.look(ctx, t) }, OnReady: cache.SetReady,
 	})
 	if err != nil {

@@ -55,7 +55,7 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	p, err := newPOP(ctx, group, popSpec{
 		id: c.POP.ID, dir: filepath.Join(c.Data, "pops", c.POP.ID), cache: c.Caches[0], bus: wire,
-		peerKey: peerKey(token), workers: c.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+		peerKey: peerKey(token), limits: c.Limits, release: o.Release, log: o.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -134,7 +134,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, token string) error {
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), cache: p.Caches[0], bus: wire,
-			peerKey: peerKey(token), workers: o.Config.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+			peerKey: peerKey(token), limits: o.Config.Limits, release: o.Release, log: o.Log,
 		})
 		if err != nil {
 			return err
