@@ -31,6 +31,7 @@ type prefetch struct {
 	// faults counts failures that count against prefetchAttempts: not those in
 	// which nobody was there to ask.
 	faults map[int]int
+	came   map[int]freshet.Copy // what attempts were told had come, and did not find
 }
 
 type retried struct {
@@ -75,7 +76,7 @@ func (l *life) readPrefetch(entry *freshet.Entry) {
 }
 
 func (l *life) addPrefetch(entry *freshet.Entry) {
-	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}}
+	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}, came: map[int]freshet.Copy{}}
 	f := &l.fetches
 	f.list = append(f.list, p)
 	f.bytes += selectorSize(entry.Selector)
@@ -289,7 +290,7 @@ func (l *life) startFetch(ctx context.Context, s wish) {
 		fetchCtx, r.cancel = context.WithDeadline(ctx, by)
 	}
 	l.fetches.running[r] = struct{}{}
-	w := l.warming(u, s.p.entry.At)
+	w := l.warming(s)
 	// The result must reach the loop even if the fetch was cancelled, so it is
 	// posted under the context of the life.
 	l.work(ctx, func() func() {
@@ -314,6 +315,9 @@ func (l *life) fetched(r *fetch, v verdict, e echo) {
 	case !by.IsZero() && !time.Now().Before(by):
 		f.Reason = freshet.ReasonTimeout
 	case l.prefetchAgain(r, v):
+		if v.came.Size > 0 {
+			r.p.came[r.item] = v.came
+		}
 		r.p.retry = append(r.p.retry, retried{r.item, time.Now().Add(l.pause(v.attempts))})
 		return
 	}

@@ -14,12 +14,14 @@ import (
 type warming struct {
 	obj   cache.Object
 	mode  freshet.Verify
-	floor carried // the last purge of the object that this life carried out
+	floor carried      // the last purge of the object that this life carried out
+	came  freshet.Copy // what an earlier attempt was told had come, but did not find; zero: nothing
 }
 
 // warming gathers that.
-func (l *life) warming(url string, at freshet.Position) warming {
-	w := warming{obj: cache.Object{URL: url, Generation: at}, mode: l.verifying(url)}
+func (l *life) warming(s wish) warming {
+	url, at := s.p.entry.URL(s.item), s.p.entry.At
+	w := warming{obj: cache.Object{URL: url, Generation: at}, mode: l.verifying(url), came: s.p.came[s.item]}
 	if c := l.purges.recent.urls[url]; c.at.Before(at) {
 		w.floor = c
 	}
@@ -63,7 +65,11 @@ func (a *Agent) inspectWarm(ctx context.Context, v *verdict, w warming, came fre
 	case !s.Copy.Stored():
 		v.fail(freshet.ReasonNoSpace, "the cache stored nothing")
 	case !sameLength(s.Copy, came):
+		v.came = came
 		v.fail(freshet.ReasonMismatch, fmt.Sprintf("%d bytes came, %d are stored", came.Size, s.Copy.Size))
+	case !sameLength(s.Copy, w.came):
+		v.came = w.came
+		v.fail(freshet.ReasonMismatch, fmt.Sprintf("%d bytes came before, %d are stored", w.came.Size, s.Copy.Size))
 	case w.floor.isAfter(s.Copy):
 		v.fail(freshet.ReasonMismatch, "what is stored is from before a purge")
 	default:
