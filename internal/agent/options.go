@@ -29,6 +29,10 @@ type Options struct {
 	OnTopology func(freshet.Topology)
 	OnReady    func(ready bool)
 
+	// Probe makes a request as a player does, for domains whose Verify is probe.
+	// Nil: they are inspected, and the evidence says so.
+	Probe cache.Prober
+
 	PrefetchWorkers   int // objects prefetched at once, at most; default 8
 	PrefetchPerOrigin int // of them, from one origin; 0: no bound of its own
 	PrefetchRate      int // bytes prefetched a second, on average; 0: no bound

@@ -258,12 +258,11 @@ func (l *life) assign() {
 // originOf names what answers for a prefetch in the end: domains of one origin
 // are one to it. An entry is of one domain.
 func (l *life) originOf(p *prefetch) string {
-	host, _ := freshet.SplitURL(p.entry.URL(0))
-	d, ok := l.topology.now.Domain(host)
-	if !ok || d.Origin == "" {
-		return host
+	if d := l.domainOf(p.entry.URL(0)); d.Origin != "" {
+		return d.Origin
 	}
-	return d.Origin
+	host, _ := freshet.SplitURL(p.entry.URL(0))
+	return host
 }
 
 // echoOf reads what a prefetch of one object tells.

@@ -12,16 +12,18 @@ import (
 // warming is what a worker must know to prefetch one object, and to tell
 // whether what is there afterwards is what should be.
 type warming struct {
-	obj   cache.Object
-	mode  freshet.Verify
-	floor carried      // the last purge of the object that this life carried out
-	came  freshet.Copy // what an earlier attempt was told had come, but did not find; zero: nothing
+	obj    cache.Object
+	domain freshet.Domain
+	probe  bool         // it is to be seen through the front door too
+	floor  carried      // the last purge of the object that this life carried out
+	came   freshet.Copy // what an earlier attempt was told had come, but did not find; zero: nothing
 }
 
 // warming gathers that.
 func (l *life) warming(s wish) warming {
 	url, at := s.p.entry.URL(s.item), s.p.entry.At
-	w := warming{obj: cache.Object{URL: url, Generation: at}, mode: l.verifying(url), came: s.p.came[s.item]}
+	w := warming{obj: cache.Object{URL: url, Generation: at}, domain: l.domainOf(url), came: s.p.came[s.item]}
+	w.probe = l.mayProbe(w.domain)
 	if c := l.purges.recent.urls[url]; c.at.Before(at) {
 		w.floor = c
 	}
@@ -38,11 +40,14 @@ func (a *Agent) warm(ctx context.Context, w warming) (verdict, echo) {
 	if !v.accept(results, 0) {
 		return v, e
 	}
-	if w.mode == freshet.VerifyAck || !a.powers.Inspect {
+	if w.domain.Verify == freshet.VerifyAck || !a.powers.Inspect {
 		v.verified, v.after = freshet.VerifiedAnswer, results[0].After
-		return v, e
+	} else {
+		a.inspectWarm(ctx, &v, w, results[0].After)
 	}
-	a.inspectWarm(ctx, &v, w, results[0].After)
+	if w.probe && v.outcome != freshet.OutcomeFailed {
+		a.probeWarm(ctx, &v, w)
+	}
 	if e.answered && e.bytes < 0 && v.after.Size > 0 {
 		e.bytes = v.after.Size
 	}

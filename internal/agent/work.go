@@ -38,13 +38,14 @@ type purges struct {
 	todo     []*object          // runnable, in order
 	delayed  []delayed
 	running  int // calls in flight
+	probing  probing
 	patterns []*work
 	pattern  patternRun
 }
 
 func newPurges() purges {
 	return purges{
-		ahead: map[string]freshet.Position{}, objects: map[string]*object{},
+		ahead: map[string]freshet.Position{}, probing: probing{}, objects: map[string]*object{},
 		recent: recent{urls: map[string]carried{}},
 	}
 }
