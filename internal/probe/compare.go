@@ -29,7 +29,7 @@ func compare(q cache.Probe, got, origin view) cache.Finding {
 		return cache.Finding{Reason: freshet.ReasonMismatch, Detail: fmt.Sprintf(format, args...)}
 	}
 	switch {
-	case origin.gone() && got.gone() && (got.status == origin.status || absent(got.status)):
+	case origin.gone() && (got.status == origin.status || absent(got.status)):
 		return cache.Finding{}
 	case !origin.there() && !origin.gone() && got.status == origin.status && got.location == origin.location:
 		return cache.Finding{} // a redirect, and the same

@@ -78,7 +78,8 @@ func (p *Prober) Probe(ctx context.Context, q cache.Probe) cache.Finding {
 	if bad != nil {
 		return *bad
 	}
-	if second := compare(q, got, after); second.Reason == freshet.ReasonNone {
+	second := compare(q, got, after)
+	if second.Reason == freshet.ReasonNone {
 		return second
 	}
 	if got.status == http.StatusUnauthorized || got.status == http.StatusForbidden {
@@ -92,7 +93,7 @@ func (p *Prober) Probe(ctx context.Context, q cache.Probe) cache.Finding {
 	if q.Before.Stored() && got.is(q.Before) {
 		return cache.Finding{Reason: freshet.ReasonMismatch, Detail: "viewers get what was stored before the purge, and the origin has something else"}
 	}
-	return compare(q, got, after)
+	return second
 }
 
 // origin asks the origin what it has.
