@@ -22,10 +22,11 @@ type Options struct {
 	Release string       // version of the program, for the heartbeat
 	URL     string       // where the cache answers, for the heartbeat
 
-	// OnTopology is called with each newer topology, and at the start with the
-	// saved one. OnReady is called when the POP may take traffic, and when it
-	// may not any more; until its first call it may not. Both are called by
-	// the agent's own loop, one call at a time, and must return quickly.
+	// OnTopology is called with each newer topology, or one that says more of
+	// the same, and at the start with the saved one. OnReady is called when the
+	// POP may take traffic, and when it may not any more; until its first call
+	// it may not. Both are called by the agent's own loop, one call at a time,
+	// and must return quickly.
 	OnTopology func(freshet.Topology)
 	OnReady    func(ready bool)
 

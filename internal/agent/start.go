@@ -75,7 +75,9 @@ func (l *life) recallTopology(ctx context.Context) error {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "saved topology cannot be read", slog.Any("error", err))
 		return nil
 	}
-	l.setTopology(t)
+	v := wire.VersionOf(msg)
+	l.dialect.recall(v)
+	l.setTopology(t, v)
 	return nil
 }
 

@@ -36,12 +36,14 @@ type worked struct {
 	site       *site  // the front door, if it is ours
 	onReady    func(ready bool)
 	onTopology func(freshet.Topology)
+	runs       []func(context.Context) error // what drivers do between calls
 }
 
 // newForeign makes the driver of caches that are programs of their own.
 func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
 	layers := map[int][]cache.Driver{}
 	var followers []cache.Follower
+	var runs []func(context.Context) error
 	for _, k := range s.caches {
 		d, err := newDriver(ctx, s, k)
 		if err != nil {
@@ -49,6 +51,9 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		}
 		if c, ok := d.(io.Closer); ok {
 			group.OnStop("driver of "+s.id, func(context.Context) error { return c.Close() })
+		}
+		if r, ok := d.(interface{ Run(ctx context.Context) error }); ok {
+			runs = append(runs, r.Run)
 		}
 		if f, ok := d.(cache.Follower); ok {
 			followers = append(followers, f)
@@ -62,7 +67,7 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		layers[k.Layer] = append(layers[k.Layer], fenced)
 	}
 	w := worked{
-		url: string(outermost(s.caches).URL), onReady: func(bool) {},
+		url: string(outermost(s.caches).URL), onReady: func(bool) {}, runs: runs,
 		onTopology: func(t freshet.Topology) {
 			for _, f := range followers {
 				f.SetTopology(t)

@@ -42,6 +42,7 @@ type pop struct {
 	id    string
 	site  *site
 	agent *agent.Agent
+	runs  []func(context.Context) error
 }
 
 // newPOP opens a POP's caches and its journal. What it opened is closed by the
@@ -79,7 +80,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
-	return &pop{id: s.id, site: w.site, agent: worker}, nil
+	return &pop{id: s.id, site: w.site, agent: worker, runs: w.runs}, nil
 }
 
 // newEdge opens the built-in cache and binds its front door.
@@ -136,6 +137,9 @@ func (p *pop) addr() string {
 func (p *pop) start(group *lifecycle.Group) {
 	if p.site != nil {
 		group.Go("front door of "+p.id, p.site.run)
+	}
+	for _, run := range p.runs {
+		group.Go("driver of "+p.id, run)
 	}
 	group.Go("agent of "+p.id, p.agent.Run)
 }
