@@ -32,6 +32,7 @@ const (
 type worked struct {
 	driver     cache.Driver
 	url        string // where viewers ask
+	front      string // the same as this process reaches it, for probes
 	site       *site  // the front door, if it is ours
 	onReady    func(ready bool)
 	onTopology func(freshet.Topology)
@@ -85,6 +86,7 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		group.OnStop("door of "+s.id, func(context.Context) error { via.Close(); return nil })
 		o.Via, w.url = via, string(s.via)
 	}
+	w.front = w.url
 	if len(s.caches) == 1 && o.Via == nil {
 		w.driver = o.Layers[0][0]
 		return w, nil
