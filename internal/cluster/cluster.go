@@ -27,6 +27,10 @@ const Domain = "vod.example.com"
 type POP struct {
 	ID      string
 	Parents []string
+	// Via returns the address at which the POP reaches the control plane's
+	// bus, which listens on addr (HOST:PORT): that of a proxy, say. Without it
+	// the POP connects directly.
+	Via func(addr string) (string, error)
 	// Foreign starts another cache than the built-in one for the POP.
 	Foreign Foreign
 }
@@ -122,8 +126,14 @@ func (c *Cluster) configure(ctx context.Context, o Options) error {
 		}
 		fmt.Fprintf(&conf, "    remote: true\n")
 		file := c.path(p.ID + ".yaml")
+		control := bus
+		if p.Via != nil {
+			if control, err = p.Via(bus); err != nil {
+				return err
+			}
+		}
 		text := fmt.Sprintf("data: %s\npop: {id: %s, control: 'nats://%s', token_file: %s}\ncaches: %s\n",
-			c.path(p.ID), p.ID, bus, token, caches)
+			c.path(p.ID), p.ID, control, token, caches)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return err
 		}

@@ -1,0 +1,167 @@
+package proof_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cluster"
+	"github.com/freshet-vod/freshet/internal/faulty"
+)
+
+// faultyWires are the proxies between POPs and their control plane.
+type faultyWires map[string]*faulty.Proxy
+
+// behindProxies puts a proxy between each POP and the control plane. Their
+// seeds come from FRESHET_SEED, or from chance.
+func behindProxies(t *testing.T, pops []cluster.POP) faultyWires {
+	t.Helper()
+	seed, err := strconv.ParseUint(os.Getenv("FRESHET_SEED"), 10, 64)
+	if err != nil {
+		seed = rand.Uint64()
+	}
+	t.Logf("FRESHET_SEED=%d", seed)
+	wires := faultyWires{}
+	for i := range pops {
+		pops[i].Via = func(addr string) (string, error) {
+			p, err := faulty.New(t.Context(), faulty.Options{Target: addr, Seed: seed + uint64(i), NATS: true})
+			if err != nil {
+				return "", err
+			}
+			t.Cleanup(p.Close)
+			wires[pops[i].ID] = p
+			return p.Addr(), nil
+		}
+	}
+	return wires
+}
+
+// all does something with every wire at the same time, and waits.
+func (w faultyWires) all(do func(*faulty.Proxy)) {
+	var wg sync.WaitGroup
+	for _, p := range w {
+		wg.Go(func() { do(p) })
+	}
+	wg.Wait()
+}
+
+// tell logs what the wires did.
+func (w faultyWires) tell(t *testing.T) {
+	t.Helper()
+	for pop, p := range w {
+		t.Logf("%s: %+v", pop, p.Counts())
+	}
+}
+
+// objects are paths of each media that viewers ask for.
+func objects(media string) []string {
+	return map[string][]string{
+		film:  {"/film/original.mp4", "/film/ts/240p/index.m3u8", "/film/ts/240p/seg-00003.ts"},
+		cmaf:  {"/film/cmaf/master.m3u8", "/film/cmaf/240p/seg-00002.m4s"},
+		clip:  {"/clip/index.m3u8", "/clip/all.ts"},
+		sound: {"/film/audio.mp3"},
+	}[media]
+}
+
+// traffic is jobs and viewers, and what the viewers may see.
+type traffic struct {
+	*testing.T
+	*cluster.Cluster
+	jobs    []string // in the order of their submission
+	waiters sync.WaitGroup
+	fresh   map[string]int // by media: the version that its last purge was for
+}
+
+func newTraffic(t *testing.T, c *cluster.Cluster) *traffic {
+	return &traffic{T: t, Cluster: c, fresh: map[string]int{}}
+}
+
+// next makes viewers fetch a media at every POP and then the media new, and
+// purges it; or prefetches it. As soon as a purge is Complete, whatever the
+// weather, no POP may serve what was there before it (P4).
+func (w *traffic) next(ctx context.Context) {
+	w.Helper()
+	media := []string{film, cmaf, clip, sound}[rand.IntN(4)]
+	if rand.IntN(3) == 0 {
+		id, err := w.Submit(ctx, freshet.Prefetch, freshet.Filter{Slices: true, SliceCount: 3}, media)
+		must(w.T, err)
+		w.jobs = append(w.jobs, id)
+		return
+	}
+	w.see(ctx, media, 0)
+	fresh := w.Origin.Change()
+	id, err := w.Submit(ctx, freshet.Purge, freshet.Filter{}, media)
+	must(w.T, err)
+	w.jobs, w.fresh[media] = append(w.jobs, id), fresh
+	w.waiters.Go(func() {
+		if report, err := w.WaitTasks(ctx, id); err != nil || report.Tally.Complete != report.Tally.Total() {
+			return // the end of the test looks at every job
+		}
+		w.see(ctx, media, fresh)
+	})
+}
+
+// see asks every POP for a media: what comes must be of a version or later.
+func (w *traffic) see(ctx context.Context, media string, fresh int) {
+	w.Helper()
+	var viewers sync.WaitGroup
+	for _, pop := range w.IDs() {
+		viewers.Go(func() {
+			for _, path := range objects(media) {
+				r, err := w.Get(ctx, pop, path)
+				if err != nil || r.Status != 200 || r.Version < fresh {
+					w.Errorf("%s %s: status %d version %d, want %d (%v, %s)", pop, path, r.Status, r.Version, fresh, err, r.CacheStatus)
+				}
+			}
+		})
+	}
+	viewers.Wait()
+}
+
+// settle waits until every job is Complete, each delivery counted once, and
+// sees that every POP serves what it should.
+func (w *traffic) settle(ctx context.Context) {
+	w.Helper()
+	began := time.Now()
+	for _, id := range w.jobs {
+		checkJob(ctx, w.T, w.Cluster, id)
+	}
+	w.Logf("%d jobs are complete after %v", len(w.jobs), time.Since(began).Round(time.Millisecond))
+	w.waiters.Wait()
+	for media, fresh := range w.fresh {
+		w.see(ctx, media, fresh)
+	}
+}
+
+// TestP2_NothingIsLostBetweenAgentAndControlPlane lets bad weather come over
+// every wire between POPs and control plane while media are purged and
+// prefetched and viewers look on.
+func TestP2_NothingIsLostBetweenAgentAndControlPlane(t *testing.T) {
+	t.Parallel()
+	pops := tiers()
+	wires := behindProxies(t, pops)
+	c := start(t, cluster.Options{POPs: pops})
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	storm, calm := context.WithCancel(ctx)
+	var weather sync.WaitGroup
+	weather.Go(func() {
+		wires.all(func(p *faulty.Proxy) { p.Weather(storm, faulty.Climate{}) })
+	})
+	w := newTraffic(t, c)
+	for range soak(30, 400) {
+		w.next(ctx)
+		must(t, pause(ctx, time.Duration(rand.IntN(200))*time.Millisecond))
+	}
+	calm()
+	weather.Wait()
+	wires.tell(t)
+	w.settle(ctx)
+	c.Close()
+	checkP7(t, c)
+}
