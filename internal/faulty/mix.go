@@ -6,7 +6,7 @@ import (
 )
 
 // mixIdle is how long a message waits for another to change places with.
-const mixIdle = 5 * time.Millisecond
+const mixIdle = 20 * time.Millisecond
 
 // maxApart is how many frames come between a message and its repeat at most.
 const maxApart = 4

@@ -22,19 +22,21 @@ const (
 	HalfOpen Kind = "half_open" // one direction is cut, held back or swallowed
 	Hole     Kind = "hole"      // everything is swallowed
 	Closed   Kind = "closed"    // the port is closed, connections are reset
-	Mixed    Kind = "mixed"     // messages are repeated, swapped and dropped
+	Mixed    Kind = "mixed"     // messages are repeated and swapped
+	Lossy    Kind = "lossy"     // messages are dropped: nobody hears that an answer will not come
 )
 
-// Kinds returns every kind of weather. Mixed does nothing without Options.NATS.
+// Kinds returns every kind of weather. Mixed and Lossy do nothing without
+// Options.NATS.
 func Kinds() []Kind {
-	return []Kind{Calm, Slow, Narrow, Resets, Broken, HalfOpen, Hole, Closed, Mixed}
+	return []Kind{Calm, Slow, Narrow, Resets, Broken, HalfOpen, Hole, Closed, Mixed, Lossy}
 }
 
 // Climate says what weather a place has. The zero value has all kinds, in
 // spells of 5 ms to 1 s.
 type Climate struct {
 	Shortest, Longest time.Duration // of one spell
-	Kinds             []Kind
+	Kinds             []Kind        // one that is named twice is twice as frequent
 }
 
 func (c Climate) withDefaults() Climate {
@@ -122,7 +124,9 @@ func (d dice) spell(c Climate) Spell {
 	case Closed:
 		s.Fault, s.Reset = Fault{Door: Refuse}, true
 	case Mixed:
-		s.Fault = d.either(Flow{Repeat: d.Float64() / 2, Swap: d.Float64() / 2, Drop: d.Float64() / 4}, true)
+		s.Fault = d.either(Flow{Repeat: d.Float64(), Swap: d.Float64()}, true)
+	case Lossy:
+		s.Fault = d.either(Flow{Drop: d.Float64()}, true)
 	}
 	return s
 }
