@@ -31,7 +31,7 @@ func TestP2_NothingIsLostBetweenAgentAndControlPlane(t *testing.T) {
 	pops := tiers()
 	wires := behindProxies(t, pops)
 	c := start(t, cluster.Options{POPs: pops})
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(soak(2, 15))*time.Minute)
 	defer cancel()
 	storm, calm := context.WithCancel(ctx)
 	defer calm()
@@ -62,7 +62,7 @@ func TestTheJobNamesThePOPThatIsLate(t *testing.T) {
 	pops := tiers()
 	wires := behindProxies(t, pops)
 	c := start(t, cluster.Options{POPs: pops, Extra: "timeouts: {deadline: 2s}\n"})
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(soak(2, 10))*time.Minute)
 	defer cancel()
 	for n := range soak(1, 10) {
 		late := c.IDs()[1+n%2]
@@ -158,7 +158,7 @@ func TestP3_RepeatedAndReorderedMessages(t *testing.T) {
 	pops := tiers()
 	wires := behindProxies(t, pops)
 	c := start(t, cluster.Options{POPs: pops})
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Duration(soak(2, 15))*time.Minute)
 	defer cancel()
 	flow := faulty.Flow{Repeat: 0.5, Swap: 0.6, Jitter: 20 * time.Millisecond, Drop: []float64{0, 0.01}[soak(0, 1)]}
 	wires.all(func(p *faulty.Proxy) { p.Apply(faulty.Fault{Up: flow, Down: flow}) })
