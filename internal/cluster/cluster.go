@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -173,16 +174,18 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 // Close ends everything.
 func (c *Cluster) Close() {
+	c.http.CloseIdleConnections() // a server waits for connections that were never used
+	var pops sync.WaitGroup
 	for _, p := range c.POPs {
-		p.Stop()
+		pops.Go(p.Stop)
 	}
+	pops.Wait()
 	c.Control.Stop()
 	c.Origin.Free() // a cache may wait for an answer before it ends
 	for _, k := range c.Caches {
 		k.Stop()
 	}
 	c.Origin.Close()
-	c.http.CloseIdleConnections()
 }
 
 // IDs returns the POPs in order of declaration.

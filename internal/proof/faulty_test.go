@@ -80,20 +80,48 @@ type traffic struct {
 	*testing.T
 	*cluster.Cluster
 	jobs    []string // in the order of their submission
+	end     func()   // of what run began
 	waiters sync.WaitGroup
 	fresh   map[string]int // by media: the version that its last purge was for
+
+	mu       sync.Mutex     // guards what follows
+	complete map[string]int // by media: no older version may be seen any more
 }
 
 func newTraffic(t *testing.T, c *cluster.Cluster) *traffic {
-	return &traffic{T: t, Cluster: c, fresh: map[string]int{}}
+	t.Helper()
+	w := &traffic{T: t, Cluster: c, end: func() {}, fresh: map[string]int{}, complete: map[string]int{}}
+	t.Cleanup(func() { // after a fault, too
+		w.end()
+		w.waiters.Wait()
+	})
+	return w
 }
+
+// look makes viewers look at every POP until ctx ends: they fill caches while
+// purges are under way, and see at once what should not be there any more.
+func (w *traffic) look(ctx context.Context) {
+	for _, pop := range w.IDs() {
+		w.waiters.Go(func() {
+			for pause(ctx, time.Duration(rand.IntN(40))*time.Millisecond) == nil {
+				media := allMedia()[rand.IntN(4)]
+				w.mu.Lock()
+				least := w.complete[media]
+				w.mu.Unlock()
+				w.view(context.WithoutCancel(ctx), pop, media, least)
+			}
+		})
+	}
+}
+
+func allMedia() []string { return []string{film, cmaf, clip, sound} }
 
 // next makes viewers fetch a media at every POP and then the media new, and
 // purges it; or prefetches it. As soon as a purge is Complete, whatever the
 // weather, no POP may serve what was there before it (P4).
 func (w *traffic) next(ctx context.Context) {
 	w.Helper()
-	media := []string{film, cmaf, clip, sound}[rand.IntN(4)]
+	media := allMedia()[rand.IntN(4)]
 	if rand.IntN(3) == 0 {
 		id, err := w.Submit(ctx, freshet.Prefetch, freshet.Filter{Slices: true, SliceCount: 3}, media)
 		must(w.T, err)
@@ -109,6 +137,9 @@ func (w *traffic) next(ctx context.Context) {
 		if report, err := w.WaitTasks(ctx, id); err != nil || report.Tally.Complete != report.Tally.Total() {
 			return // the end of the test looks at every job
 		}
+		w.mu.Lock()
+		w.complete[media] = max(w.complete[media], fresh)
+		w.mu.Unlock()
 		w.see(ctx, media, fresh)
 	})
 }
@@ -118,16 +149,31 @@ func (w *traffic) see(ctx context.Context, media string, fresh int) {
 	w.Helper()
 	var viewers sync.WaitGroup
 	for _, pop := range w.IDs() {
-		viewers.Go(func() {
-			for _, path := range objects(media) {
-				r, err := w.Get(ctx, pop, path)
-				if err != nil || r.Status != 200 || r.Version < fresh {
-					w.Errorf("%s %s: status %d version %d, want %d (%v, %s)", pop, path, r.Status, r.Version, fresh, err, r.CacheStatus)
-				}
-			}
-		})
+		viewers.Go(func() { w.view(ctx, pop, media, fresh) })
 	}
 	viewers.Wait()
+}
+
+func (w *traffic) view(ctx context.Context, pop, media string, fresh int) {
+	w.Helper()
+	for _, path := range objects(media) {
+		r, err := w.Get(ctx, pop, path)
+		if err != nil || r.Status != 200 || r.Version < fresh {
+			w.Errorf("%s %s: status %d version %d, want %d (%v, %s)", pop, path, r.Status, r.Version, fresh, err, r.CacheStatus)
+		}
+	}
+}
+
+// run makes jobs, with viewers looking on until all is settled.
+func (w *traffic) run(ctx context.Context, jobs int, apart time.Duration) {
+	w.Helper()
+	looking, end := context.WithCancel(ctx)
+	w.end = end
+	w.look(looking)
+	for range jobs {
+		w.next(ctx)
+		must(w.T, pause(ctx, rand.N(apart)))
+	}
 }
 
 // settle waits until every job is Complete, each delivery counted once, and
@@ -139,6 +185,7 @@ func (w *traffic) settle(ctx context.Context) {
 		checkJob(ctx, w.T, w.Cluster, id)
 	}
 	w.Logf("%d jobs are complete after %v", len(w.jobs), time.Since(began).Round(time.Millisecond))
+	w.end()
 	w.waiters.Wait()
 	for media, fresh := range w.fresh {
 		w.see(ctx, media, fresh)
