@@ -193,7 +193,16 @@ func TestVersions_ATopologyIsPushedInEach(t *testing.T) {
 	defer stop()
 	d := freshet.Domain{Account: account, Name: domain, Origin: "http://127.0.0.1:9", Verify: freshet.VerifyAck}
 	must(t, w.PutDomain(t.Context(), d))
-	got, err := wire.DecodeTopology(<-newest)
+	var msg []byte
+	eventually(t, "the newer agent was told", func() bool {
+		select {
+		case msg = <-newest:
+			return true
+		default:
+			return false
+		}
+	})
+	got, err := wire.DecodeTopology(msg)
 	must(t, err)
 	if got.Version != w.Topology().Version || len(got.Domains) != 1 || got.Domains[0].Verify != freshet.VerifyAck {
 		t.Errorf("the newer agent is told %+v", got)
