@@ -65,7 +65,7 @@ func (a *firstAgent) hear(ch bus.Channel, pop string, msg []byte) {
 		a.topologies = append(a.topologies, topology)
 	case bus.ChannelHeartbeat:
 		_, err = asFirst(wire.DecodeHeartbeat, msg)
-	default:
+	case bus.ChannelTopology2: // which it did not know
 		a.strange[ch]++
 	}
 	if err != nil {
