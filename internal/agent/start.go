@@ -22,7 +22,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		reader:  newReader(),
 		purges:  newPurges(),
 		excepts: newExceptions(),
-		fetches: newPrefetches(),
+		fetches: newPrefetches(&a.o),
 		ledger:  newLedger(a.o.GatherFor),
 	}
 	if err := l.recallTopology(ctx); err != nil {

@@ -65,6 +65,7 @@ func (l *life) setTopology(t freshet.Topology, v wire.Version) {
 	}
 	l.relevant.Store(&few)
 	l.redos.look = true
+	l.fetches.moved = true
 	l.o.OnTopology(t)
 }
 

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -20,6 +21,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 )
 
 // Options are the options of New.
@@ -115,6 +117,20 @@ func (a Answer) Validator() string {
 // Fetch gets a canonical URL through the door and reads the whole body. The
 // header is added to the request; nil adds nothing.
 func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, math.MaxInt64)
+}
+
+// peekBytes is as much of a body as Peek reads: a short one keeps its
+// connection, a film is left where it is.
+const peekBytes = 4 << 10
+
+// Peek does the same for the beginning of the body only, which is all that
+// Reason and Size speak of.
+func (d *Door) Peek(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, peekBytes)
+}
+
+func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, most int64) Answer {
 	ctx, stalled := context.WithCancelCause(ctx)
 	defer stalled(nil)
 	host, path := freshet.SplitURL(canonical)
@@ -140,8 +156,8 @@ func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) 
 	a.Status, a.Header, a.Length = resp.StatusCode, resp.Header, resp.ContentLength
 	watch := time.AfterFunc(d.o.StallAfter, func() { stalled(errStalled) })
 	defer watch.Stop()
-	a.Size, err = io.Copy(io.Discard, &watched{resp.Body, watch, d.o.StallAfter})
-	if err != nil {
+	a.Size, err = io.CopyN(io.Discard, &watched{resp.Body, watch, d.o.StallAfter}, most)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return a.ended(ctx, err)
 	}
 	a.Reason, a.Detail = judge(resp)
@@ -197,5 +213,24 @@ func judge(resp *http.Response) (freshet.Reason, string) {
 	default:
 		// Redirects among them: what they lead to is another object.
 		return freshet.ReasonRefused, fmt.Sprintf("the answer is %d", s)
+	}
+}
+
+// Fill implements cache.Filler: one GET of the whole object.
+func (d *Door) Fill(ctx context.Context, obj cache.Object) cache.Result {
+	return d.Fetch(ctx, obj.URL, nil).Result()
+}
+
+// Result puts an answer into the words of a prefetch.
+func (a Answer) Result() cache.Result {
+	switch {
+	case a.Cancelled && a.Reason == freshet.ReasonNone:
+		return cache.Result{Outcome: freshet.OutcomeCancelled, Detail: a.Detail, FirstByte: a.FirstByte}
+	case a.Reason != freshet.ReasonNone:
+		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: a.Reason, Detail: a.Detail, FirstByte: a.FirstByte}
+	}
+	return cache.Result{
+		Outcome: freshet.OutcomeDone, FirstByte: a.FirstByte,
+		After: freshet.Copy{Validator: a.Validator(), Size: a.Size},
 	}
 }
