@@ -23,10 +23,10 @@ const maxViewerHeader = 64 << 10
 
 // popSpec is what one POP is made of, in whichever process it runs.
 type popSpec struct {
-	id      string
-	dir     string
-	caches  []config.Cache
-	via     config.URL // prefetch_via
+	id     string
+	dir    string
+	caches []config.Cache
+	via    config.URL // prefetch_via
 	// agentless: nothing of ours runs beside the caches
 	agentless bool
 	bus       bus.Agent

@@ -95,10 +95,10 @@ func TestGroup_AFailedPrefetchLeavesNoErrorBehind(t *testing.T) {
 			m.get(film)
 			m.bad[film] = true
 		}
-		return cache.Failed(freshet.ReasonOrigin4xx, "404")
+		return cache.Failed(freshet.ReasonOrigin5xx, "503")
 	})})
 	for _, p := range g.Prefetch(t.Context(), []cache.Object{{URL: film}, {URL: stale}}) {
-		if p.Reason != freshet.ReasonOrigin4xx {
+		if p.Reason != freshet.ReasonOrigin5xx {
 			t.Errorf("%+v", p)
 		}
 	}
@@ -109,6 +109,25 @@ func TestGroup_AFailedPrefetchLeavesNoErrorBehind(t *testing.T) {
 		if _, ok := m.stored[stale]; ok != (n < 2) {
 			t.Errorf("cache %d: the stale copy is there: %t", n, ok)
 		}
+	}
+}
+
+// TestGroup_AStoredRefusalIsNoAnswerOfTheOrigin has an error in the inner cache
+// from before there was an object.
+func TestGroup_AStoredRefusalIsNoAnswerOfTheOrigin(t *testing.T) {
+	t.Parallel()
+	shield, out := newModel(nil), newModel(nil)
+	shield.get(film)
+	shield.bad[film] = true
+	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{shield}, {out}}, Via: filler(func() cache.Result {
+		if _, ok := shield.stored[film]; ok {
+			return cache.Failed(freshet.ReasonOrigin4xx, "404, stored by the shield")
+		}
+		out.get(film)
+		return cache.Result{Outcome: freshet.OutcomeDone}
+	})})
+	if p := g.Prefetch(t.Context(), []cache.Object{{URL: film}})[0]; p.Outcome != freshet.OutcomeDone {
+		t.Errorf("%+v", p)
 	}
 }
 

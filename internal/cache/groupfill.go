@@ -11,20 +11,53 @@ import (
 const fillAttempts = 4
 
 // Prefetch implements Driver: through the outermost cache, or the door in front
-// of several.
+// of several. A refusal that a cache had stored before it was asked is no answer
+// of the origin's: it is removed, and the object is asked for again.
 func (g *Group) Prefetch(ctx context.Context, objs []Object) []Result {
 	before := look(ctx, g.all, objs, InspectNow)
-	var out []Result
-	if g.via == nil {
-		out = exactly(len(objs), g.outer[0].Prefetch(ctx, objs))
-	} else {
-		out = make([]Result, len(objs))
-		for i, obj := range objs {
-			out[i] = g.fill(ctx, obj, held(before[len(g.all)-len(g.outer):], i))
+	out := g.ask(ctx, objs, before)
+	g.clean(ctx, objs, out, before)
+	var again []int
+	for i, r := range out {
+		if r.Outcome == freshet.OutcomeFailed && r.Reason == freshet.ReasonOrigin4xx && spoilt(before, i) {
+			again = append(again, i)
 		}
 	}
-	g.clean(ctx, objs, out, before)
+	if len(again) == 0 || ctx.Err() != nil {
+		return out
+	}
+	some := choose(objs, again)
+	before = look(ctx, g.all, some, InspectNow)
+	results := g.ask(ctx, some, before)
+	g.clean(ctx, some, results, before)
+	for k, i := range again {
+		results[k].Before = out[i].Before
+		out[i] = results[k]
+	}
 	return out
+}
+
+// ask makes the requests of a prefetch.
+func (g *Group) ask(ctx context.Context, objs []Object, before [][]State) []Result {
+	if g.via == nil {
+		return exactly(len(objs), g.outer[0].Prefetch(ctx, objs))
+	}
+	out := make([]Result, len(objs))
+	for i, obj := range objs {
+		out[i] = g.fill(ctx, obj, held(before[len(g.all)-len(g.outer):], i))
+	}
+	return out
+}
+
+// spoilt reports whether a cache held something that viewers could not get as an
+// object: it was stale, or an error.
+func spoilt(before [][]State, i int) bool {
+	for _, states := range before {
+		if states[i].Copy.Stored() && !states[i].Fresh {
+			return true
+		}
+	}
+	return false
 }
 
 // fill asks through the door until a cache has stored the object.
@@ -56,8 +89,8 @@ func (g *Group) fill(ctx context.Context, obj Object, before State) Result {
 }
 
 // clean removes what failed prefetches left in any layer, such as an error that
-// a cache further in was given and would give again. A copy that was there
-// before stays, stale or not: viewers may live on it while the origin is away.
+// a cache further in was given and would give again. If the origin is away, a
+// copy that was there before stays, stale or not: viewers may live on it.
 func (g *Group) clean(ctx context.Context, objs []Object, results []Result, before [][]State) {
 	if ctx.Err() != nil {
 		return
@@ -71,7 +104,8 @@ func (g *Group) clean(ctx context.Context, objs []Object, results []Result, befo
 	if len(bad) == 0 {
 		return
 	}
-	after := look(ctx, g.all, choose(objs, bad), InspectNow)
+	// An answer may be on its way into the cache that gave it.
+	after := look(ctx, g.all, choose(objs, bad), InspectJoin)
 	n := 0 // of the cache, in g.all
 	for _, layer := range g.layers {
 		concurrently(layer, func(s int, d Driver) struct{} {
@@ -97,7 +131,8 @@ func left(after, before State, reason freshet.Reason) bool {
 	case after.Fault != freshet.ReasonNone:
 		return false
 	}
-	return after.Copy.Stored() && !after.Fresh && !after.Copy.FetchedAt.Equal(before.Copy.FetchedAt)
+	gone := reason == freshet.ReasonOrigin4xx // then nobody is served a stale copy
+	return after.Copy.Stored() && !after.Fresh && (gone || !after.Copy.FetchedAt.Equal(before.Copy.FetchedAt))
 }
 
 // Inspect implements Driver: what viewers may get, which is what any cache of
