@@ -33,8 +33,7 @@ func TestVarnish_WithThePurgeOfItsHandbook(t *testing.T) {
 	t.Cleanup(origin.Close)
 	srv, err := varnishtest.Start(t.Context(), varnishtest.Options{
 		Dir: t.TempDir(), Origin: origin.URL,
-		// Before what freshet.vcl says of methods; it comes with every Varnish of the tests.
-		Domains: []freshet.Domain{{Name: "vod.example.com"}}, Bare: true, Before: `sub vcl_recv { if (req.method == "PURGE") { return (purge); } }`,
+		Domains: []freshet.Domain{{Name: "vod.example.com"}}, Bare: true, VCL: `sub vcl_recv { if (req.method == "PURGE") { return (purge); } }`,
 	})
 	if err != nil {
 		t.Fatal(err)
