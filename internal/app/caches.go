@@ -6,14 +6,18 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/door"
+	"github.com/freshet-vod/freshet/internal/cache/nginx"
 	"github.com/freshet-vod/freshet/internal/cache/purgeport"
 	"github.com/freshet-vod/freshet/internal/cache/varnish"
 	"github.com/freshet-vod/freshet/internal/config"
@@ -102,8 +106,27 @@ func newDriver(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, er
 		return purgeport.New(purgeport.Options{Driver: k.Driver, URL: string(k.URL), Purge: string(k.Control)})
 	case k.Driver == config.DriverVarnish:
 		return varnish.New(ctx, varnish.Options{Control: string(k.Control), URL: string(k.URL), Soft: k.Soft})
+	case k.Driver == config.DriverNginx:
+		return newNginx(ctx, s, k)
 	}
 	return nil, fmt.Errorf("there is no driver %q", k.Driver)
+}
+
+func newNginx(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, error) {
+	n := k.Nginx
+	o := nginx.Options{
+		Path: n.Path, Levels: n.Levels, Key: n.Key, Slice: n.Slice.Bytes(),
+		Control: string(k.Control), URL: string(k.URL), Log: s.log.With(slog.String("pop", s.id)),
+	}
+	for _, v := range n.Variants {
+		header := http.Header{}
+		for _, line := range v.Headers {
+			name, value, _ := strings.Cut(line, ":")
+			header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+		o.Variants = append(o.Variants, nginx.Variant{Label: v.Label, Header: header})
+	}
+	return nginx.New(ctx, o)
 }
 
 // outermost returns a cache of the layer that viewers reach first.

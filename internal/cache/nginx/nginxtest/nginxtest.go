@@ -38,6 +38,7 @@ type Options struct {
 	Location  string           // more of the viewers' location
 	HTTP      string           // more of http {}
 	Workers   int              // default 1
+	Parent    bool             // the origin is another POP, which knows the domains by their own names
 	Languages []string         // declares variants by Accept-Language, instead of gzip
 }
 
@@ -277,7 +278,9 @@ func (o Options) site(s, origin string) string {
 			fmt.Fprintf(&hosts, "    %s %s;\n", n, d.Name)
 		}
 		fmt.Fprintf(&origins, "    %s http://origin.example.com;\n", d.Name)
-		fmt.Fprintf(&names, "    %s %s;\n", d.Name, origin)
+		if !o.Parent {
+			fmt.Fprintf(&names, "    %s %s;\n", d.Name, origin)
+		}
 	}
 	s = setMap(s, "$freshet_host", "    default \"\";\n"+hosts.String())
 	s = setMap(s, "$freshet_origin", "    default \"\";\n"+origins.String())
