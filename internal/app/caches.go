@@ -46,6 +46,7 @@ type worked struct {
 // newForeign makes the driver of caches that are programs of their own.
 func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
 	layers := map[int][]cache.Driver{}
+	inner := slices.MinFunc(s.caches, byLayer).Layer
 	var followers []cache.Follower
 	var runs []func(context.Context) error
 	for _, k := range s.caches {
@@ -63,12 +64,15 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 			followers = append(followers, f)
 		}
 		d = cache.Timeout(d, cache.Timeouts{Purge: purgeWithin, Inspect: inspectWithin, Other: otherWithin})
-		fenced, file, err := cache.Fence(d, filepath.Join(s.dir, "fence-"+short(string(k.URL))))
-		if err != nil {
-			return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+		if k.Layer == inner { // further out a fence says nothing: see cache.Group
+			fenced, file, err := cache.Fence(d, filepath.Join(s.dir, "fence-"+short(string(k.Control))))
+			if err != nil {
+				return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+			}
+			group.OnStop("times of purges at "+s.id, func(context.Context) error { return file.Close() })
+			d = fenced
 		}
-		group.OnStop("times of purges at "+s.id, func(context.Context) error { return file.Close() })
-		layers[k.Layer] = append(layers[k.Layer], fenced)
+		layers[k.Layer] = append(layers[k.Layer], d)
 	}
 	w := worked{
 		url: string(outermost(s.caches).URL), onReady: func(bool) {}, runs: runs,
@@ -131,8 +135,10 @@ func newNginx(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, err
 
 // outermost returns a cache of the layer that viewers reach first.
 func outermost(caches []config.Cache) config.Cache {
-	return slices.MaxFunc(caches, func(a, b config.Cache) int { return a.Layer - b.Layer })
+	return slices.MaxFunc(caches, byLayer)
 }
+
+func byLayer(a, b config.Cache) int { return a.Layer - b.Layer }
 
 // short names a file after an address.
 func short(address string) string {
