@@ -88,7 +88,7 @@ func (a *Agent) live(ctx context.Context) error {
 		stop()
 		l.workers.Wait()
 	}()
-	l.workers.Go(func() { a.beatOften(ctx, l.beatNow) })
+	l.workers.Go(func() { l.beatOften(ctx) })
 	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
 	l.workers.Go(func() { l.followTopology(ctx) })
 	known := l.ledger.incarnation
@@ -119,7 +119,7 @@ type life struct {
 	fetches  prefetches
 	ledger   ledger
 	topology topology
-	relevant atomic.Pointer[map[string]bool]  // POPs whose heartbeats matter; nil: all
+	awaited  atomic.Bool                      // some POP waits for this one's watermark
 	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
 }

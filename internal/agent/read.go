@@ -80,9 +80,6 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 		t, err := wire.DecodeTopology(msg)
 		return func() { l.adopt(t) }, err
 	case bus.ChannelHeartbeat:
-		if few := l.relevant.Load(); few != nil && !(*few)[pop] {
-			return nil, nil
-		}
 		h, err := wire.DecodeHeartbeat(msg)
 		return func() { l.heardBeat(pop, h) }, err
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
@@ -29,22 +30,30 @@ func (l *life) adopt(t freshet.Topology) {
 func (l *life) setTopology(t freshet.Topology) {
 	l.topology.now, l.topology.have = t, true
 	l.version.Store(t.Version)
-	// Heartbeats of strangers are not even decoded: with a hundred POPs they
-	// would be most of the work.
-	few := map[string]bool{}
-	for _, p := range t.POPs {
-		for _, parent := range p.Parents {
-			if p.ID == l.o.POP {
-				few[parent] = true
-			}
-			if parent == l.o.POP {
-				few[p.ID] = true
-			}
-		}
-	}
-	l.relevant.Store(&few)
+	l.follow(t)
 	l.redos.look = true
 	l.o.OnTopology(t)
+}
+
+// follow makes the bus deliver the heartbeats of parents, whose watermarks
+// open the gate, and of children, who make room for exceptions.
+func (l *life) follow(t freshet.Topology) {
+	var pops []string
+	awaited := false
+	for _, p := range t.POPs {
+		switch {
+		case p.ID == l.o.POP:
+			pops = append(pops, p.Parents...)
+		case slices.Contains(p.Parents, l.o.POP):
+			pops = append(pops, p.ID)
+			awaited = true
+		}
+	}
+	l.awaited.Store(awaited)
+	if err := l.o.Bus.Follow(pops); err != nil {
+		// Only a connection that was closed refuses; then nothing is heard anyway.
+		l.log.Warn("parents and children could not be followed", slog.Any("error", err))
+	}
 }
 
 // saveTopology keeps the newest topology on disk, one write at a time.
