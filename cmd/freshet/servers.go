@@ -82,7 +82,11 @@ func runPOP(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	_, _ = fmt.Fprintf(cmd.OutOrStdout(), "POP %s serves viewers on http://%s\n", c.POP.ID, p.Addr())
+	if addr := p.Addr(); addr != "" {
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "POP %s serves viewers on http://%s\n", c.POP.ID, addr)
+	} else {
+		_, _ = fmt.Fprintf(cmd.OutOrStdout(), "POP %s works %d caches\n", c.POP.ID, len(c.Caches))
+	}
 	return p.Run()
 }
 

@@ -25,63 +25,81 @@ const maxViewerHeader = 64 << 10
 type popSpec struct {
 	id      string
 	dir     string
-	cache   config.Cache
-	bus     bus.Agent
-	peerKey []byte
-	workers int
-	release string
-	log     *slog.Logger
+	caches  []config.Cache
+	via     config.URL // prefetch_via
+	// agentless: nothing of ours runs beside the caches
+	agentless bool
+	bus       bus.Agent
+	peerKey   []byte
+	limits    config.Limits
+	release   string
+	log       *slog.Logger
 }
 
-// pop is one POP: the built-in cache with its front door, and the agent that
-// works it.
+// pop is one POP: its agent, and the front door of the built-in cache if that
+// is what it works.
 type pop struct {
 	id    string
 	site  *site
 	agent *agent.Agent
 }
 
-// newPOP opens a POP's cache and journal and binds its front door. What it
-// opened is closed by the group, in reverse.
+// newPOP opens a POP's caches and its journal. What it opened is closed by the
+// group, in reverse.
 func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error) {
-	if s.cache.Driver != config.DriverEdge {
-		return nil, fmt.Errorf("pop %s: there is no driver %q", s.id, s.cache.Driver)
-	}
 	log := s.log.With(slog.String("pop", s.id))
 	if err := os.MkdirAll(s.dir, 0o700); err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
-	cache, err := edge.Open(ctx, edge.Options{
-		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey,
-		MaxBytes: s.cache.MaxBytes.Bytes(), MaxObject: s.cache.MaxObjectBytes.Bytes(),
-		DefaultTTL: s.cache.DefaultTTL.Std(), Log: log,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("pop %s: %w", s.id, err)
+	open := newForeign
+	if s.caches[0].Driver == config.DriverEdge {
+		open = newEdge
 	}
-	group.OnStop("cache of "+s.id, func(context.Context) error { return cache.Close() })
+	w, err := open(ctx, group, s)
+	if err != nil {
+		return nil, err
+	}
 	diary, err := journal.Open(ctx, filepath.Join(s.dir, "agent.db"))
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
 	group.OnStop("journal of "+s.id, func(context.Context) error { return diary.Close() })
-	l, err := listen(ctx, "POP "+s.id, "the key caches[].listen of the configuration", string(s.cache.Listen))
-	if err != nil {
-		return nil, err
-	}
-	door := newSite(ctx, l, cache, maxViewerHeader, log)
-	group.OnStop("front door of "+s.id, door.stop)
 	missing := &stranger{pop: s.id, log: log}
 	worker, err := agent.New(agent.Options{
-		POP: s.id, Bus: s.bus, Driver: cacheedge.New(cache), Journal: diary, Log: s.log, // it adds its own name
+		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
-		Release: s.release, URL: publicURL(s.cache, l), PrefetchWorkers: s.workers,
-		OnTopology: func(t freshet.Topology) { cache.SetTopology(t); missing.look(ctx, t) }, OnReady: cache.SetReady,
+		Release: s.release, URL: w.url, PrefetchWorkers: s.limits.PrefetchWorkers,
+		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
-	return &pop{id: s.id, site: door, agent: worker}, nil
+	return &pop{id: s.id, site: w.site, agent: worker}, nil
+}
+
+// newEdge opens the built-in cache and binds its front door.
+func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
+	k := s.caches[0]
+	log := s.log.With(slog.String("pop", s.id))
+	cache, err := edge.Open(ctx, edge.Options{
+		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey,
+		MaxBytes: k.MaxBytes.Bytes(), MaxObject: k.MaxObjectBytes.Bytes(),
+		DefaultTTL: k.DefaultTTL.Std(), Log: log,
+	})
+	if err != nil {
+		return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+	}
+	group.OnStop("cache of "+s.id, func(context.Context) error { return cache.Close() })
+	l, err := listen(ctx, "POP "+s.id, "the key caches[].listen of the configuration", string(k.Listen))
+	if err != nil {
+		return worked{}, err
+	}
+	door := newSite(ctx, l, cache, maxViewerHeader, log)
+	group.OnStop("front door of "+s.id, door.stop)
+	return worked{
+		driver: cacheedge.New(cache), url: publicURL(k, l), site: door,
+		onReady: cache.SetReady, onTopology: cache.SetTopology,
+	}, nil
 }
 
 // stranger says in the log when the control plane does not know this POP: such
@@ -102,8 +120,18 @@ func (s *stranger) look(ctx context.Context, t freshet.Topology) {
 	s.told = !known
 }
 
+// addr is the address of the front door, empty if that is not ours.
+func (p *pop) addr() string {
+	if p.site == nil {
+		return ""
+	}
+	return p.site.listener.Addr().String()
+}
+
 func (p *pop) start(group *lifecycle.Group) {
-	group.Go("front door of "+p.id, p.site.run)
+	if p.site != nil {
+		group.Go("front door of "+p.id, p.site.run)
+	}
 	group.Go("agent of "+p.id, p.agent.Run)
 }
 

@@ -54,8 +54,8 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	}
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	p, err := newPOP(ctx, group, popSpec{
-		id: c.POP.ID, dir: filepath.Join(c.Data, "pops", c.POP.ID), cache: c.Caches[0], bus: wire,
-		peerKey: peerKey(token), workers: c.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+		id: c.POP.ID, dir: filepath.Join(c.Data, "pops", c.POP.ID), caches: c.Caches, via: c.POP.PrefetchVia, bus: wire,
+		peerKey: peerKey(token), limits: c.Limits, release: o.Release, log: o.Log,
 	})
 	if err != nil {
 		return nil, err
@@ -63,8 +63,8 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	return &POP{group: group, pop: p}, nil
 }
 
-// Addr returns the address of the cache's front door.
-func (p *POP) Addr() string { return p.pop.site.listener.Addr().String() }
+// Addr returns the address of the front door, empty if that is not ours.
+func (p *POP) Addr() string { return p.pop.addr() }
 
 // Run serves until ctx, which New got too, ends.
 func (p *POP) Run() error {

@@ -133,8 +133,8 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, token string) error {
 		}
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
-			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), cache: p.Caches[0], bus: wire,
-			peerKey: peerKey(token), workers: o.Config.Limits.PrefetchWorkers, release: o.Release, log: o.Log,
+			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire,
+			peerKey: peerKey(token), limits: o.Config.Limits, release: o.Release, log: o.Log,
 		})
 		if err != nil {
 			return err
@@ -185,7 +185,7 @@ func (s *Server) BusAddr() string { return s.bus.Addr() }
 func (s *Server) POPAddr(id string) string {
 	for _, p := range s.pops {
 		if p.id == id {
-			return p.site.listener.Addr().String()
+			return p.addr()
 		}
 	}
 	return ""

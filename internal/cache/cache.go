@@ -127,6 +127,7 @@ type State struct {
 	Fresh   bool           // it may be served without asking the origin
 	Joined  bool           // a fill in flight was waited for
 	Filling bool           // a fill that can be joined is in flight
+	Hidden  bool           // there are variants, and the age of one alone is known: older ones may be stored beside it
 	Fault   freshet.Reason // set if the cache could not be asked; then the rest means nothing
 }
 

@@ -2,11 +2,8 @@ package cache_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,8 +72,7 @@ func TestDecoratorsGiveOneResultPerObjectWhateverTheDriverSays(t *testing.T) {
 			},
 		}
 		for name, d := range map[string]cache.Driver{
-			"timeout": cache.Timeout(odd, cache.Timeouts{Purge: time.Minute}), "retry": cache.Retry(odd, cache.RetryPolicy{}),
-			"limit": cache.Limit(odd, 1), "batch": cache.Batch(odd),
+			"timeout": cache.Timeout(odd, cache.Timeouts{Purge: time.Minute}),
 		} {
 			for _, rs := range [][]cache.Result{
 				d.Purge(t.Context(), exact(list)), d.Prefetch(t.Context(), objs),
@@ -119,145 +115,4 @@ func TestTimeoutFailsWhatItEndsAndCancelsWhatTheCallerEnds(t *testing.T) {
 			t.Errorf("flush: %v", err)
 		}
 	})
-}
-
-func TestRetryRepeatsOnlyWhatMayHelp(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var calls [][]string
-		d := cache.Retry(&fake{purge: func(_ context.Context, urls []string) []cache.Result {
-			calls = append(calls, slices.Clone(urls))
-			rs := make([]cache.Result, len(urls))
-			for i, u := range urls {
-				switch {
-				case u == "http://h/1":
-					rs[i] = cache.Failed(freshet.ReasonRefused, "no")
-				case u == "http://h/2" && len(calls) == 1:
-					rs[i] = cache.Failed(freshet.ReasonUnreachable, "down")
-					rs[i].Before, rs[i].Removed = freshet.Copy{FetchedAt: time.Now()}, 1
-				case u == "http://h/2":
-					rs[i] = cache.Result{Outcome: freshet.OutcomeAlready}
-				case u == "http://h/3":
-					rs[i] = cache.Failed(freshet.ReasonOrigin5xx, "always")
-				default:
-					rs[i] = cache.Result{Outcome: freshet.OutcomeDone}
-				}
-			}
-			return rs
-		}}, cache.RetryPolicy{Attempts: 3, First: time.Second, Max: 10 * time.Second})
-		list, _ := urls(4)
-		began := time.Now()
-		rs := d.Purge(t.Context(), exact(list))
-		if want := [][]string{list, {"http://h/2", "http://h/3"}, {"http://h/3"}}; fmt.Sprint(calls) != fmt.Sprint(want) {
-			t.Errorf("calls = %v", calls)
-		}
-		if rs[0].Outcome != freshet.OutcomeDone || rs[1].Reason != freshet.ReasonRefused || rs[3].Reason != freshet.ReasonOrigin5xx {
-			t.Errorf("results = %+v", rs)
-		}
-		if rs[2].Outcome != freshet.OutcomeDone || !rs[2].Before.Stored() {
-			t.Errorf("what the first attempt removed is lost: %+v", rs[2])
-		}
-		if took := time.Since(began); took < 1500*time.Millisecond || took > 4500*time.Millisecond {
-			t.Errorf("two pauses of 1 s and 2 s, give or take half, took %v", took)
-		}
-	})
-}
-
-func TestRetryEndsItsPauseWithTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		n := 0
-		d := cache.Retry(&fake{
-			inspect: func(_ context.Context, objs []cache.Object) []cache.State {
-				n++
-				return make([]cache.State, len(objs))
-			},
-			flush: func(context.Context) error {
-				n++
-				return freshet.Errorf(freshet.CodeUnavailable, "The cache is away.")
-			},
-		}, cache.RetryPolicy{First: time.Hour, Max: time.Hour})
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		began := time.Now()
-		if err := d.Flush(ctx, time.Now()); freshet.ErrorCode(err) != freshet.CodeUnavailable || n != 1 {
-			t.Errorf("%v after %d attempts", err, n)
-		}
-		if took := time.Since(began); took != time.Second {
-			t.Errorf("it took %v", took)
-		}
-		_, objs := urls(2)
-		if st := d.Inspect(t.Context(), objs, cache.InspectNow); len(st) != 2 || n != 2 {
-			t.Errorf("%d states after %d calls", len(st), n)
-		}
-	})
-}
-
-func TestRetryDoesNotRepeatRefusals(t *testing.T) {
-	t.Parallel()
-	n := 0
-	refusal := errors.New("no")
-	d := cache.Retry(&fake{flush: func(context.Context) error { n++; return refusal }}, cache.RetryPolicy{})
-	if err := d.Flush(t.Context(), time.Now()); !errors.Is(err, refusal) || n != 1 {
-		t.Errorf("%v after %d attempts", err, n)
-	}
-}
-
-func TestLimitHoldsAndHeedsTheContext(t *testing.T) {
-	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		var running, most atomic.Int32
-		release := make(chan struct{})
-		d := cache.Limit(&fake{prefetch: func(_ context.Context, objs []cache.Object) []cache.Result {
-			if n := running.Add(1); n > most.Load() {
-				most.Store(n)
-			}
-			defer running.Add(-1)
-			<-release
-			return done(len(objs))
-		}}, 2)
-		_, objs := urls(2)
-		var wg sync.WaitGroup
-		for range 5 {
-			wg.Go(func() {
-				if rs := d.Prefetch(t.Context(), objs); len(rs) != 2 || rs[0].Outcome != freshet.OutcomeDone {
-					t.Errorf("%+v", rs)
-				}
-			})
-		}
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if rs := d.Prefetch(ctx, objs); len(rs) != 2 || rs[1].Outcome != freshet.OutcomeCancelled {
-			t.Errorf("in the queue: %+v", rs)
-		}
-		close(release)
-		wg.Wait()
-		if most.Load() != 2 {
-			t.Errorf("%d ran at a time", most.Load())
-		}
-	})
-}
-
-func TestBatchSplitsAndCancelsTheRest(t *testing.T) {
-	t.Parallel()
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var sizes []int
-	f := &fake{batch: 3}
-	f.purge = func(_ context.Context, urls []string) []cache.Result {
-		sizes = append(sizes, len(urls))
-		if len(sizes) == 3 {
-			cancel()
-		}
-		return done(len(urls))
-	}
-	list, _ := urls(10)
-	rs := cache.Batch(f).Purge(ctx, exact(list))
-	if len(rs) != 10 || fmt.Sprint(sizes) != "[3 3 3]" {
-		t.Fatalf("%d results in %v", len(rs), sizes)
-	}
-	if rs[8].Outcome != freshet.OutcomeDone || rs[9].Outcome != freshet.OutcomeCancelled {
-		t.Errorf("%+v", rs[8:])
-	}
 }

@@ -37,3 +37,15 @@ func repeat[T any](n int, v T) []T {
 func stopped(ctx context.Context) Result {
 	return Result{Outcome: freshet.OutcomeCancelled, Detail: context.Cause(ctx).Error()}
 }
+
+// choose returns the items at some places of a list.
+func choose[T any](list []T, idx []int) []T {
+	if len(idx) == len(list) {
+		return list
+	}
+	out := make([]T, len(idx))
+	for k, i := range idx {
+		out[k] = list[i]
+	}
+	return out
+}

@@ -22,8 +22,9 @@ type Settler interface {
 // Settle carries out a purge to its end. A cache that is asked to purge an
 // object while it fetches it stores the old body all the same; so, for exact
 // URLs: purge, look (which waits for fills in flight), and purge again what is
-// older than the purge. No timer and no guess ends it, but a look that finds
-// nothing older. With VerifyAck, or a cache that cannot be looked into, the
+// older than the first purge. No timer and no guess ends it, but a look that
+// finds nothing older. Where variants hide each other from such a look, one
+// more purge follows a look that waited for every fill: it removes them unseen. With VerifyAck, or a cache that cannot be looked into, the
 // cache's own word is all there is, and Verified says so.
 //
 // Results with a failed outcome and ReasonMismatch are objects that were
@@ -37,7 +38,7 @@ func Settle(ctx context.Context, d Driver, o Order, mode freshet.Verify) []Resul
 		acknowledge(&results[0], time.Now())
 		return results
 	}
-	s := settlement{d: d, o: o, mode: mode, began: time.Now(), all: make([]Result, o.Len())}
+	s := settlement{d: d, o: o, mode: mode, began: time.Now(), all: make([]Result, o.Len()), swept: make([]bool, o.Len())}
 	left := make([]int, o.Len())
 	for i := range left {
 		left[i] = i
@@ -60,6 +61,7 @@ type settlement struct {
 	mode  freshet.Verify
 	began time.Time
 	all   []Result
+	swept []bool // a purge followed a look: what is hidden then began after it
 }
 
 func (s *settlement) fail(i int, reason freshet.Reason, detail string) {
@@ -73,6 +75,14 @@ func (s *settlement) round(ctx context.Context, left []int) []int {
 	urls := s.o.Selector.URLs
 	order := s.o
 	order.Selector.URLs = choose(urls, left)
+	if order.Since.IsZero() && s.d.Powers().Stamps {
+		// What was fetched since the first round may stay.
+		for _, i := range left {
+			if e := s.all[i].Executed; e.After(order.Since) {
+				order.Since = e
+			}
+		}
+	}
 	asked := time.Now()
 	results := exactly(len(left), s.d.Purge(ctx, order))
 	var look []int
@@ -112,7 +122,8 @@ func (s *settlement) round(ctx context.Context, left []int) []int {
 			acknowledge(r, s.began)
 		case st.Fault != freshet.ReasonNone:
 			s.fail(i, st.Fault, "the cache could not be inspected after the purge")
-		case s.isOlder(st.Copy, *r):
+		case s.isOlder(st.Copy, *r), st.Hidden && !s.swept[i]:
+			s.swept[i] = true
 			older = append(older, i)
 		default:
 			r.After, r.Verified = st.Copy, freshet.VerifiedInspect
@@ -129,6 +140,9 @@ func (s *settlement) round(ctx context.Context, left []int) []int {
 func (s *settlement) take(i int, r Result) bool {
 	all := &s.all[i]
 	r.Rounds = all.Rounds + 1
+	if r.Rounds > 1 && !all.Executed.IsZero() {
+		r.Executed = all.Executed // copies are compared with the first purge
+	}
 	if all.Before.Stored() {
 		r.Before = all.Before
 	}

@@ -102,6 +102,15 @@ func TestUpstreamFaults(t *testing.T) {
 	}
 }
 
+func TestIfNoneMatchTakesAListAndWeakTags(t *testing.T) {
+	t.Parallel()
+	n := alone(t, edge.Options{}, newContent("film", "ETag", `"v1"`).ServeHTTP)
+	n.get(t, "/a")
+	if r := n.get(t, "/a", "If-None-Match", `"v0", W/"v1"`); r.status != http.StatusNotModified {
+		t.Errorf("status %d", r.status)
+	}
+}
+
 func TestStaleIfErrorOnlyWhereAllowed(t *testing.T) {
 	t.Parallel()
 	for cc, want := range map[string]int{

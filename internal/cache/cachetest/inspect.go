@@ -50,11 +50,17 @@ func nowReportsAFillAndJoinWaitsForIt(b *bench) {
 	t := b.t
 	h := newHeld()
 	defer h.letGo()
-	b.origin.serve("/a", h.inBody(version(1)))
+	hold := h.inBody(version(1))
+	defeats := b.Driver().Powers().DefeatsFills
+	if !defeats {
+		// Once its header is in, a purge removes it: there is nothing to wait for.
+		hold = h.beforeHeader(page(version(1)))
+	}
+	b.origin.serve("/a", hold)
 	viewer := make(chan answer, 1)
 	go func() { viewer <- b.fetch(t, "/a") }()
 	<-h.arrived
-	if b.Driver().Powers().DefeatsFills {
+	if defeats {
 		if st := b.stored(t, "/a", cache.InspectNow); !st.Filling || st.Joined {
 			t.Fatalf("with a fill in flight: %+v", st)
 		}
@@ -68,7 +74,7 @@ func nowReportsAFillAndJoinWaitsForIt(b *bench) {
 	}
 	h.letGo()
 	st := <-joined
-	if !st[0].Joined || !st[0].Copy.Stored() || st[0].Filling || st[1].Copy.Stored() {
+	if !st[0].Joined || !st[0].Copy.Stored() || defeats && st[0].Filling || st[1].Copy.Stored() {
 		t.Fatalf("after the fill: %+v", st)
 	}
 	<-viewer

@@ -10,11 +10,13 @@ import (
 
 func keepTests() []test {
 	keeps := func(p cache.Powers) bool { return p.KeepsCursor }
+	survives := func(p cache.Powers) bool { return p.KeepsCursor && p.Survives }
 	return []test{
-		{"CursorAndIncarnationOutliveARestart", keeps, cursorAndIncarnationOutliveARestart},
+		{"CursorAndIncarnationOutliveARestart", survives, cursorAndIncarnationOutliveARestart},
 		{"CursorNeverGoesBack", keeps, cursorNeverGoesBack},
-		{"ContentOutlivesARestart", keeps, contentOutlivesARestart},
-		{"P2_PurgesOutliveACrash", keeps, purgesOutliveACrash},
+		{"ContentOutlivesARestart", survives, contentOutlivesARestart},
+		{"P5_LostContentHasAnotherIncarnation", func(p cache.Powers) bool { return p.KeepsCursor && !p.Survives }, lostContentHasAnotherIncarnation},
+		{"P2_PurgesOutliveACrash", survives, purgesOutliveACrash},
 		{"P5_FlushRevalidatesWhatWasFetchedBefore", func(p cache.Powers) bool { return p.Soft }, flushRevalidatesWhatWasFetchedBefore},
 		{"P5_FlushOutlivesARestart", func(p cache.Powers) bool { return p.Soft && p.KeepsCursor }, flushOutlivesARestart},
 	}
@@ -51,6 +53,30 @@ func cursorNeverGoesBack(b *bench) {
 	if c := b.cursor(t); c != (freshet.Position{Epoch: 2, Pos: 1}) {
 		t.Errorf("cursor = %v", c)
 	}
+}
+
+func lostContentHasAnotherIncarnation(b *bench) {
+	t := b.t
+	id := b.incarnation(t)
+	if err := b.Driver().WriteCursor(t.Context(), at(42)); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.incarnation(t); got != id || b.cursor(t) != at(42) {
+		t.Fatalf("incarnation %q became %q, cursor %v", id, got, b.cursor(t))
+	}
+	b.origin.put("/a", version(1))
+	b.wantBody(t, "/a", version(1))
+	if !b.Crash(t) {
+		b.Restart(t)
+	}
+	if c := b.cursor(t); !c.IsZero() {
+		t.Fatalf("an empty cache has cursor %v", c)
+	}
+	if got := b.incarnation(t); got == id {
+		t.Fatalf("the incarnation is still %q", id)
+	}
+	b.wantBody(t, "/a", version(1))
+	b.wantRequests(t, "/a", 2)
 }
 
 func contentOutlivesARestart(b *bench) {

@@ -17,7 +17,7 @@ func prefetchTests() []test {
 		{"AfterAPurgeItFetchesAgain", can, afterAPurgeItFetchesAgain},
 		{"FaultsOfTheOriginLeaveNothing", can, faultsOfTheOriginLeaveNothing},
 		{"ANegativeEntryIsNoCopy", can, aNegativeEntryIsNoCopy},
-		{"CancelledFillsLeaveNothing", can, cancelledFillsLeaveNothing},
+		{"CancelledFillsLeaveNothing", func(p cache.Powers) bool { return p.Prefetch && p.CancelsFills }, cancelledFillsLeaveNothing},
 		{"JoinsTheFillOfAViewer", can, joinsTheFillOfAViewer},
 	}
 }
@@ -62,7 +62,10 @@ func faultsOfTheOriginLeaveNothing(b *bench) {
 	for _, c := range faults() {
 		b.origin.serve(c.path, c.page)
 		r := b.prefetch(t, c.path)[0]
-		if r.Outcome != freshet.OutcomeFailed || r.Reason != c.reason {
+		// A program of its own may answer 503 for half a body, if it has sent
+		// nothing yet.
+		foreign := !b.Driver().Powers().DefeatsFills && c.reason == freshet.ReasonMismatch && r.Reason == freshet.ReasonOrigin5xx
+		if r.Outcome != freshet.OutcomeFailed || r.Reason != c.reason && !foreign {
 			t.Errorf("%s: %v %v (%s), want failed %v", c.path, r.Outcome, r.Reason, r.Detail, c.reason)
 		}
 		if st := b.stored(t, c.path, cache.InspectJoin); st.Copy.Stored() {

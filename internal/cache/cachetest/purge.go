@@ -2,6 +2,8 @@ package cachetest
 
 import (
 	"net/http"
+	"slices"
+	"testing"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
@@ -12,8 +14,8 @@ func purgeTests() []test {
 		{"AbsentIsAlready", nil, absentIsAlready},
 		{"ExactRemovesWhatIsNamedOnly", nil, exactRemovesWhatIsNamedOnly},
 		{"P2_RepeatKeepsWhatCameAfter", nil, repeatKeepsWhatCameAfter},
-		{"P2_RepeatOfPatternsKeepsWhatCameAfter", func(p cache.Powers) bool { return p.Prefix && p.Regex && p.Tag }, repeatOfPatternsKeepsWhatCameAfter},
-		{"PatternsRemoveAllThatMatches", func(p cache.Powers) bool { return p.Prefix && p.Regex && p.Tag }, patternsRemoveAllThatMatches},
+		{"P2_RepeatOfPatternsKeepsWhatCameAfter", anyPattern, repeatOfPatternsKeepsWhatCameAfter},
+		{"PatternsRemoveAllThatMatches", anyPattern, patternsRemoveAllThatMatches},
 		{"QueryIsPartOfTheNameAndSignatureIsNot", nil, queryIsPartOfTheNameAndSignatureIsNot},
 		{"AliasesShareOneObject", nil, aliasesShareOneObject},
 		{"VariantsArePurgedTogether", nil, variantsArePurgedTogether},
@@ -50,6 +52,7 @@ func repeatKeepsWhatCameAfter(b *bench) {
 	b.origin.put("/a", version(1))
 	b.wantBody(t, "/a", version(1))
 	b.wantPurged(t, 5, exact("/a"))
+	b.later(t)
 	b.origin.put("/a", version(2))
 	b.wantBody(t, "/a", version(2))
 	wantOutcome(t, b.purge(t, 5, exact("/a"))[0], freshet.OutcomeAlready, freshet.ReasonNone)
@@ -63,19 +66,25 @@ func repeatKeepsWhatCameAfter(b *bench) {
 
 func repeatOfPatternsKeepsWhatCameAfter(b *bench) {
 	t := b.t
-	for i, sel := range patterns() {
+	b.origin.put("/film/1.ts", version(1), "Cache-Tag", "film-7, hd")
+	for i, sel := range b.patterns() {
 		pos := uint64(10 * (i + 1))
-		b.origin.put("/film/1.ts", version(1), "Cache-Tag", "film-7, hd")
 		b.wantPurged(t, pos, sel)
+		b.later(t)
 		b.wantBody(t, "/film/1.ts", version(1))
-		wantOutcome(t, b.purge(t, pos, sel)[0], freshet.OutcomeAlready, freshet.ReasonNone)
-		wantOutcome(t, b.purge(t, pos+1, sel)[0], freshet.OutcomeDone, freshet.ReasonNone)
+		before := b.origin.requests("/film/1.ts")
+		b.wantCounted(t, b.purge(t, pos, sel)[0], freshet.OutcomeAlready)
+		b.wantBody(t, "/film/1.ts", version(1))
+		b.wantRequests(t, "/film/1.ts", before)
+		b.wantCounted(t, b.purge(t, pos+1, sel)[0], freshet.OutcomeDone)
+		b.wantBody(t, "/film/1.ts", version(1))
+		b.wantRequests(t, "/film/1.ts", before+1)
 	}
 }
 
 func patternsRemoveAllThatMatches(b *bench) {
 	t := b.t
-	for i, sel := range patterns() {
+	for i, sel := range b.patterns() {
 		b.origin.put("/film/1.ts", version(i), "Cache-Tag", "film-7, hd")
 		b.origin.put("/film/2.ts?x=1", version(i), "Surrogate-Key", "hd film-7")
 		b.origin.put("/other/1.ts", version(i), "Cache-Tag", "film-77")
@@ -83,9 +92,10 @@ func patternsRemoveAllThatMatches(b *bench) {
 			b.wantBody(t, p, version(i))
 		}
 		b.wantBody(t, "/other/1.ts", version(0))
+		b.later(t)
 		r := b.purge(t, uint64(10+i), sel)[0]
-		wantOutcome(t, r, freshet.OutcomeDone, freshet.ReasonNone)
-		if r.Removed != 2 {
+		b.wantCounted(t, r, freshet.OutcomeDone)
+		if b.Driver().Powers().Counts && r.Removed != 2 {
 			t.Errorf("%v removed %d objects, want 2", sel, r.Removed)
 		}
 	}
@@ -172,11 +182,31 @@ func largeBatch(b *bench) {
 	wantOutcome(t, rs[len(rs)-1], freshet.OutcomeAlready, freshet.ReasonNone)
 }
 
-// patterns returns selectors that each name what lies below /film/.
-func patterns() []freshet.Selector {
-	return []freshet.Selector{
+func anyPattern(p cache.Powers) bool { return p.Prefix || p.Regex || p.Tag }
+
+// patterns returns selectors that each name what lies below /film/, as far as
+// the cache can carry them out.
+func (b *bench) patterns() []freshet.Selector {
+	return b.can([]freshet.Selector{
 		{Kind: freshet.SelectPrefix, Pattern: link("/film/")},
 		{Kind: freshet.SelectRegex, Pattern: `/film/[0-9]+\.ts`, Hosts: []string{Host}},
 		{Kind: freshet.SelectTag, Pattern: "film-7", Hosts: []string{Host}},
+	})
+}
+
+// can returns those selectors that the cache can carry out.
+func (b *bench) can(sels []freshet.Selector) []freshet.Selector {
+	p := b.Driver().Powers()
+	can := map[freshet.SelectorKind]bool{freshet.SelectExact: true, freshet.SelectPrefix: p.Prefix, freshet.SelectRegex: p.Regex, freshet.SelectTag: p.Tag}
+	return slices.DeleteFunc(sels, func(s freshet.Selector) bool { return !can[s.Kind] })
+}
+
+// wantCounted fails unless a pattern's purge succeeded, and, on a cache that
+// knows what it removed, ended in a certain way.
+func (b *bench) wantCounted(t *testing.T, r cache.Result, o freshet.Outcome) {
+	t.Helper()
+	if !b.Driver().Powers().Counts && r.Outcome == freshet.OutcomeDone {
+		return
 	}
+	wantOutcome(t, r, o, freshet.ReasonNone)
 }

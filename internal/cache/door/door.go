@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 )
 
 // Options are the options of New.
@@ -197,5 +198,24 @@ func judge(resp *http.Response) (freshet.Reason, string) {
 	default:
 		// Redirects among them: what they lead to is another object.
 		return freshet.ReasonRefused, fmt.Sprintf("the answer is %d", s)
+	}
+}
+
+// Fill implements cache.Filler: one GET of the whole object.
+func (d *Door) Fill(ctx context.Context, obj cache.Object) cache.Result {
+	return d.Fetch(ctx, obj.URL, nil).Result()
+}
+
+// Result puts an answer into the words of a prefetch.
+func (a Answer) Result() cache.Result {
+	switch {
+	case a.Cancelled && a.Reason == freshet.ReasonNone:
+		return cache.Result{Outcome: freshet.OutcomeCancelled, Detail: a.Detail, FirstByte: a.FirstByte}
+	case a.Reason != freshet.ReasonNone:
+		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: a.Reason, Detail: a.Detail, FirstByte: a.FirstByte}
+	}
+	return cache.Result{
+		Outcome: freshet.OutcomeDone, FirstByte: a.FirstByte,
+		After: freshet.Copy{Validator: a.Validator(), Size: a.Size},
 	}
 }

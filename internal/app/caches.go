@@ -1,0 +1,111 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/cache/door"
+	"github.com/freshet-vod/freshet/internal/cache/purgeport"
+	"github.com/freshet-vod/freshet/internal/cache/varnish"
+	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/lifecycle"
+)
+
+// How long one call to a cache outside this process may take. A purge that
+// waits for a slow fill gives its place to others and comes back.
+const (
+	purgeWithin   = time.Minute
+	inspectWithin = 30 * time.Second
+	otherWithin   = time.Minute
+)
+
+// worked is what an agent works: the caches of a POP as one driver.
+type worked struct {
+	driver     cache.Driver
+	url        string // where viewers ask
+	site       *site  // the front door, if it is ours
+	onReady    func(ready bool)
+	onTopology func(freshet.Topology)
+}
+
+// newForeign makes the driver of caches that are programs of their own.
+func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
+	layers := map[int][]cache.Driver{}
+	var followers []cache.Follower
+	for _, k := range s.caches {
+		d, err := newDriver(ctx, s, k)
+		if err != nil {
+			return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+		}
+		if c, ok := d.(io.Closer); ok {
+			group.OnStop("driver of "+s.id, func(context.Context) error { return c.Close() })
+		}
+		if f, ok := d.(cache.Follower); ok {
+			followers = append(followers, f)
+		}
+		d = cache.Timeout(d, cache.Timeouts{Purge: purgeWithin, Inspect: inspectWithin, Other: otherWithin})
+		fenced, file, err := cache.Fence(d, filepath.Join(s.dir, "fence-"+short(string(k.URL))))
+		if err != nil {
+			return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+		}
+		group.OnStop("times of purges at "+s.id, func(context.Context) error { return file.Close() })
+		layers[k.Layer] = append(layers[k.Layer], fenced)
+	}
+	w := worked{
+		url: string(outermost(s.caches).URL), onReady: func(bool) {},
+		onTopology: func(t freshet.Topology) {
+			for _, f := range followers {
+				f.SetTopology(t)
+			}
+		},
+	}
+	o := cache.GroupOptions{}
+	for _, n := range slices.Sorted(maps.Keys(layers)) {
+		o.Layers = append(o.Layers, layers[n])
+	}
+	if s.via != "" {
+		via, err := door.New(door.Options{URL: string(s.via)})
+		if err != nil {
+			return worked{}, fmt.Errorf("pop %s: prefetch_via: %w", s.id, err)
+		}
+		group.OnStop("door of "+s.id, func(context.Context) error { via.Close(); return nil })
+		o.Via, w.url = via, string(s.via)
+	}
+	if len(s.caches) == 1 && o.Via == nil {
+		w.driver = o.Layers[0][0]
+		return w, nil
+	}
+	g, err := cache.NewGroup(o)
+	w.driver = g
+	return w, err
+}
+
+func newDriver(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, error) {
+	switch {
+	case s.agentless:
+		return purgeport.New(purgeport.Options{Driver: k.Driver, URL: string(k.URL), Purge: string(k.Control)})
+	case k.Driver == config.DriverVarnish:
+		return varnish.New(ctx, varnish.Options{Control: string(k.Control), URL: string(k.URL), Soft: k.Soft})
+	}
+	return nil, fmt.Errorf("there is no driver %q", k.Driver)
+}
+
+// outermost returns a cache of the layer that viewers reach first.
+func outermost(caches []config.Cache) config.Cache {
+	return slices.MaxFunc(caches, func(a, b config.Cache) int { return a.Layer - b.Layer })
+}
+
+// short names a file after an address.
+func short(address string) string {
+	sum := sha256.Sum256([]byte(address))
+	return hex.EncodeToString(sum[:4])
+}
