@@ -115,6 +115,7 @@ type Engine struct {
 	ledger  *ledger  // open entries and how far they are
 	changes *changes // who waits for which job
 	intake  chan *arrival
+	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
 
@@ -136,6 +137,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		o: o, store: o.Store, log: o.Log,
 		members: newMembers(o.POPs),
 		changes: newChanges(),
+		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
 		pushNow: make(chan struct{}, 1),

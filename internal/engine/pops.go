@@ -76,7 +76,7 @@ func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
 	if err != nil {
 		return err
 	}
-	if err := e.store.States.SaveStates(ctx, e.ledger.close(), folded); err != nil {
+	if err := e.saveAll(ctx, folded); err != nil {
 		return err
 	}
 	e.changes.touch(jobs...)
