@@ -89,7 +89,7 @@ func (a *Agent) live(ctx context.Context) error {
 		l.workers.Wait()
 	}()
 	l.workers.Go(func() { l.beatOften(ctx) })
-	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
+	l.workers.Go(func() { a.sendEvidence(ctx, &l.outbox) })
 	l.workers.Go(func() { l.followTopology(ctx) })
 	known := l.ledger.incarnation
 	l.workers.Go(func() { l.watchContent(ctx, known) })
@@ -106,7 +106,7 @@ type life struct {
 	*Agent
 	events  chan func()   // findings of workers, to be run by the loop
 	beatNow chan struct{} // a heartbeat is wanted now
-	spooled chan struct{} // evidence waits to be sent
+	outbox  outbox        // evidence that waits to be sent
 	workers sync.WaitGroup
 	end     context.CancelCauseFunc // ends this life
 	wake    time.Time               // when the loop must look again, though nothing happens

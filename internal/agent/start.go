@@ -17,7 +17,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		Agent:   a,
 		events:  make(chan func(), 64),
 		beatNow: make(chan struct{}, 1),
-		spooled: make(chan struct{}, 1),
+		outbox:  newOutbox(),
 		gate:    newGate(),
 		reader:  newReader(),
 		purges:  newPurges(),

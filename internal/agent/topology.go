@@ -13,6 +13,7 @@ import (
 // topology is what the agent knows of the rest of the world.
 type topology struct {
 	now    freshet.Topology
+	pops   map[string]freshet.POP // of now, by ID: they are looked up for every purge
 	have   bool
 	unsafe bool // newer than what the journal holds
 	saving bool
@@ -29,6 +30,10 @@ func (l *life) adopt(t freshet.Topology) {
 
 func (l *life) setTopology(t freshet.Topology) {
 	l.topology.now, l.topology.have = t, true
+	l.topology.pops = make(map[string]freshet.POP, len(t.POPs))
+	for _, p := range t.POPs {
+		l.topology.pops[p.ID] = p
+	}
 	l.version.Store(t.Version)
 	l.follow(t)
 	l.redos.look = true
