@@ -66,14 +66,21 @@ func fan(b *testing.B, pops []freshet.POP, journals string) {
 		c.purge(ctx, b)
 	}
 	var bare, rounds, push, accept, call times
+	theirs, ours := share{of: processors{plain.fleet}}, share{of: processors{c.fleet}}
 	for b.Loop() {
-		bare.measure(func() { plain.all(ctx, b) })
-		rounds.measure(func() { plain.rounds(ctx, b) })
-		began, accepted, pushed, end := c.purge(ctx, b)
-		push.add(end.Sub(pushed))
-		accept.add(end.Sub(accepted))
-		call.add(end.Sub(began))
+		theirs.measure(func() {
+			bare.measure(func() { plain.all(ctx, b) })
+			rounds.measure(func() { plain.rounds(ctx, b) })
+		})
+		ours.measure(func() {
+			began, accepted, pushed, end := c.purge(ctx, b)
+			push.add(end.Sub(pushed))
+			accept.add(end.Sub(accepted))
+			call.add(end.Sub(began))
+		})
 	}
+	b.ReportMetric(theirs.ms()/2, "nats-cpu-ms")
+	b.ReportMetric(ours.ms(), "cpu-ms")
 	against := bare
 	if tier(pops[len(pops)-1]) == "children" {
 		against = rounds
@@ -111,6 +118,7 @@ type fanControl struct {
 	engine *engine.Engine
 	pushed *atomic.Pointer[time.Time]
 	pops   int
+	fleet  int // its process
 	n      int
 }
 
@@ -168,7 +176,7 @@ func startFan(ctx context.Context, b *testing.B, pops []freshet.POP, journals st
 			b.Error(err)
 		}
 	})
-	startFleet(b, fleetSpec{
+	c.fleet = startFleet(b, fleetSpec{
 		URL: "nats://" + s.Addr(), Token: token, Journals: journals, POPs: pops, Profile: os.Getenv("FRESHET_BENCH_FLEET_PROFILE"),
 	})
 	return c

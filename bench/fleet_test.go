@@ -67,8 +67,9 @@ func fleet(text string) error {
 	return agentFleet(ctx, spec, ready)
 }
 
-// startFleet starts a fleet and waits until all of it listens.
-func startFleet(b *testing.B, spec fleetSpec) {
+// startFleet starts a fleet, waits until all of it listens, and returns its
+// process.
+func startFleet(b *testing.B, spec fleetSpec) (pid int) {
 	b.Helper()
 	text, err := json.Marshal(spec)
 	if err != nil {
@@ -110,6 +111,7 @@ func startFleet(b *testing.B, spec fleetSpec) {
 	case <-time.After(time.Minute):
 		b.Fatal("the fleet is not ready")
 	}
+	return cmd.Process.Pid
 }
 
 // together runs fn for each POP and returns their errors.

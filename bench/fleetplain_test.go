@@ -111,6 +111,7 @@ type plain struct {
 	in    chan *nats.Msg
 	inbox string
 	pops  []freshet.POP
+	fleet int // its process
 	body  [plainPush]byte
 }
 
@@ -134,7 +135,7 @@ func newPlain(b *testing.B, pops []freshet.POP) *plain {
 	if _, err := conn.ChanSubscribe(p.inbox, p.in); err != nil {
 		b.Fatal(err)
 	}
-	startFleet(b, fleetSpec{Plain: true, URL: s.ClientURL(), POPs: pops})
+	p.fleet = startFleet(b, fleetSpec{Plain: true, URL: s.ClientURL(), POPs: pops})
 	return p
 }
 
