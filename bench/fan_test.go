@@ -65,7 +65,7 @@ func fan(b *testing.B, pops []freshet.POP, journals string) {
 		plain.all(ctx, b)
 		c.purge(ctx, b)
 	}
-	var bare, rounds, push, accept, call times
+	var bare, rounds, push, arrived, accept, call times
 	theirs, ours := share{of: processors{plain.fleet}}, share{of: processors{c.fleet}}
 	for b.Loop() {
 		theirs.measure(func() {
@@ -73,10 +73,11 @@ func fan(b *testing.B, pops []freshet.POP, journals string) {
 			rounds.measure(func() { plain.rounds(ctx, b) })
 		})
 		ours.measure(func() {
-			began, accepted, pushed, end := c.purge(ctx, b)
-			push.add(end.Sub(pushed))
-			accept.add(end.Sub(accepted))
-			call.add(end.Sub(began))
+			t := c.purge(ctx, b)
+			push.add(t.end.Sub(t.pushed))
+			arrived.add(t.arrived.Sub(t.pushed))
+			accept.add(t.end.Sub(t.accepted))
+			call.add(t.end.Sub(t.began))
 		})
 	}
 	b.ReportMetric(theirs.ms()/2, "nats-cpu-ms")
@@ -91,6 +92,7 @@ func fan(b *testing.B, pops []freshet.POP, journals string) {
 	b.ReportMetric(against.ms(50), "nats-ms")
 	b.ReportMetric(push.ms(50), "from-push-ms")
 	b.ReportMetric(push.ms(99), "from-push-p99-ms")
+	b.ReportMetric(arrived.ms(50), "all-arrived-ms")
 	b.ReportMetric(accept.ms(50), "from-accept-ms")
 	b.ReportMetric(call.ms(50), "from-call-ms")
 	b.ReportMetric(0, "ns/op")
@@ -116,24 +118,37 @@ func (t *times) ms(percent int) float64 {
 // fanControl is a control plane without its API, and a fleet.
 type fanControl struct {
 	engine *engine.Engine
-	pushed *atomic.Pointer[time.Time]
+	marks  *marks
 	pops   int
 	fleet  int // its process
 	n      int
 }
 
-// watched notes when a purge is pushed.
+// marks is when a purge was last pushed, and evidence last arrived.
+type marks struct{ pushed, arrived atomic.Int64 }
+
+// watched notes both.
 type watched struct {
 	bus.Control
-	pushed *atomic.Pointer[time.Time]
+	marks *marks
 }
 
 func (w watched) Push(ctx context.Context, ch bus.Channel, msg []byte) error {
 	if ch == bus.ChannelPurge {
-		t := time.Now()
-		w.pushed.Store(&t)
+		w.marks.pushed.Store(time.Now().UnixNano())
 	}
 	return w.Control.Push(ctx, ch, msg)
+}
+
+func (w watched) Serve(h bus.ControlHandlers) (func(), error) {
+	answer := h.Call
+	h.Call = func(ctx context.Context, pop string, call bus.Call, req []byte) ([]byte, error) {
+		if call == bus.CallEvidence {
+			w.marks.arrived.Store(time.Now().UnixNano())
+		}
+		return answer(ctx, pop, call, req)
+	}
+	return w.Control.Serve(h)
 }
 
 func startFan(ctx context.Context, b *testing.B, pops []freshet.POP, journals string) *fanControl {
@@ -158,10 +173,10 @@ func startFan(ctx context.Context, b *testing.B, pops []freshet.POP, journals st
 		b.Fatal(err)
 	}
 	b.Cleanup(control.Close)
-	c := &fanControl{pushed: &atomic.Pointer[time.Time]{}, pops: len(pops)}
+	c := &fanControl{marks: &marks{}, pops: len(pops)}
 	c.engine, err = engine.New(ctx, engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
-		Bus:   watched{control, c.pushed}, POPs: pops,
+		Bus:   watched{control, c.marks}, POPs: pops,
 		Planner: plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{domain} }}),
 	})
 	if err != nil {
@@ -182,20 +197,23 @@ func startFan(ctx context.Context, b *testing.B, pops []freshet.POP, journals st
 	return c
 }
 
-// purge purges one URL everywhere and returns when it was asked for, accepted
-// and pushed, and when the last evidence was in.
-func (c *fanControl) purge(ctx context.Context, b *testing.B) (began, accepted, pushed, end time.Time) {
+// timing is when a purge was asked for, accepted and pushed, when the last
+// evidence arrived, and when it was stored and the waiter told.
+type timing struct{ began, accepted, pushed, arrived, end time.Time }
+
+// purge purges one URL everywhere.
+func (c *fanControl) purge(ctx context.Context, b *testing.B) (t timing) {
 	b.Helper()
 	c.n++
 	url := fmt.Sprintf("http://vod.example.com/film/720p/seg-%05d.ts", c.n)
-	began = time.Now()
+	t.began = time.Now()
 	receipt, err := c.engine.Submit(ctx, freshet.Submission{
 		Account: "default", Type: freshet.Purge, Native: true, Direct: &freshet.Direct{URLs: []string{url}},
 	})
 	if err != nil {
 		b.Fatal(err)
 	}
-	accepted = time.Now()
+	t.accepted = time.Now()
 	var since uint64
 	for {
 		report, version, err := c.engine.WaitJob(ctx, "default", receipt.JobID, since)
@@ -203,11 +221,12 @@ func (c *fanControl) purge(ctx context.Context, b *testing.B) (began, accepted, 
 			b.Fatal(err)
 		}
 		if report.Done {
-			end = time.Now()
+			t.end = time.Now()
 			if report.Tally.Complete != 1 || len(report.POPs) != c.pops {
 				b.Fatalf("%+v", report)
 			}
-			return began, accepted, *c.pushed.Load(), end
+			t.pushed, t.arrived = time.Unix(0, c.marks.pushed.Load()), time.Unix(0, c.marks.arrived.Load())
+			return t
 		}
 		since = version
 	}

@@ -61,7 +61,7 @@ type Options struct {
 	TasksKept     time.Duration // how far back task lists reach; 72 h
 	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
 	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
-	CollectLinger time.Duration // how long a commit of evidence waits for company; 2 ms
+	CollectLinger time.Duration // how long a commit of evidence waits for more, and each time more came; 2 ms
 	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
 

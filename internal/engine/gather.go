@@ -11,14 +11,19 @@ import (
 // collectBatch bounds the evidence messages of one commit.
 const collectBatch = 512
 
-// gather takes what evidence there is, and waits a moment for more if POPs
-// owe some about the same entries: their answers are about to come, and one
-// commit for all costs little more than one for the first. When nobody else
-// can answer, waiting would be all loss.
+// patience is how many times CollectLinger a commit waits in all.
+const patience = 10
+
+// gather takes what evidence there is, and waits for more as long as POPs owe
+// some about the same entries and it keeps coming: one commit for all costs
+// little more than one for the first, and the acknowledgements of the first
+// would only get into the way of the rest. When nobody else can answer,
+// waiting would be all loss.
 func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
 	batch := []*arrival{first}
 	others := company{ledger: e.ledger, owing: map[freshet.Position][]string{}}
 	others.joined(first)
+	last := time.Now().Add(patience * e.o.CollectLinger)
 	linger := time.NewTimer(e.o.CollectLinger)
 	defer linger.Stop()
 	add := func(a *arrival) {
@@ -38,6 +43,7 @@ func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
 		select {
 		case a := <-e.intake:
 			add(a)
+			linger.Reset(min(e.o.CollectLinger, time.Until(last)))
 		case <-linger.C:
 			return batch
 		case <-ctx.Done():
