@@ -104,10 +104,12 @@ func (a *Agent) live(ctx context.Context) error {
 // channels belong to the goroutine that runs loop.
 type life struct {
 	*Agent
-	events  chan func()   // findings of workers, to be run by the loop
+	events  chan func() // findings of workers, to be run by the loop
+	jobs    chan func() func()
 	beatNow chan struct{} // a heartbeat is wanted now
 	outbox  outbox        // evidence that waits to be sent
 	workers sync.WaitGroup
+	idle    atomic.Int32            // workers that stay
 	end     context.CancelCauseFunc // ends this life
 	wake    time.Time               // when the loop must look again, though nothing happens
 
@@ -188,7 +190,31 @@ func (l *life) post(ctx context.Context, fn func()) {
 	}
 }
 
-// work runs fn in a worker; what it returns is run by the loop.
+// maxIdle bounds the workers that wait for another job.
+const maxIdle = 4
+
+// work runs fn in a worker; what it returns is run by the loop. A few workers
+// stay for the next job: a new one costs more than most jobs, because its
+// stack has to grow first.
 func (l *life) work(ctx context.Context, fn func() func()) {
-	l.workers.Go(func() { l.post(ctx, fn()) })
+	select {
+	case l.jobs <- fn:
+		return
+	default:
+	}
+	l.workers.Go(func() {
+		l.post(ctx, fn())
+		if l.idle.Add(1) > maxIdle {
+			l.idle.Add(-1)
+			return
+		}
+		for {
+			select {
+			case next := <-l.jobs:
+				l.post(ctx, next())
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }

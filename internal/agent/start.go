@@ -16,6 +16,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l := &life{
 		Agent:   a,
 		events:  make(chan func(), 64),
+		jobs:    make(chan func() func()),
 		beatNow: make(chan struct{}, 1),
 		outbox:  newOutbox(),
 		gate:    newGate(),
