@@ -128,7 +128,7 @@ func (s *sender) send(ctx context.Context, msgs []store.SpooledMessage) error {
 func (a *Agent) sendOne(ctx context.Context, msg []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, a.o.CallTimeout)
 	defer cancel()
-	_, err := a.o.Bus.Do(ctx, bus.CallEvidence, msg)
+	_, err := a.o.Bus.Do(ctx, bus.CallEvidence, a.dialect.translate(msg))
 	return err
 }
 

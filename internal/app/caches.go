@@ -32,15 +32,18 @@ const (
 type worked struct {
 	driver     cache.Driver
 	url        string // where viewers ask
+	front      string // the same as this process reaches it, for probes
 	site       *site  // the front door, if it is ours
 	onReady    func(ready bool)
 	onTopology func(freshet.Topology)
+	runs       []func(context.Context) error // what drivers do between calls
 }
 
 // newForeign makes the driver of caches that are programs of their own.
 func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
 	layers := map[int][]cache.Driver{}
 	var followers []cache.Follower
+	var runs []func(context.Context) error
 	for _, k := range s.caches {
 		d, err := newDriver(ctx, s, k)
 		if err != nil {
@@ -48,6 +51,9 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		}
 		if c, ok := d.(io.Closer); ok {
 			group.OnStop("driver of "+s.id, func(context.Context) error { return c.Close() })
+		}
+		if r, ok := d.(interface{ Run(ctx context.Context) error }); ok {
+			runs = append(runs, r.Run)
 		}
 		if f, ok := d.(cache.Follower); ok {
 			followers = append(followers, f)
@@ -61,7 +67,7 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		layers[k.Layer] = append(layers[k.Layer], fenced)
 	}
 	w := worked{
-		url: string(outermost(s.caches).URL), onReady: func(bool) {},
+		url: string(outermost(s.caches).URL), onReady: func(bool) {}, runs: runs,
 		onTopology: func(t freshet.Topology) {
 			for _, f := range followers {
 				f.SetTopology(t)
@@ -80,6 +86,7 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		group.OnStop("door of "+s.id, func(context.Context) error { via.Close(); return nil })
 		o.Via, w.url = via, string(s.via)
 	}
+	w.front = w.url
 	if len(s.caches) == 1 && o.Via == nil {
 		w.driver = o.Layers[0][0]
 		return w, nil

@@ -122,6 +122,8 @@ type Engine struct {
 	serving   atomic.Bool // the bus is answered
 	strangers strangers   // wrong set-ups that were told
 
+	changing sync.Mutex // one change of membership at a time
+
 	unplanned sync.Mutex // guards waiting
 	waiting   int        // rows accepted and not final
 }

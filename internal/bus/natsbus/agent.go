@@ -2,6 +2,7 @@ package natsbus
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,13 +18,22 @@ import (
 )
 
 // ConnectOptions are the options of Connect: a Server of this process, or the
-// URL and token of one elsewhere.
+// URL of one elsewhere with a key or token.
 type ConnectOptions struct {
 	Server *Server
-	URL    string // nats://HOST:PORT
-	Token  string // with URL
-	POP    string // letters, digits, hyphens and underscores; at most 63
+	URL    string         // nats://HOST:PORT, or tls://HOST:PORT
+	Roots  *x509.CertPool // that the server's certificate must come from; nil: those of the system
+	Key    Signer         // the POP's credential, with URL; nil: Token
+	Token  string         // that all POPs share, with URL
+	POP    string         // letters, digits, hyphens and underscores; at most 63
 	Log    *slog.Logger
+}
+
+// Signer is a POP's credential. What it signs proves who the POP is, and tells
+// nobody how to prove it.
+type Signer interface {
+	PublicKey() (string, error)
+	Sign(nonce []byte) ([]byte, error)
 }
 
 // Agent is a POP's end. It implements bus.Agent, and reconnects for ever.
@@ -48,9 +58,11 @@ type ear struct {
 // connection is made when it comes.
 func Connect(ctx context.Context, o ConnectOptions) (*Agent, error) {
 	if !validPOP(o.POP) {
-		return nil, freshet.Invalid("pop.id", "the name %q of a POP is not made of letters, digits, hyphens and underscores, %d at most", o.POP, maxPOP)
+		return nil, badPOP(o.POP)
 	}
-	e, err := dial(ctx, target{server: o.Server, url: o.URL, token: o.Token, name: o.POP, log: o.Log})
+	e, err := dial(ctx, target{
+		server: o.Server, url: o.URL, roots: o.Roots, key: o.Key, token: o.Token, name: o.POP, log: o.Log,
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -116,6 +117,20 @@ func (a Answer) Validator() string {
 // Fetch gets a canonical URL through the door and reads the whole body. The
 // header is added to the request; nil adds nothing.
 func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, math.MaxInt64)
+}
+
+// peekBytes is as much of a body as Peek reads: a short one keeps its
+// connection, a film is left where it is.
+const peekBytes = 4 << 10
+
+// Peek does the same for the beginning of the body only, which is all that
+// Reason and Size speak of.
+func (d *Door) Peek(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, peekBytes)
+}
+
+func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, most int64) Answer {
 	ctx, stalled := context.WithCancelCause(ctx)
 	defer stalled(nil)
 	host, path := freshet.SplitURL(canonical)
@@ -141,8 +156,8 @@ func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) 
 	a.Status, a.Header, a.Length = resp.StatusCode, resp.Header, resp.ContentLength
 	watch := time.AfterFunc(d.o.StallAfter, func() { stalled(errStalled) })
 	defer watch.Stop()
-	a.Size, err = io.Copy(io.Discard, &watched{resp.Body, watch, d.o.StallAfter})
-	if err != nil {
+	a.Size, err = io.CopyN(io.Discard, &watched{resp.Body, watch, d.o.StallAfter}, most)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return a.ended(ctx, err)
 	}
 	a.Reason, a.Detail = judge(resp)

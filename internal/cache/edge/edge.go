@@ -44,6 +44,7 @@ func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
 func result(r edge.Result) cache.Result {
 	return cache.Result{
 		Outcome: r.Outcome, Reason: r.Reason, Detail: r.Detail, Before: r.Before, After: r.After, Removed: r.Removed,
+		FirstByte: r.FirstByte,
 	}
 }
 
