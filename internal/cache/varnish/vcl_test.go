@@ -9,7 +9,9 @@ import (
 	"testing"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/cachetest"
+	"github.com/freshet-vod/freshet/internal/cache/varnish"
 	"github.com/freshet-vod/freshet/internal/cache/varnish/varnishtest"
 )
 
@@ -109,5 +111,20 @@ func TestWithoutModules(t *testing.T) {
 	}
 	if h.body(t, url) == first {
 		t.Error("it is still there")
+	}
+}
+
+// A lookup that meets the mark of an answer that was not to be stored waits for
+// no fill, and a soft purge keeps such marks.
+func TestMarksOfWhatIsNotStoredDoNotHoldUpAPurge(t *testing.T) {
+	t.Parallel()
+	h := open(t, &site{header: http.Header{"Cache-Control": {"no-store"}}}, setup{driver: varnish.Options{Soft: true}})
+	url := "http://" + cachetest.Host + "/a"
+	for range 3 {
+		h.body(t, url)
+		o := cache.Order{At: freshet.Position{Epoch: 1, Pos: 1}, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{url}}}
+		if r := cache.Settle(t.Context(), h.drv, o, freshet.VerifyInspect)[0]; r.Outcome == freshet.OutcomeFailed {
+			t.Fatalf("%v %s", r.Reason, r.Detail)
+		}
 	}
 }
