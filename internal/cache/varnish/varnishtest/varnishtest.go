@@ -127,7 +127,14 @@ func deployDir() (string, error) {
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "deploy", "varnish"), nil
+			deploy := filepath.Join(dir, "deploy", "varnish")
+			// go test keeps a result until a file changes that the test read.
+			for _, name := range []string{"freshet.vcl", "freshet-xkey.vcl", "default.vcl"} {
+				if _, err := os.ReadFile(filepath.Join(deploy, name)); err != nil {
+					return "", fmt.Errorf("reading the supplied VCL: %w", err)
+				}
+			}
+			return deploy, nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", errors.New("deploy/varnish was not found: the folder is not within the module")
