@@ -216,7 +216,7 @@ func TestP4_NoStaleAfterComplete_AlwaysRefreshing(t *testing.T) {
 			}
 		})
 	}
-	for range 3 * rounds {
+	for range rounds / 5 {
 		v := version.Add(1)
 		h.settle(t, h.drv, exactly("/a.ts"))
 		if got, _ := strconv.ParseInt(h.body(t, "/a.ts"), 10, 64); got < v {
