@@ -34,6 +34,7 @@ type Agent struct {
 	// version is that of the newest topology; it outlives a life, as the
 	// journal's copy does.
 	version atomic.Uint64
+	dialect dialect // likewise
 }
 
 // New makes an Agent. Nothing happens until Run.

@@ -76,9 +76,8 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 	case bus.ChannelHead:
 		heads, err := wire.DecodeHeads(msg)
 		return func() { l.readHeads(heads) }, err
-	case bus.ChannelTopology:
-		t, err := wire.DecodeTopology(msg)
-		return func() { l.adopt(t) }, err
+	case bus.ChannelTopology, bus.ChannelTopology2:
+		return l.hearTopology(ch, msg)
 	case bus.ChannelHeartbeat:
 		if few := l.relevant.Load(); few != nil && !(*few)[pop] {
 			return nil, nil

@@ -65,6 +65,6 @@ func (a *Agent) sendSpooled(ctx context.Context, acked uint64, msgs []store.Spoo
 func (a *Agent) sendOne(ctx context.Context, msg []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, a.o.CallTimeout)
 	defer cancel()
-	_, err := a.o.Bus.Do(ctx, bus.CallEvidence, msg)
+	_, err := a.o.Bus.Do(ctx, bus.CallEvidence, a.dialect.translate(msg))
 	return err
 }

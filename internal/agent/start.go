@@ -22,7 +22,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		reader:  newReader(),
 		purges:  newPurges(),
 		excepts: newExceptions(),
-		fetches: newPrefetches(),
+		fetches: newPrefetches(&a.o),
 		ledger:  newLedger(a.o.GatherFor),
 	}
 	if err := l.recallTopology(ctx); err != nil {
@@ -75,7 +75,9 @@ func (l *life) recallTopology(ctx context.Context) error {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "saved topology cannot be read", slog.Any("error", err))
 		return nil
 	}
-	l.setTopology(t)
+	v := wire.VersionOf(msg)
+	l.dialect.recall(v)
+	l.setTopology(t, v)
 	return nil
 }
 

@@ -18,7 +18,8 @@ const (
 	ChannelPurge     Channel = "log.purge"        // entry batches of subject "purge"
 	ChannelPrefetch  Channel = "log.prefetch.all" // entry batches of subject "prefetch.all"
 	ChannelHead      Channel = "head"             // heads of all subjects, every second
-	ChannelTopology  Channel = "topology"         // a new topology
+	ChannelTopology  Channel = "topology"         // a new topology, for agents of the first release
+	ChannelTopology2 Channel = "topology.2"       // the same in version 2; agents that do not know the channel pass it over
 	ChannelHeartbeat Channel = "heartbeat"        // from each POP, to the control plane and other POPs
 )
 

@@ -39,7 +39,8 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 				e.members.outdo(have.Version)
 			}
 		}
-		return wire.EncodeTopology(e.members.topology()), nil
+		// It is answered in the version in which it asks: that it can read.
+		return wire.EncodeTopologyAs(wire.VersionOf(req), e.members.topology()), nil
 	case bus.CallEvidence:
 		err := e.receive(ctx, pop, req)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, errStopping) {

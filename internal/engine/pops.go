@@ -151,10 +151,20 @@ func (e *Engine) Domains(_ context.Context, account string) ([]freshet.Domain, e
 // Topology returns what the POPs are told.
 func (e *Engine) Topology() freshet.Topology { return e.members.topology() }
 
+// pushTopology tells every POP, in every version that an agent may need, each
+// on a channel of its own: what an agent cannot read it could not pass over on
+// a channel that it knows.
 func (e *Engine) pushTopology(ctx context.Context) {
-	if err := e.o.Bus.Push(ctx, bus.ChannelTopology, wire.EncodeTopology(e.members.topology())); err != nil {
-		// Agents ask for it every now and then, too.
-		e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed", slog.Any("error", err))
+	t := e.members.topology()
+	for _, push := range []struct {
+		ch bus.Channel
+		v  wire.Version
+	}{{bus.ChannelTopology2, wire.Version2}, {bus.ChannelTopology, wire.Version1}} {
+		if err := e.o.Bus.Push(ctx, push.ch, wire.EncodeTopologyAs(push.v, t)); err != nil {
+			// Agents ask for it every now and then, too.
+			e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed",
+				slog.String("channel", string(push.ch)), slog.Any("error", err))
+		}
 	}
 }
 

@@ -86,6 +86,7 @@ var (
 // believed before the bytes that it promises are known to be there.
 type reader struct {
 	b   []byte
+	v   Version // of the message
 	err error
 }
 

@@ -180,5 +180,5 @@ func numbered(list []heard) error {
 var errSecret = errors.New("the password is swordfish")
 
 func channels() []bus.Channel {
-	return []bus.Channel{bus.ChannelPurge, bus.ChannelPrefetch, bus.ChannelHead, bus.ChannelTopology}
+	return []bus.Channel{bus.ChannelPurge, bus.ChannelPrefetch, bus.ChannelHead, bus.ChannelTopology, bus.ChannelTopology2}
 }
