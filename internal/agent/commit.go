@@ -290,6 +290,6 @@ func (l *life) committed(ctx context.Context, s *step, cursorErr, err error) {
 		kick(l.beatNow)
 	}
 	if len(s.Evidence) > 0 {
-		kick(l.spooled)
+		l.outbox.put(s.Evidence)
 	}
 }

@@ -46,7 +46,7 @@ type Options struct {
 	PullLimit      int           // entries per pull; default 512
 	ExceptionBytes int           // bytes of failed purges in one heartbeat; default 256 KiB
 	HeartbeatEvery time.Duration // default 1 s
-	HeartbeatMin   time.Duration // shortest time between two heartbeats; default 20 ms
+	HeartbeatMin   time.Duration // how long news waits that no child waits for; default 250 ms
 	GatherFor      time.Duration // how long facts of prefetches are gathered; default 100 ms
 	TopologyEvery  time.Duration // how often the topology is asked for again; default 30 s
 	CallTimeout    time.Duration // of one call to the control plane; default 15 s
@@ -92,7 +92,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.PullLimit, 512)
 	orDefault(&o.ExceptionBytes, 256<<10)
 	orDefault(&o.HeartbeatEvery, time.Second)
-	orDefault(&o.HeartbeatMin, 20*time.Millisecond)
+	orDefault(&o.HeartbeatMin, 250*time.Millisecond)
 	orDefault(&o.GatherFor, 100*time.Millisecond)
 	orDefault(&o.TopologyEvery, 30*time.Second)
 	orDefault(&o.CallTimeout, 15*time.Second)

@@ -122,7 +122,9 @@ func TestP4_PurgeThatIsSeenToBeStaleIsRepeated(t *testing.T) {
 			t.Fatalf("%+v", f)
 		}
 		// A door that refuses us will go on doing so.
-		p.with(func() { p.finds = func(cache.Probe) cache.Finding { return cache.Finding{Reason: freshet.ReasonRefused} } })
+		p.with(func() {
+			p.finds = func(cache.Probe) cache.Finding { return cache.Finding{Reason: freshet.ReasonRefused} }
+		})
 		e = w.append(purge(u3))
 		pass(time.Second)
 		w.want(t, "a", e, 0, freshet.OutcomeFailed, freshet.ReasonRefused)
@@ -206,7 +208,10 @@ func TestP6_ProbedPrefetch(t *testing.T) {
 		t := w.t
 		p.finds = func(q cache.Probe) cache.Finding {
 			stored, ok := q.Newer(t.Context())
-			if !q.Whole || q.Before.Stored() || !ok || stored.Validator != `"v"` {
+			if !q.Whole {
+				return cache.Finding{}
+			}
+			if q.Before.Stored() || !ok || stored.Validator != `"v"` {
 				return cache.Finding{Reason: freshet.ReasonRefused, Detail: "not what a prefetch stored"}
 			}
 			if q.URL == u2 {

@@ -79,9 +79,6 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 	case bus.ChannelTopology, bus.ChannelTopology2:
 		return l.hearTopology(ch, msg)
 	case bus.ChannelHeartbeat:
-		if few := l.relevant.Load(); few != nil && !(*few)[pop] {
-			return nil, nil
-		}
 		h, err := wire.DecodeHeartbeat(msg)
 		return func() { l.heardBeat(pop, h) }, err
 	}

@@ -56,7 +56,8 @@ func TestP4_TiersOfVarnishNginxAndTheBuiltInCache(t *testing.T) {
 	fresh := c.Origin.Change()
 	purged := sdkRefresh(ctx, t, c, "Refresh", film, true)
 	gone := checkEvidence(ctx, t, c, purged, freshet.OutcomeDone)
-
+	checkVarnishLog(t, c.Caches["shield"], gone)
+	checkNginxFolder(t, c.Caches["edge-n"], gone)
 	for _, u := range gone {
 		_, path := freshet.SplitURL(u)
 		for _, pop := range c.IDs() {
