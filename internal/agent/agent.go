@@ -88,8 +88,8 @@ func (a *Agent) live(ctx context.Context) error {
 		stop()
 		l.workers.Wait()
 	}()
-	l.workers.Go(func() { a.beatOften(ctx, l.beatNow) })
-	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
+	l.workers.Go(func() { a.beatOften(ctx, l.beatNow, func() { l.regain(ctx) }) })
+	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled, l.contact) })
 	l.workers.Go(func() { l.followTopology(ctx) })
 	known := l.ledger.incarnation
 	l.workers.Go(func() { l.watchContent(ctx, known) })
@@ -107,6 +107,7 @@ type life struct {
 	events  chan func()   // findings of workers, to be run by the loop
 	beatNow chan struct{} // a heartbeat is wanted now
 	spooled chan struct{} // evidence waits to be sent
+	contact chan struct{} // the control plane can be reached again
 	workers sync.WaitGroup
 	end     context.CancelCauseFunc // ends this life
 	wake    time.Time               // when the loop must look again, though nothing happens

@@ -80,8 +80,9 @@ func (l *life) passedByChildren() freshet.Position {
 }
 
 // beatOften sends a heartbeat every HeartbeatEvery, and at once when asked,
-// but never two within HeartbeatMin.
-func (a *Agent) beatOften(ctx context.Context, ask <-chan struct{}) {
+// but never two within HeartbeatMin. It calls regained after the first one that
+// could be sent again.
+func (a *Agent) beatOften(ctx context.Context, ask <-chan struct{}, regained func()) {
 	tick := time.NewTicker(a.o.HeartbeatEvery)
 	defer tick.Stop()
 	lost := false
@@ -93,6 +94,8 @@ func (a *Agent) beatOften(ctx context.Context, ask <-chan struct{}) {
 			return
 		case err != nil && !lost:
 			a.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat could not be sent, trying on", slog.Any("error", err))
+		case err == nil && lost:
+			regained()
 		}
 		lost = err != nil
 		if !sleep(ctx, a.o.HeartbeatMin) {

@@ -13,8 +13,9 @@ const sendAtOnce = 8
 
 // sendEvidence sends what is spooled, in order, one message at a time, until
 // ctx ends. A message stays spooled until the control plane says that it is
-// stored; after a failure, sending starts again with the oldest.
-func (a *Agent) sendEvidence(ctx context.Context, more <-chan struct{}) {
+// stored; after a failure, sending starts again with the oldest: after a pause,
+// or when there is contact again.
+func (a *Agent) sendEvidence(ctx context.Context, more, contact <-chan struct{}) {
 	failed := 0
 	var acked uint64
 	for {
@@ -29,8 +30,8 @@ func (a *Agent) sendEvidence(ctx context.Context, more <-chan struct{}) {
 			if failed++; failed == 1 {
 				a.log.LogAttrs(ctx, slog.LevelWarn, "evidence could not be sent, trying on", slog.Any("error", err))
 			}
-			if !sleep(ctx, a.pause(failed)) {
-				return
+			if sleepUnless(ctx, a.pause(failed), contact) {
+				failed = 0
 			}
 			continue
 		}

@@ -18,6 +18,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		events:  make(chan func(), 64),
 		beatNow: make(chan struct{}, 1),
 		spooled: make(chan struct{}, 1),
+		contact: make(chan struct{}, 1),
 		gate:    newGate(),
 		reader:  newReader(),
 		purges:  newPurges(),
