@@ -44,10 +44,10 @@ sub vcl_recv {
   }
 
   # A purge names an object by the one canonical spelling of its URL. Another
-  # spelling (a needless or lower-case escape, dot segments, empty parameters)
-  # is never stored, so that no purge can miss it.
-  if (req.url ~ "%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])" ||
-      req.url ~ "^[^?]*/\.\.?(/|\?|$)|\?(.*&)?(&|$)|[^-A-Za-z0-9._~!$&'()*+,;=:@/?%]") {
+  # spelling (a needless or lower-case escape, dot segments, empty parameters,
+  # more than 4 KiB) is never stored, so that no purge can miss it.
+  if (req.url ~ "%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])|[^-A-Za-z0-9._~!$&'()*+,;=:@/?%]" ||
+      req.url ~ "^[^?]*(/\.\.?(/|\?|$)|\?(.*&)?(&|$))|^.{4096}") {
     return (pass);
   }
 }

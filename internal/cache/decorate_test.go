@@ -116,4 +116,3 @@ func TestTimeoutFailsWhatItEndsAndCancelsWhatTheCallerEnds(t *testing.T) {
 		}
 	})
 }
-

@@ -130,35 +130,25 @@ func (l *lane) exchange(ctx context.Context, c *conn, reqs []request, out []repl
 		}
 		_ = c.Close()
 	}()
-	var buf []byte
-	var ids [windowRequests]uint64 // 0: not sent
+	var w window
 	for done < len(reqs) {
-		buf = buf[:0]
-		n := 0
-		for done+n < len(reqs) && n < windowRequests && (n == 0 || len(buf) < windowBytes) {
-			ids[n] = 0
-			if r := &reqs[done+n]; r.safe() {
-				ids[n] = l.ids.Add(1)
-				buf = r.appendTo(buf, ids[n])
-			}
-			n++
-		}
+		l.fill(&w, reqs[done:])
 		if l.within > 0 {
 			_ = c.SetDeadline(time.Now().Add(l.within))
 			if ctx.Err() != nil { // its end may have set an earlier one just before
 				return done, context.Cause(ctx)
 			}
 		}
-		if _, err := c.Write(buf); err != nil {
+		if _, err := c.Write(w.buf); err != nil {
 			return done, fmt.Errorf("%w: %w", errClosed, err)
 		}
-		for i := range n {
-			if ids[i] == 0 {
+		for _, id := range w.ids {
+			if id == 0 {
 				out[done] = reply{err: errUnsafe}
 				done++
 				continue
 			}
-			r, more, err := readReply(c.br, ids[i])
+			r, more, err := readReply(c.br, id)
 			if err != nil {
 				return done, err
 			}
@@ -172,6 +162,28 @@ func (l *lane) exchange(ctx context.Context, c *conn, reqs []request, out []repl
 	}
 	keep = c.br.Buffered() == 0
 	return done, nil
+}
+
+// window is what is written at once.
+type window struct {
+	buf []byte
+	ids []uint64 // of its requests; 0: it may not be sent
+}
+
+// fill puts as many requests into a window as it holds, at least one.
+func (l *lane) fill(w *window, reqs []request) {
+	w.buf, w.ids = w.buf[:0], w.ids[:0]
+	for i := range reqs {
+		if len(w.ids) == windowRequests || len(w.buf) >= windowBytes {
+			return
+		}
+		id := uint64(0)
+		if reqs[i].safe() {
+			id = l.ids.Add(1)
+			w.buf = reqs[i].appendTo(w.buf, id)
+		}
+		w.ids = append(w.ids, id)
+	}
 }
 
 func (l *lane) get(ctx context.Context) (*conn, error) {

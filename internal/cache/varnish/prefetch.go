@@ -158,7 +158,7 @@ func forbidden(h http.Header) string {
 func (d *Driver) clean(ctx context.Context, url string) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	if st := d.look(ctx, url); st.err == nil && !(st.verdict == saysHit && st.status == http.StatusOK) {
+	if st := d.look(ctx, url); st.err == nil && (st.verdict != saysHit || st.status != http.StatusOK) {
 		host, path := freshet.SplitURL(url)
 		// If it cannot be removed, the failure that is reported stands anyhow.
 		_ = d.one(ctx, request{op: opPurge, host: host, path: path})

@@ -16,9 +16,11 @@ const maxPattern = 1024
 // repetitions, alternatives and anchors that mean the same in both, in visible
 // ASCII. The error says what cannot be said so.
 //
-// PCRE2 backtracks, and Varnish takes a match that it gives up for none, so
-// that a ban would quietly miss objects. Hence the bound on repetitions: see
-// costly.
+// PCRE2 backtracks. When a ban's match takes more steps than Varnish allows,
+// its child does not skip the object but panics, and the whole content is lost
+// (7.1: any error of a match but "none" is an assertion). A viewer's URL could
+// bring that about. So nothing is let through that can backtrack much: see
+// translation.
 func toPCRE(pattern string) (string, error) {
 	if pattern == "" || len(pattern) > maxPattern {
 		return "", fmt.Errorf("the pattern must have 1 to %d bytes", maxPattern)
@@ -27,87 +29,193 @@ func toPCRE(pattern string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("the pattern is malformed: %w", err)
 	}
-	re = re.Simplify()
-	if err := costly(re); err != nil {
+	re = trim(re.Simplify())
+	t := translation{}
+	if err := t.write(re, bytesIn{}); err != nil {
 		return "", err
 	}
-	var b strings.Builder
-	if err := writePCRE(&b, re); err != nil {
-		return "", err
-	}
-	if b.Len() > maxExpression/2 {
+	n := ways(re)
+	switch {
+	case t.open > 1:
+		return "", errors.New("the pattern has several repetitions that overlap with what follows them, as in .*a.*b: Varnish could spend seconds on a URL")
+	case n > maxWays || t.open > 0 && n > maxWays/16:
+		return "", errors.New("the pattern has too many optional parts and alternatives: Varnish could spend seconds on a URL")
+	case t.b.Len() > maxExpression/2:
 		return "", fmt.Errorf("the pattern is longer than %d bytes once it is written out", maxExpression/2)
 	}
-	return b.String(), nil
+	return t.b.String(), nil
 }
 
-// maxLoops is how many repetitions without a bound a pattern may have. With two
-// the steps of a match that fails grow with the square of the URL's length.
-const maxLoops = 2
+// maxWays bounds in how many ways a pattern may be walked through, repetitions
+// aside.
+const maxWays = 1024
 
-func costly(re *syntax.Regexp) error {
-	loops, nested := 0, false
-	var walk func(re *syntax.Regexp, inside bool)
-	walk = func(re *syntax.Regexp, inside bool) {
-		loop := re.Op == syntax.OpStar || re.Op == syntax.OpPlus || re.Op == syntax.OpRepeat && re.Max < 0
-		if loop {
-			loops++
-			nested = nested || inside
-		}
+// ways counts them, up to far above maxWays.
+func ways(re *syntax.Regexp) int {
+	const enough = 1 << 20
+	n := 1
+	switch re.Op { //nolint:exhaustive // the rest can be walked in one way
+	case syntax.OpConcat, syntax.OpCapture:
 		for _, sub := range re.Sub {
-			walk(sub, inside || loop)
+			n = min(n*ways(sub), enough)
 		}
+	case syntax.OpAlternate:
+		n = 0
+		for _, sub := range re.Sub {
+			n = min(n+ways(sub), enough)
+		}
+	case syntax.OpQuest:
+		n = min(1+ways(re.Sub[0]), enough)
+	default:
 	}
-	walk(re, false)
-	switch {
-	case nested:
-		return errors.New("the pattern repeats what repeats already, as in (a+)*: Varnish may give up on it")
-	case loops > maxLoops:
-		return fmt.Errorf("the pattern has %d repetitions without a bound (* and +), more than %d: Varnish may give up on it", loops, maxLoops)
-	}
-	return nil
+	return n
 }
 
-func writePCRE(b *strings.Builder, re *syntax.Regexp) error {
+// trim drops ".*" from both ends of a pattern: it may match anywhere anyhow.
+func trim(re *syntax.Regexp) *syntax.Regexp {
+	anything := func(re *syntax.Regexp) bool {
+		return re.Op == syntax.OpStar && (re.Sub[0].Op == syntax.OpAnyCharNotNL || re.Sub[0].Op == syntax.OpAnyChar)
+	}
+	if re.Op != syntax.OpConcat {
+		return re
+	}
+	subs := re.Sub
+	if len(subs) > 1 && subs[0].Op == syntax.OpBeginText && anything(subs[1]) {
+		subs = subs[2:]
+	}
+	for len(subs) > 0 && anything(subs[0]) {
+		subs = subs[1:]
+	}
+	if n := len(subs); n > 1 && subs[n-1].Op == syntax.OpEndText && anything(subs[n-2]) {
+		subs = subs[:n-2]
+	}
+	for len(subs) > 0 && anything(subs[len(subs)-1]) {
+		subs = subs[:len(subs)-1]
+	}
+	trimmed := *re
+	trimmed.Sub = subs
+	return &trimmed
+}
+
+// bytesIn is a set of ASCII bytes.
+type bytesIn [2]uint64
+
+func (s *bytesIn) add(c byte)           { s[c>>6&1] |= 1 << (c & 63) }
+func (s *bytesIn) or(t bytesIn) bytesIn { return bytesIn{s[0] | t[0], s[1] | t[1]} }
+func (s *bytesIn) meets(t bytesIn) bool { return s[0]&t[0]|s[1]&t[1] != 0 }
+func allBytes() bytesIn                 { return bytesIn{^uint64(0), ^uint64(0)} }
+func (s *bytesIn) addRange(lo, hi rune) {
+	for c := max(lo, 0); c <= min(hi, 0x7f); c++ {
+		s.add(byte(c)) //nolint:gosec // 7 bits
+	}
+}
+
+// first returns the bytes with which a match of re can begin, and whether it
+// can be empty.
+func first(re *syntax.Regexp) (set bytesIn, empty bool) {
+	switch re.Op { //nolint:exhaustive // the rest is handled as the most doubtful
+	case syntax.OpEmptyMatch:
+		return set, true
+	case syntax.OpLiteral:
+		r := re.Rune[0]
+		set.addRange(r, r)
+		if re.Flags&syntax.FoldCase != 0 && r|0x20 >= 'a' && r|0x20 <= 'z' {
+			set.addRange(r|0x20, r|0x20)
+			set.addRange(r&^0x20, r&^0x20)
+		}
+		return set, false
+	case syntax.OpCharClass:
+		for i := 0; i+1 < len(re.Rune); i += 2 {
+			set.addRange(re.Rune[i], re.Rune[i+1])
+		}
+		return set, false
+	case syntax.OpEndText:
+		return set, false // nothing follows
+	case syntax.OpStar, syntax.OpQuest:
+		set, _ = first(re.Sub[0])
+		return set, true
+	case syntax.OpPlus, syntax.OpCapture:
+		return first(re.Sub[0])
+	case syntax.OpConcat:
+		return firstOf(re.Sub, bytesIn{})
+	case syntax.OpAlternate:
+		for _, sub := range re.Sub {
+			s, e := first(sub)
+			set, empty = set.or(s), empty || e
+		}
+		return set, empty
+	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
+		return allBytes(), false
+	default: // anchors within: whatever stands before may have to give way
+		return allBytes(), true
+	}
+}
+
+// firstOf is first of a sequence, with what follows it.
+func firstOf(subs []*syntax.Regexp, follow bytesIn) (set bytesIn, empty bool) {
+	for _, sub := range subs {
+		s, e := first(sub)
+		set = set.or(s)
+		if !e {
+			return set, false
+		}
+	}
+	return set.or(follow), true
+}
+
+// translation is a PCRE2 pattern that is being written. A repetition is written
+// so that it never gives back what it took (possessive), where giving back
+// could not help: nothing that may follow begins with a byte that it repeats.
+// Such a pattern takes one walk along the URL. Others are counted.
+type translation struct {
+	b    strings.Builder
+	open int // repetitions that may give back
+}
+
+// write writes re, after which a byte of follow comes or the pattern ends.
+func (t *translation) write(re *syntax.Regexp, follow bytesIn) error {
 	switch re.Op {
 	case syntax.OpEmptyMatch:
 	case syntax.OpLiteral:
 		for _, r := range re.Rune {
-			if err := writeRune(b, r, re.Flags&syntax.FoldCase != 0); err != nil {
+			if err := writeRune(&t.b, r, re.Flags&syntax.FoldCase != 0); err != nil {
 				return err
 			}
 		}
 	case syntax.OpCharClass:
-		return writeClass(b, re.Rune)
+		return writeClass(&t.b, re.Rune)
 	case syntax.OpAnyCharNotNL, syntax.OpAnyChar:
-		b.WriteByte('.') // no URL has a line break
+		t.b.WriteByte('.') // no URL has a line break
 	case syntax.OpBeginText:
-		b.WriteByte('^')
+		t.b.WriteByte('^')
 	case syntax.OpEndText:
-		b.WriteString(`\z`)
+		t.b.WriteString(`\z`)
 	case syntax.OpWordBoundary:
-		b.WriteString(`\b`)
+		t.b.WriteString(`\b`)
 	case syntax.OpNoWordBoundary:
-		b.WriteString(`\B`)
+		t.b.WriteString(`\B`)
 	case syntax.OpCapture:
-		return writeGroup(b, re.Sub[0])
-	case syntax.OpStar, syntax.OpPlus, syntax.OpQuest:
-		if err := writeGroup(b, re.Sub[0]); err != nil {
+		return t.group(re.Sub[0], follow)
+	case syntax.OpQuest:
+		if err := t.group(re.Sub[0], follow); err != nil {
 			return err
 		}
-		b.WriteString(map[syntax.Op]string{syntax.OpStar: "*", syntax.OpPlus: "+", syntax.OpQuest: "?"}[re.Op])
+		t.b.WriteByte('?')
+	case syntax.OpStar, syntax.OpPlus:
+		return t.loop(re, follow)
 	case syntax.OpConcat:
-		for _, sub := range re.Sub {
-			if err := writeGroup(b, sub); err != nil {
+		for i, sub := range re.Sub {
+			next, _ := firstOf(re.Sub[i+1:], follow)
+			if err := t.group(sub, next); err != nil {
 				return err
 			}
 		}
 	case syntax.OpAlternate:
 		for i, sub := range re.Sub {
 			if i > 0 {
-				b.WriteByte('|')
+				t.b.WriteByte('|')
 			}
-			if err := writePCRE(b, sub); err != nil {
+			if err := t.write(sub, follow); err != nil {
 				return err
 			}
 		}
@@ -119,22 +227,44 @@ func writePCRE(b *strings.Builder, re *syntax.Regexp) error {
 	return nil
 }
 
-// writeGroup writes an expression so that what follows applies to all of it.
-func writeGroup(b *strings.Builder, re *syntax.Regexp) error {
-	switch re.Op {
+func (t *translation) loop(re *syntax.Regexp, follow bytesIn) error {
+	body := re.Sub[0]
+	for body.Op == syntax.OpCapture {
+		body = body.Sub[0]
+	}
+	one := body.Op == syntax.OpCharClass || body.Op == syntax.OpAnyChar || body.Op == syntax.OpAnyCharNotNL ||
+		body.Op == syntax.OpLiteral && len(body.Rune) == 1
+	if !one {
+		return errors.New("the pattern repeats more than one character or class without a bound, as in (ab)*: Varnish could run out of steps")
+	}
+	if err := t.write(body, follow); err != nil {
+		return err
+	}
+	t.b.WriteByte(map[syntax.Op]byte{syntax.OpStar: '*', syntax.OpPlus: '+'}[re.Op])
+	if set, _ := first(body); set.meets(follow) {
+		t.open++
+	} else {
+		t.b.WriteByte('+')
+	}
+	return nil
+}
+
+// group writes an expression so that what follows applies to all of it.
+func (t *translation) group(re *syntax.Regexp, follow bytesIn) error {
+	switch re.Op { //nolint:exhaustive // the rest needs the brackets
 	case syntax.OpCharClass, syntax.OpAnyChar, syntax.OpAnyCharNotNL, syntax.OpBeginText, syntax.OpEndText:
-		return writePCRE(b, re)
+		return t.write(re, follow)
 	case syntax.OpLiteral:
 		if len(re.Rune) == 1 {
-			return writePCRE(b, re)
+			return t.write(re, follow)
 		}
 	default:
 	}
-	b.WriteString("(?:")
-	if err := writePCRE(b, re); err != nil {
+	t.b.WriteString("(?:")
+	if err := t.write(re, follow); err != nil {
 		return err
 	}
-	b.WriteByte(')')
+	t.b.WriteByte(')')
 	return nil
 }
 
@@ -160,9 +290,9 @@ func writeClass(b *strings.Builder, pairs []rune) error {
 		if lo > hi {
 			continue
 		}
-		in.WriteString(hexByte(byte(lo)))
+		in.WriteString(hexByte(byte(lo))) //nolint:gosec // 7 bits
 		if hi > lo {
-			in.WriteString("-" + hexByte(byte(hi)))
+			in.WriteString("-" + hexByte(byte(hi))) //nolint:gosec // 7 bits
 		}
 	}
 	if in.Len() == 0 {

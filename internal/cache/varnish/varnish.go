@@ -134,12 +134,12 @@ type fanned struct {
 }
 
 // fan makes one request per name of each URL.
-func (d *Driver) fan(urls []string, make func(host, path string) request) fanned {
+func (d *Driver) fan(urls []string, ask func(host, path string) request) fanned {
 	var f fanned
 	for i, u := range urls {
 		host, path := freshet.SplitURL(u)
 		for _, name := range d.names(host) {
-			f.requests = append(f.requests, make(name, path))
+			f.requests = append(f.requests, ask(name, path))
 			f.object = append(f.object, i)
 		}
 	}

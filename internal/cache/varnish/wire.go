@@ -94,9 +94,9 @@ func (r *reply) copied() freshet.Copy {
 
 // Errors of requests.
 var (
-	errUnsafe = errors.New("the URL or text has bytes that may not stand in a request")           //nolint:gochecknoglobals // a sentinel
-	errOdd    = errors.New("the control listener did not answer as Freshet's VCL does")           //nolint:gochecknoglobals // a sentinel
-	errClosed = errors.New("the connection to the control listener was closed before its answer") //nolint:gochecknoglobals // a sentinel
+	errUnsafe = errors.New("the URL or text has bytes that may not stand in a request")
+	errOdd    = errors.New("the control listener did not answer as Freshet's VCL does")
+	errClosed = errors.New("the connection to the control listener was closed before its answer")
 )
 
 func reasonOf(err error) freshet.Reason {
@@ -266,7 +266,7 @@ func parseStamp(b []byte) (time.Time, bool) {
 	if !ok || err != nil || errMs != nil || len(frac) != 3 || len(sec) > 11 {
 		return time.Time{}, false
 	}
-	return time.UnixMilli(int64(s*1000 + ms)).UTC(), true //nolint:gosec // 40 and 16 bits
+	return time.UnixMilli(int64(s*1000 + ms)).UTC(), true
 }
 
 func statusOf(line []byte) (int, error) {

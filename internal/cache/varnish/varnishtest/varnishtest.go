@@ -88,6 +88,23 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	return s, nil
 }
 
+// Check compiles a file of deploy/varnish as it is.
+func Check(ctx context.Context, name string) error {
+	varnishd, err := find("varnishd")
+	if err != nil {
+		return err
+	}
+	deploy, err := deployDir()
+	if err != nil {
+		return err
+	}
+	out, err := exec.CommandContext(ctx, varnishd, "-C", "-p", "vcl_path="+deploy, "-f", filepath.Join(deploy, name)).CombinedOutput() //nolint:gosec // the test's own arguments
+	if err != nil {
+		return fmt.Errorf("compiling %s: %w: %s", name, err, out)
+	}
+	return nil
+}
+
 // find returns the path of a program of Varnish.
 func find(name string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
@@ -238,7 +255,7 @@ func (s *Server) PID() (int, error) {
 
 func (s *Server) children() []int {
 	pid := strconv.Itoa(s.cmd.Process.Pid)
-	data, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
+	data, err := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children")) //nolint:gosec // of our own process
 	if err != nil {
 		return nil
 	}
