@@ -225,3 +225,14 @@ func (l *life) pulled(ctx context.Context, s *subject, b wire.EntryBatch, err er
 	s.target = freshet.Later(s.target, b.Entries[len(b.Entries)-1].At)
 	l.take(s, b.Entries)
 }
+
+// regain tries at once what failed while the control plane could not be
+// reached: after a long time without it, the pauses between attempts are long.
+func (l *life) regain(ctx context.Context) {
+	kick(l.outbox.contact)
+	l.post(ctx, func() {
+		for _, s := range l.reader.subjects {
+			s.failed, s.after = 0, time.Time{}
+		}
+	})
+}
