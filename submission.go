@@ -144,4 +144,30 @@ type POPStatus struct {
 	Release     string    `json:"release,omitempty"`
 	LastContact time.Time `json:"last_contact,omitzero"`
 	Remote      bool      `json:"remote,omitempty"`
+	Access      Access    `json:"access,omitempty"`
+	AccessSince time.Time `json:"access_since,omitzero"` // when it enrolled, or was revoked
+	// TokenExpires is when the one-time token ends that was handed out and has
+	// not been exchanged yet; it may have ended.
+	TokenExpires time.Time `json:"token_expires,omitzero"`
+}
+
+// Access is how a POP proves to the control plane who it is.
+type Access string
+
+// The ways.
+const (
+	AccessProcess    Access = "process"    // it runs inside the control plane's process
+	AccessCredential Access = "credential" // its own key
+	AccessShared     Access = "shared"     // the token that all POPs share
+	AccessAwaiting   Access = "awaiting"   // none yet: its one-time token waits to be exchanged
+	AccessRevoked    Access = "revoked"    // its credential was ended
+	AccessNone       Access = "none"       // none, and no token that could be exchanged for one
+)
+
+// Invitation is a one-time token for a POP. The token is told once.
+type Invitation struct {
+	POP     POPStatus `json:"pop"`
+	Token   string    `json:"token"`
+	Expires time.Time `json:"expires"`
+	Control string    `json:"control"` // where POPs connect to: nats:// or tls://HOST:PORT, as far as the server knows its own address
 }

@@ -96,7 +96,7 @@ func facts(e *freshet.Entry, now time.Time, seed int64) freshet.EntryFacts {
 		took := time.Duration(h%400) * time.Millisecond
 		out.Facts = append(out.Facts, freshet.Fact{
 			Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1,
-			ExecutedAt: now.Add(took),
+			ExecutedAt: now.Add(took), Rounds: 1, Window: time.Duration((seed+int64(i/64)*7)%30) * time.Millisecond,
 			Before: freshet.Copy{
 				FetchedAt: now.Add(-time.Duration(h)*time.Millisecond - time.Hour), Generation: freshet.Position{Epoch: 1, Pos: 1},
 				Validator: fmt.Sprintf(`"%x-%x-old"`, e.At.Pos*2654435761, i*40503), Size: 400_000 + int64(i)*7919%90_000,

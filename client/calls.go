@@ -135,6 +135,32 @@ func (c *Client) SetPOP(ctx context.Context, id string, down bool) (freshet.POPS
 	return out, err
 }
 
+// AddPOP makes a one-time token with which a POP enrols: a new one, a declared
+// one, or one whose credential was revoked or lost. No parents leave those that
+// it has; a ttl of 0 is an hour.
+func (c *Client) AddPOP(ctx context.Context, id string, parents []string, ttl time.Duration) (freshet.Invitation, error) {
+	in := api.POPRequest{ID: id, Parents: parents}
+	if ttl != 0 {
+		in.TTL = ttl.String()
+	}
+	var out freshet.Invitation
+	err := c.call(ctx, http.MethodPost, "/v1/pops", nil, in, &out)
+	return out, err
+}
+
+// RevokePOP ends a POP's credential and its live connection. It stays a member,
+// and what it owes stays owed, until it enrols again or is removed.
+func (c *Client) RevokePOP(ctx context.Context, id string) (freshet.POPStatus, error) {
+	var out freshet.POPStatus
+	err := c.call(ctx, http.MethodPost, "/v1/pops/"+url.PathEscape(id)+"/revoke", nil, struct{}{}, &out)
+	return out, err
+}
+
+// RemovePOP revokes a POP that was added and ends its membership.
+func (c *Client) RemovePOP(ctx context.Context, id string) error {
+	return c.call(ctx, http.MethodDelete, "/v1/pops/"+url.PathEscape(id), nil, nil, &struct{}{})
+}
+
 // Keys returns the account's access keys, oldest first, without secrets.
 func (c *Client) Keys(ctx context.Context) ([]Key, error) {
 	var out api.KeyList

@@ -90,6 +90,19 @@ func TestEveryCall_MakesTheRoundTrip(t *testing.T) {
 	if p, err := c.POPs(ctx); err != nil || len(p) != 2 {
 		t.Error(p, err)
 	}
+	if i, err := c.AddPOP(ctx, "edge-2", []string{"shield"}, 90*time.Minute); err != nil || i.Token == "" || i.POP.ID != "edge-2" ||
+		i.Control == "" || !i.Expires.Equal(apitest.Epoch().Add(90*time.Minute)) {
+		t.Error(i, err)
+	}
+	if p, err := c.RevokePOP(ctx, "edge-2"); err != nil || p.Access != freshet.AccessRevoked || p.AccessSince.IsZero() {
+		t.Error(p, err)
+	}
+	if err := c.RemovePOP(ctx, "edge-2"); err != nil {
+		t.Error(err)
+	}
+	if err := c.RemovePOP(ctx, "edge-2"); freshet.ErrorCode(err) != freshet.CodeNotFound {
+		t.Error(err)
+	}
 	key, err := c.CreateKey(ctx)
 	if err != nil || key.Secret == "" {
 		t.Error(key, err)
@@ -117,6 +130,9 @@ func TestTask_EveryOutcomeReasonAndVerificationComesBack(t *testing.T) {
 	}
 	for v := freshet.VerifiedNone; v <= freshet.VerifiedProbe; v++ {
 		want.Deliveries = append(want.Deliveries, freshet.Delivery{POP: "p", Verified: v, ExecutedAt: apitest.Epoch()})
+	}
+	for rounds := range 5 {
+		want.Deliveries = append(want.Deliveries, freshet.Delivery{POP: "p", Rounds: rounds, WindowMs: int64(rounds) * 86_400_000})
 	}
 	f.Tasks[9] = want
 	got, err := c.Task(t.Context(), 9)

@@ -25,20 +25,21 @@ func newPOPs(d deps) *cobra.Command {
 }
 
 // newPOP makes the command that runs a POP's process, with the subcommands
-// that mark a POP down and up.
+// that let a POP join and leave, and mark it down and up.
 func newPOP(d deps) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "pop --config FILE", Short: "Run one POP as its own process, or mark a POP down or up", Args: cobra.NoArgs,
+		Use: "pop --config FILE", Short: "Run one POP as its own process, or let POPs join and leave", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || d.servers.runPOP == nil {
-				return usageError{errors.New("freshet pop needs --config FILE, or the subcommand down or up")}
+				return usageError{errors.New("freshet pop needs --config FILE, or a subcommand: add, revoke, remove, down, up")}
 			}
 			return d.servers.runPOP(cmd, file)
 		},
 	}
 	cmd.Flags().StringVar(&file, "config", "", "configuration `FILE` of the POP")
 	cmd.AddCommand(
+		newPOPAdd(d), newPOPRevoke(d), newPOPRemove(d),
 		newPOPSet(d, true, "down ID", "Excuse a POP: it takes no traffic, and nothing waits for it"),
 		newPOPSet(d, false, "up ID", "Take a POP back: it catches up on what it missed, then serves"),
 	)
@@ -59,11 +60,11 @@ func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
 }
 
 func showPOPs(r *remote, pops ...freshet.POPStatus) error {
-	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "PARENTS", "URL", "LAST CONTACT")
+	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "PARENTS", "URL", "LAST CONTACT", "ACCESS")
 	now := time.Now()
 	for _, p := range pops {
 		t.row(p.ID, p.State, yes(p.Ready), p.Watermark.String(), p.Head.String(), num(p.Lag), num(p.Owed), num(p.Exceptions),
-			strings.Join(p.Parents, ","), p.URL, ago(p.LastContact, now))
+			strings.Join(p.Parents, ","), p.URL, ago(p.LastContact, now), access(p, now))
 	}
 	return t.flush()
 }

@@ -209,7 +209,7 @@ func (l *life) encode(part []freshet.EntryFacts) []store.SpooledMessage {
 	e := freshet.Evidence{
 		POP: l.o.POP, Stream: g.stream, Number: g.number + 1, Incarnation: g.incarnation, Entries: part,
 	}
-	msg := wire.EncodeEvidence(e)
+	msg := wire.EncodeEvidenceAs(l.dialect.now(), e)
 	if len(msg) > bus.MaxMessage {
 		if a, b, ok := halves(part); ok {
 			return append(l.encode(a), l.encode(b)...)
@@ -290,6 +290,6 @@ func (l *life) committed(ctx context.Context, s *step, cursorErr, err error) {
 		kick(l.beatNow)
 	}
 	if len(s.Evidence) > 0 {
-		kick(l.spooled)
+		l.outbox.put(s.Evidence)
 	}
 }

@@ -3,6 +3,7 @@ package agent_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -32,7 +33,8 @@ type control struct {
 	appended map[freshet.Position]uint64 // tick
 	next     freshet.Position
 	topology freshet.Topology
-	asked    uint64 // version of the topology that was last named in asking for one
+	asked    uint64       // version of the topology that was last named in asking for one
+	speaks   wire.Version // it knows no later version of the wire
 	answers  map[delivery]answer
 	numbers  map[string]map[uint64]bool
 	pulls    int
@@ -56,7 +58,7 @@ type answer struct {
 func newControl(tb testing.TB, seed uint64, topology freshet.Topology) *control {
 	tb.Helper()
 	c := &control{
-		tb: tb, bus: membus.New(), weather: newWeather(seed), topology: topology, next: freshet.Position{Pos: 1},
+		tb: tb, bus: membus.New(), weather: newWeather(seed), topology: topology, next: freshet.Position{Pos: 1}, speaks: wire.Newest,
 		appended: map[freshet.Position]uint64{}, answers: map[delivery]answer{},
 		numbers: map[string]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{},
 	}
@@ -138,12 +140,11 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 	defer c.mu.Unlock()
 	switch call {
 	case bus.CallTopology:
-		has, err := wire.DecodeTopology(req)
-		if err != nil {
-			return nil, err
+		// One that it cannot read says nothing, and is answered all the same.
+		if has, err := understood(c.speaks, wire.DecodeTopology, req); err == nil {
+			c.asked = has.Version
 		}
-		c.asked = has.Version
-		return wire.EncodeTopology(c.topology), nil
+		return wire.EncodeTopologyAs(min(wire.VersionOf(req), c.speaks), c.topology), nil
 	case bus.CallEvidence:
 		return nil, c.store(pop, req)
 	case bus.CallPull:
@@ -162,8 +163,17 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 	return wire.EncodeEntries(b), nil
 }
 
+// understood decodes a message as a program does that knows no later version.
+func understood[T any](speaks wire.Version, decode func([]byte) (T, error), msg []byte) (T, error) {
+	if len(msg) > 1 && wire.Version(msg[1]) > speaks {
+		var none T
+		return none, fmt.Errorf("version %d is unknown (this program knows %d)", msg[1], speaks)
+	}
+	return decode(msg)
+}
+
 func (c *control) store(pop string, msg []byte) error {
-	ev, err := wire.DecodeEvidence(msg)
+	ev, err := understood(c.speaks, wire.DecodeEvidence, msg)
 	if err != nil {
 		return err
 	}

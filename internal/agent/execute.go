@@ -20,6 +20,7 @@ type verdict struct {
 	executed time.Time
 	before   freshet.Copy
 	after    freshet.Copy
+	came     freshet.Copy // of a prefetch: what the cache said it had fetched, and does not have
 }
 
 func (v *verdict) fail(reason freshet.Reason, detail string) {

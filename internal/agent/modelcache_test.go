@@ -51,14 +51,27 @@ type modelCache struct {
 	lateFill    float64                                                  // chance that a fill in flight stores an old body after a purge
 	verdict     func(op, url string, at freshet.Position) freshet.Reason // nil: no faults
 	prefetched  []string
-	hold        chan struct{} // prefetches wait for it
-	stubborn    bool          // a cancelled prefetch stores what it has all the same, a little later
-	slipIn      int           // so many old fills are stored between a purge and the look at it
+	hold        chan struct{}             // prefetches wait for it
+	stubborn    bool                      // a cancelled prefetch stores what it has all the same, a little later
+	slipIn      int                       // so many old fills are stored between a purge and the look at it
+	origin      func(url string) answerOf // what origins answer to prefetches; nil: one byte, at once
+	busy        map[string]int            // by host: prefetches that run
+	most        map[string]int            // the highest of it, until it is cleared
+	short       bool                      // what is stored lacks a byte
+}
+
+// answerOf is what an origin answers.
+type answerOf struct {
+	firstByte time.Duration
+	body      time.Duration
+	size      int64
+	reason    freshet.Reason
 }
 
 func newCache(seed uint64, ticks *atomic.Uint64) *modelCache {
 	return &modelCache{
 		ticks: ticks, rng: rand.New(rand.NewPCG(seed, 2)), stored: map[string]freshet.Copy{}, incarnation: "first", delay: time.Millisecond,
+		busy: map[string]int{}, most: map[string]int{},
 		powers: cache.Powers{
 			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, Inspect: true, KeepsCursor: true, DefeatsFills: true,
 		},
@@ -176,6 +189,17 @@ func (h *handle) prefetchOne(ctx context.Context, o cache.Object) cache.Result {
 		case <-ctx.Done():
 		}
 	}
+	var a answerOf
+	if h.origin != nil {
+		host, _ := freshet.SplitURL(o.URL)
+		h.with(func() {
+			a = h.origin(o.URL)
+			h.busy[host]++
+			h.most[host] = max(h.most[host], h.busy[host])
+		})
+		defer h.with(func() { h.busy[host]-- })
+		delay = a.firstByte + a.body
+	}
 	if !wait(ctx, delay) || h.k.isDead() {
 		if h.stubborn {
 			<-time.After(50 * time.Millisecond)
@@ -193,9 +217,19 @@ func (h *handle) prefetchOne(ctx context.Context, o cache.Object) cache.Result {
 	if old.Stored() {
 		return cache.Result{Outcome: freshet.OutcomeAlready, Before: old, After: old}
 	}
-	c := freshet.Copy{FetchedAt: time.Now(), Generation: h.fence(o.URL), Validator: `"v"`, Size: 1}
+	if a.reason != freshet.ReasonNone {
+		r := cache.Failed(a.reason, "as the origin wants")
+		r.FirstByte = a.firstByte
+		return r
+	}
+	c := freshet.Copy{FetchedAt: time.Now(), Generation: h.fence(o.URL), Validator: `"v"`, Size: max(a.size, 1)}
 	h.stored[o.URL] = c
-	return cache.Result{Outcome: freshet.OutcomeDone, After: c}
+	if h.short {
+		cut := c
+		cut.Size--
+		h.stored[o.URL] = cut
+	}
+	return cache.Result{Outcome: freshet.OutcomeDone, After: c, FirstByte: a.firstByte}
 }
 
 // fence is the generation of a fetch that begins now: which purges it is

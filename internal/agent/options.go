@@ -22,28 +22,36 @@ type Options struct {
 	Release string       // version of the program, for the heartbeat
 	URL     string       // where the cache answers, for the heartbeat
 
-	// OnTopology is called with each newer topology, and at the start with the
-	// saved one. OnReady is called when the POP may take traffic, and when it
-	// may not any more; until its first call it may not. Both are called by
-	// the agent's own loop, one call at a time, and must return quickly.
+	// OnTopology is called with each newer topology, or one that says more of
+	// the same, and at the start with the saved one. OnReady is called when the
+	// POP may take traffic, and when it may not any more; until its first call
+	// it may not. Both are called by the agent's own loop, one call at a time,
+	// and must return quickly.
 	OnTopology func(freshet.Topology)
 	OnReady    func(ready bool)
 
-	PrefetchWorkers int           // objects prefetched at once; default 8
-	PurgeWorkers    int           // purge calls at once; default 4
-	PurgeBatch      int           // URLs per purge call, if the cache takes as many; default 256
-	ReadAhead       int           // entries per subject held in memory; default 4096
-	ReadAheadBytes  int           // bytes of URLs per subject held in memory; default 32 MiB
-	RedoLimit       int           // purges kept to be redone for parents that are away; default 4096
-	PullLimit       int           // entries per pull; default 512
-	ExceptionBytes  int           // bytes of failed purges in one heartbeat; default 256 KiB
-	HeartbeatEvery  time.Duration // default 1 s
-	HeartbeatMin    time.Duration // shortest time between two heartbeats; default 20 ms
-	GatherFor       time.Duration // how long facts of prefetches are gathered; default 100 ms
-	TopologyEvery   time.Duration // how often the topology is asked for again; default 30 s
-	CallTimeout     time.Duration // of one call to the control plane; default 15 s
-	RetryMin        time.Duration // first pause after a failure; default 100 ms
-	RetryMax        time.Duration // longest pause after failures; default 30 s
+	// Probe makes a request as a player does, for domains whose Verify is probe.
+	// Nil: they are inspected, and the evidence says so.
+	Probe cache.Prober
+
+	PrefetchWorkers   int // objects prefetched at once, at most; default 8
+	PrefetchPerOrigin int // of them, from one origin; 0: no bound of its own
+	PrefetchRate      int // bytes prefetched a second, on average; 0: no bound
+
+	PurgeWorkers   int           // purge calls at once; default 4
+	PurgeBatch     int           // URLs per purge call, if the cache takes as many; default 256
+	ReadAhead      int           // entries per subject held in memory; default 4096
+	ReadAheadBytes int           // bytes of URLs per subject held in memory; default 32 MiB
+	RedoLimit      int           // purges kept to be redone for parents that are away; default 4096
+	PullLimit      int           // entries per pull; default 512
+	ExceptionBytes int           // bytes of failed purges in one heartbeat; default 256 KiB
+	HeartbeatEvery time.Duration // default 1 s
+	HeartbeatMin   time.Duration // how long news waits that no child waits for; default 250 ms
+	GatherFor      time.Duration // how long facts of prefetches are gathered; default 100 ms
+	TopologyEvery  time.Duration // how often the topology is asked for again; default 30 s
+	CallTimeout    time.Duration // of one call to the control plane; default 15 s
+	RetryMin       time.Duration // first pause after a failure; default 100 ms
+	RetryMax       time.Duration // longest pause after failures; default 30 s
 }
 
 // maxExceptions bounds the list of purges that failed for good, because it is
@@ -84,7 +92,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.PullLimit, 512)
 	orDefault(&o.ExceptionBytes, 256<<10)
 	orDefault(&o.HeartbeatEvery, time.Second)
-	orDefault(&o.HeartbeatMin, 20*time.Millisecond)
+	orDefault(&o.HeartbeatMin, 250*time.Millisecond)
 	orDefault(&o.GatherFor, 100*time.Millisecond)
 	orDefault(&o.TopologyEvery, 30*time.Second)
 	orDefault(&o.CallTimeout, 15*time.Second)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/cache"
 )
 
 // prefetches is everything about warming. Prefetches never hold up the
@@ -16,11 +15,14 @@ type prefetches struct {
 	bytes   int
 	running map[*fetch]struct{}
 	byURL   map[string][]wish // items without a final answer
+	pace    pace
+	moved   bool // the topology changed: origins may be others
 }
 
 // prefetch is one entry.
 type prefetch struct {
 	entry *freshet.Entry
+	lane  *lane // of the origin that answers for it
 	final []bool
 	left  int
 	next  int       // the first item that was never started
@@ -29,6 +31,7 @@ type prefetch struct {
 	// faults counts failures that count against prefetchAttempts: not those in
 	// which nobody was there to ask.
 	faults map[int]int
+	came   map[int]freshet.Copy // what attempts were told had come, and did not find
 }
 
 type retried struct {
@@ -48,10 +51,13 @@ type fetch struct {
 	cancel     context.CancelFunc
 	superseded bool
 	parked     []*object // purges that wait for its end
+	lane       *lane     // it runs in
+	began      time.Time
+	charged    float64 // bytes
 }
 
-func newPrefetches() prefetches {
-	return prefetches{running: map[*fetch]struct{}{}, byURL: map[string][]wish{}}
+func newPrefetches(o *Options) prefetches {
+	return prefetches{running: map[*fetch]struct{}{}, byURL: map[string][]wish{}, pace: newPace(o)}
 }
 
 // readPrefetch takes in one entry of the prefetch subject. A POP that lost its
@@ -70,10 +76,12 @@ func (l *life) readPrefetch(entry *freshet.Entry) {
 }
 
 func (l *life) addPrefetch(entry *freshet.Entry) {
-	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}}
+	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}, came: map[int]freshet.Copy{}}
 	f := &l.fetches
 	f.list = append(f.list, p)
 	f.bytes += selectorSize(entry.Selector)
+	p.lane = f.pace.lane(l.originOf(p))
+	p.lane.queue = append(p.lane.queue, p)
 	for i := range entry.Len() {
 		u := entry.URL(i)
 		if l.purgeAhead(u, entry.At) {
@@ -158,26 +166,71 @@ func (l *life) mayStart(p *prefetch) bool {
 	return true
 }
 
-// startPrefetches starts what may start, oldest entries first, and ends what
-// is out of time.
+// startPrefetches starts what may start, and ends what is out of time. Origins
+// take turns; what one has to give is fetched oldest entries first.
 func (l *life) startPrefetches(ctx context.Context) {
 	f := &l.fetches
-	f.list = slices.DeleteFunc(f.list, func(p *prefetch) bool {
+	for _, p := range f.list {
 		l.expire(p)
-		for p.left > 0 && len(f.running) < l.o.PrefetchWorkers && l.mayStart(p) {
-			item, ok := l.nextItem(p)
-			if !ok {
-				break
+	}
+	l.clearPrefetches()
+	if f.moved {
+		f.moved = false
+		l.assign()
+	}
+	for len(f.list) > 0 && len(f.running) < l.o.PrefetchWorkers {
+		ok, when := f.pace.affords(len(f.running))
+		if !ok {
+			if !when.IsZero() {
+				l.wakeAt(when)
 			}
-			l.startFetch(ctx, wish{p, item})
+			break
 		}
-		if p.left > 0 {
+		s, ok := l.nextWish(l.o.PrefetchWorkers - len(f.running))
+		if !ok {
+			break
+		}
+		l.startFetch(ctx, s)
+	}
+	l.clearPrefetches()
+}
+
+// clearPrefetches takes entries off the list of which every item has its
+// answer.
+func (l *life) clearPrefetches() {
+	f := &l.fetches
+	done := func(p *prefetch) bool { return p.left == 0 }
+	if !slices.ContainsFunc(f.list, done) {
+		return
+	}
+	lanes := map[*lane]struct{}{}
+	f.list = slices.DeleteFunc(f.list, func(p *prefetch) bool {
+		if !done(p) {
 			return false
 		}
 		f.bytes -= selectorSize(p.entry.Selector)
 		l.ledger.drop(p.entry.At)
+		lanes[p.lane] = struct{}{}
 		return true
 	})
+	for n := range lanes {
+		n.queue = slices.DeleteFunc(n.queue, done)
+	}
+}
+
+// nextWish returns what to fetch with the next of so many free workers.
+func (l *life) nextWish(free int) (wish, bool) {
+	for _, n := range l.fetches.pace.inTurn(free) {
+		for _, p := range n.queue {
+			if !l.mayStart(p) {
+				break // and no later one: it has the same purges before it, and more
+			}
+			if item, ok := l.nextItem(p); ok {
+				return wish{p, item}, true
+			}
+		}
+	}
+	return wish{}, false
 }
 
 // expire ends the items of a prefetch whose time has passed. Those in flight
@@ -228,7 +281,8 @@ func (l *life) startFetch(ctx context.Context, s wish) {
 		return
 	}
 	s.p.tries[s.item]++
-	r := &fetch{wish: s}
+	r := &fetch{wish: s, lane: s.p.lane, began: time.Now()}
+	r.charged = l.fetches.pace.begin(r.lane)
 	var fetchCtx context.Context
 	if by := s.p.entry.FinishBy; by.IsZero() {
 		fetchCtx, r.cancel = context.WithCancel(ctx)
@@ -236,46 +290,20 @@ func (l *life) startFetch(ctx context.Context, s wish) {
 		fetchCtx, r.cancel = context.WithDeadline(ctx, by)
 	}
 	l.fetches.running[r] = struct{}{}
-	obj := cache.Object{URL: u, Generation: s.p.entry.At}
+	w := l.warming(s)
 	// The result must reach the loop even if the fetch was cancelled, so it is
 	// posted under the context of the life.
-	mode := l.verifying(u)
 	l.work(ctx, func() func() {
-		v := l.prefetchObject(fetchCtx, obj, mode)
-		return func() { l.fetched(r, v) }
+		v, e := l.warm(fetchCtx, w)
+		return func() { l.fetched(r, v, e) }
 	})
 }
 
-// prefetchObject stores one object and looks whether it is really there: some
-// caches drop objects silently when they are short of something.
-func (a *Agent) prefetchObject(ctx context.Context, obj cache.Object, mode freshet.Verify) verdict {
-	v := verdict{executed: now()}
-	results := a.o.Driver.Prefetch(ctx, []cache.Object{obj})
-	if !v.accept(results, 0) {
-		return v
-	}
-	if mode == freshet.VerifyAck || !a.powers.Inspect {
-		v.verified, v.after = freshet.VerifiedAnswer, results[0].After
-		return v
-	}
-	s := state(a.o.Driver.Inspect(ctx, []cache.Object{obj}, cache.InspectNow), 0)
-	switch {
-	case s.Fault == freshet.ReasonUnsupported:
-		v.verified, v.after = freshet.VerifiedAnswer, results[0].After
-	case s.Fault != freshet.ReasonNone:
-		v.fail(s.Fault, "the cache could not be inspected after the prefetch")
-	case !s.Copy.Stored():
-		v.fail(freshet.ReasonNoSpace, "the cache stored nothing")
-	default:
-		v.verified, v.after = freshet.VerifiedInspect, s.Copy
-	}
-	return v
-}
-
 // fetched takes in how the prefetch of one object ended.
-func (l *life) fetched(r *fetch, v verdict) {
+func (l *life) fetched(r *fetch, v verdict, e echo) {
 	r.cancel()
 	delete(l.fetches.running, r)
+	l.fetches.pace.end(r, e)
 	l.purges.todo = append(l.purges.todo, r.parked...)
 	v.attempts = r.p.tries[r.item]
 	f := v.fact(r.item)
@@ -287,6 +315,9 @@ func (l *life) fetched(r *fetch, v verdict) {
 	case !by.IsZero() && !time.Now().Before(by):
 		f.Reason = freshet.ReasonTimeout
 	case l.prefetchAgain(r, v):
+		if v.came.Size > 0 {
+			r.p.came[r.item] = v.came
+		}
 		r.p.retry = append(r.p.retry, retried{r.item, time.Now().Add(l.pause(v.attempts))})
 		return
 	}

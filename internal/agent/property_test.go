@@ -13,11 +13,12 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/agent"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/wire"
 )
 
 // act is one thing that happens in a random history.
 type act struct {
-	Kind string // purge, prefix, prefetch, down, up, kill, start, wait
+	Kind string // purge, prefix, prefetch, down, up, kill, start, wait, release
 	URLs []string
 	POP  string
 	Op   string // with start: when the next life ends
@@ -86,7 +87,7 @@ func genGraph(t *rapid.T) []freshet.POP {
 func genAct(t *rapid.T, list []freshet.POP) act {
 	a := act{
 		Kind: rapid.SampledFrom([]string{
-			"purge", "purge", "purge", "prefix", "prefetch", "prefetch", "down", "up", "kill", "start", "wait",
+			"purge", "purge", "purge", "prefix", "prefetch", "prefetch", "down", "up", "kill", "start", "wait", "release",
 		}).Draw(t, "kind"),
 		POP:  rapid.SampledFrom(list).Draw(t, "pop").ID,
 		Wait: rapid.SampledFrom([]time.Duration{0, time.Millisecond, 30 * time.Millisecond, 3 * time.Second}).Draw(t, "wait"),
@@ -189,6 +190,8 @@ func (h *history) do(w *world, a act, down map[string]bool) {
 	case "up":
 		w.append(member(freshet.MemberUp, a.POP))
 		down[a.POP] = false
+	case "release": // the control plane is replaced by one of the other release
+		w.with(func() { w.speaks = wire.Version1 + wire.Version2 - w.speaks })
 	case "kill":
 		s.kill()
 	case "start":

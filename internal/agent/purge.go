@@ -39,11 +39,12 @@ func (o *object) again(at freshet.Position) bool {
 	return slices.ContainsFunc(o.refs, func(r ref) bool { return r.w.entry.At == at && r.w.again != nil })
 }
 
-// verifying returns how what is done to a URL is to be checked.
-func (l *life) verifying(url string) freshet.Verify {
+// domainOf returns the domain of a URL, which says how what is done to it is to
+// be checked; a domain without a name if it is not known.
+func (l *life) domainOf(url string) freshet.Domain {
 	host, _ := freshet.SplitURL(url)
 	d, _ := l.topology.now.Domain(host)
-	return d.Verify.OrDefault()
+	return d
 }
 
 // delayed is a batch of objects that wait after a transient failure.
@@ -115,10 +116,10 @@ func (l *life) startPurges(ctx context.Context) {
 		order := cache.Order{
 			At: at, Again: batch[0].again(at), Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls},
 		}
-		mode := l.verifying(urls[0]) // an entry is of one domain, and a batch of one entry
+		c := &probedCall{at: at, batch: batch, domain: l.domainOf(urls[0])} // an entry is of one domain, and a batch of one entry
 		l.work(ctx, func() func() {
-			verdicts := l.carryOut(ctx, order, mode)
-			return func() { l.purged(ctx, at, batch, verdicts) }
+			c.verdicts = l.carryOut(ctx, order, c.domain.Verify.OrDefault())
+			return func() { l.settled(ctx, c) }
 		})
 	}
 }
@@ -148,7 +149,6 @@ func (l *life) nextBatch() ([]*object, freshet.Position) {
 // purged takes in how a call ended.
 func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object, verdicts []verdict) {
 	q := &l.purges
-	q.running--
 	var again []*object
 	var bad, worse *verdict // examples for the log, which gets one line per call and not one per object
 	var badURL, worseURL string
@@ -199,6 +199,7 @@ func (l *life) settle(o *object, at freshet.Position, v verdict) {
 	if v.outcome != freshet.OutcomeFailed && !blocked {
 		l.redeem(o.url, at)
 	}
+	l.purges.recent.note(o.url, carriedOut(at, &v))
 	var rest []ref
 	for _, r := range o.refs {
 		if at.Before(r.w.entry.At) {

@@ -76,13 +76,9 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 	case bus.ChannelHead:
 		heads, err := wire.DecodeHeads(msg)
 		return func() { l.readHeads(heads) }, err
-	case bus.ChannelTopology:
-		t, err := wire.DecodeTopology(msg)
-		return func() { l.adopt(t) }, err
+	case bus.ChannelTopology, bus.ChannelTopology2:
+		return l.hearTopology(ch, msg)
 	case bus.ChannelHeartbeat:
-		if few := l.relevant.Load(); few != nil && !(*few)[pop] {
-			return nil, nil
-		}
 		h, err := wire.DecodeHeartbeat(msg)
 		return func() { l.heardBeat(pop, h) }, err
 	}
@@ -228,4 +224,15 @@ func (l *life) pulled(ctx context.Context, s *subject, b wire.EntryBatch, err er
 	}
 	s.target = freshet.Later(s.target, b.Entries[len(b.Entries)-1].At)
 	l.take(s, b.Entries)
+}
+
+// regain tries at once what failed while the control plane could not be
+// reached: after a long time without it, the pauses between attempts are long.
+func (l *life) regain(ctx context.Context) {
+	kick(l.outbox.contact)
+	l.post(ctx, func() {
+		for _, s := range l.reader.subjects {
+			s.failed, s.after = 0, time.Time{}
+		}
+	})
 }

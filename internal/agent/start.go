@@ -16,13 +16,14 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l := &life{
 		Agent:   a,
 		events:  make(chan func(), 64),
+		jobs:    make(chan func() func()),
 		beatNow: make(chan struct{}, 1),
-		spooled: make(chan struct{}, 1),
+		outbox:  newOutbox(),
 		gate:    newGate(),
 		reader:  newReader(),
 		purges:  newPurges(),
 		excepts: newExceptions(),
-		fetches: newPrefetches(),
+		fetches: newPrefetches(&a.o),
 		ledger:  newLedger(a.o.GatherFor),
 	}
 	if err := l.recallTopology(ctx); err != nil {
@@ -75,7 +76,9 @@ func (l *life) recallTopology(ctx context.Context) error {
 		l.log.LogAttrs(ctx, slog.LevelWarn, "saved topology cannot be read", slog.Any("error", err))
 		return nil
 	}
-	l.setTopology(t)
+	v := wire.VersionOf(msg)
+	l.dialect.recall(v)
+	l.setTopology(t, v)
 	return nil
 }
 

@@ -38,14 +38,15 @@ type purges struct {
 	todo     []*object          // runnable, in order
 	delayed  []delayed
 	running  int // calls in flight
+	probing  probing
 	patterns []*work
 	pattern  patternRun
 }
 
 func newPurges() purges {
 	return purges{
-		ahead: map[string]freshet.Position{}, objects: map[string]*object{},
-		recent: recent{urls: map[string]freshet.Position{}},
+		ahead: map[string]freshet.Position{}, probing: probing{}, objects: map[string]*object{},
+		recent: recent{urls: map[string]carried{}},
 	}
 }
 
@@ -92,7 +93,9 @@ func (l *life) advance() {
 // finished is called when the last item of a work has its answer.
 func (l *life) finished(w *work) {
 	if w.again == nil {
-		l.purges.recent.add(w)
+		if w.entry.Selector.Kind != freshet.SelectExact {
+			l.purges.recent.notePattern(w)
+		}
 		for _, u := range w.entry.Selector.URLs {
 			if l.purges.ahead[u] == w.entry.At {
 				delete(l.purges.ahead, u)
@@ -116,26 +119,42 @@ func (l *life) purgeAhead(url string, after freshet.Position) bool {
 	})
 }
 
-// recent remembers purges that were carried out, until every prefetch before
-// them is known to have been read: the two subjects overtake each other, and a
-// prefetch must not bring back what a later purge removed. It is forgotten at
-// the end of a life; what such a prefetch stores then is at least new.
+// recent remembers purges that were carried out: until every prefetch before
+// them is known to have been read, because the two subjects overtake each other
+// and a prefetch must not bring back what a later purge removed; and the last
+// of them for longer, so that a prefetch can be told from what a purge should
+// have removed. It is forgotten at the end of a life; what a prefetch stores
+// then is at least new.
 type recent struct {
-	urls     map[string]freshet.Position
+	urls     map[string]carried
 	patterns []*work
 }
 
-// maxRecent bounds what is remembered; a backlog beyond it costs the order of
-// such pairs, not the freshness of anything.
-const maxRecent = 200_000
+const (
+	// maxRecent bounds what is remembered; a backlog beyond it costs the order of
+	// such pairs, not the freshness of anything.
+	maxRecent = 200_000
+	// remembered is how many stay when no prefetch needs them any more: those of
+	// some big media, a few MB.
+	remembered = 20_000
+)
 
-func (r *recent) add(w *work) {
-	if w.entry.Selector.Kind != freshet.SelectExact {
-		r.patterns = append(r.patterns, w)
+// note takes in that an object was purged, or could not be.
+func (r *recent) note(url string, c carried) {
+	if c.at.Before(r.urls[url].at) {
+		return // done again
 	}
-	for _, u := range w.entry.Selector.URLs {
-		r.urls[u] = freshet.Later(r.urls[u], w.entry.At)
-	}
+	r.urls[url] = c
+	r.bound()
+}
+
+// notePattern takes in the end of a purge by pattern.
+func (r *recent) notePattern(w *work) {
+	r.patterns = append(r.patterns, w)
+	r.bound()
+}
+
+func (r *recent) bound() {
 	if len(r.urls)+len(r.patterns) > maxRecent {
 		clear(r.urls)
 		r.patterns = nil
@@ -143,17 +162,20 @@ func (r *recent) add(w *work) {
 }
 
 func (r *recent) names(url string, after freshet.Position) bool {
-	return after.Before(r.urls[url]) || slices.ContainsFunc(r.patterns, func(w *work) bool {
+	return after.Before(r.urls[url].at) || slices.ContainsFunc(r.patterns, func(w *work) bool {
 		return after.Before(w.entry.At) && w.match(url)
 	})
 }
 
 // forget drops purges up to a position.
 func (r *recent) forget(upTo freshet.Position) {
-	for u, at := range r.urls {
-		if !upTo.Before(at) {
+	r.patterns = slices.DeleteFunc(r.patterns, func(w *work) bool { return !upTo.Before(w.entry.At) })
+	if len(r.urls) <= remembered {
+		return
+	}
+	for u, c := range r.urls {
+		if !upTo.Before(c.at) {
 			delete(r.urls, u)
 		}
 	}
-	r.patterns = slices.DeleteFunc(r.patterns, func(w *work) bool { return !upTo.Before(w.entry.At) })
 }

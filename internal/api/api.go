@@ -32,12 +32,20 @@ type Engine interface {
 	TaskReport(ctx context.Context, account string, id uint64) (*freshet.TaskReport, error)
 }
 
-// POPs shows the points of presence and marks them down or up.
+// POPs shows the points of presence, marks them down or up, and lets them join
+// and leave.
 type POPs interface {
-	// POPs returns every enrolled POP.
+	// POPs returns every POP.
 	POPs(ctx context.Context) ([]freshet.POPStatus, error)
 	// SetPOP marks a POP down (excused) or up.
 	SetPOP(ctx context.Context, id string, down bool) error
+	// AddPOP makes a one-time token for a POP, new or not. No parents leave
+	// those that it has; ttl 0 is the default.
+	AddPOP(ctx context.Context, id string, parents []string, ttl time.Duration) (freshet.Invitation, error)
+	// RevokePOP ends a POP's credential and live connection.
+	RevokePOP(ctx context.Context, id string) error
+	// RemovePOP ends its membership too.
+	RemovePOP(ctx context.Context, id string) error
 }
 
 // Domains keeps acceleration domains.

@@ -142,6 +142,12 @@ func TestEveryFault_IsAProblemWithItsFieldAndCode(t *testing.T) {
 		{"domain taken", "POST", "/v1/domains", `{"name":"taken.example.com","origin":"http://o"}`, 409, freshet.CodeConflict, "", "taken"},
 		{"no POP", "POST", "/v1/pops/nowhere", `{"down":true}`, 404, freshet.CodeNotFound, "", "no POP"},
 		{"POP without a word", "POST", "/v1/pops/edge-1", `{}`, 400, freshet.CodeInvalid, "down", "true or false"},
+		{"POP with an odd ttl", "POST", "/v1/pops", `{"id":"edge-2","ttl":"soon"}`, 400, freshet.CodeInvalid, "ttl", "90m"},
+		{"POP with a negative ttl", "POST", "/v1/pops", `{"id":"edge-2","ttl":"-1h"}`, 400, freshet.CodeInvalid, "ttl", "90m"},
+		{"POP under nobody", "POST", "/v1/pops", `{"id":"edge-2","parents":["nowhere"]}`, 400, freshet.CodeInvalid, "parents", "add it first"},
+		{"no POP to revoke", "POST", "/v1/pops/nowhere/revoke", "", 404, freshet.CodeNotFound, "", "no POP"},
+		{"no POP to remove", "DELETE", "/v1/pops/nowhere", "", 404, freshet.CodeNotFound, "", "no POP"},
+		{"wrong method of a POP", "PUT", "/v1/pops/edge-1", "", 405, freshet.CodeInvalid, "", "POST and DELETE only"},
 		{"no key", "POST", "/v1/keys/nobody", `{"disabled":true}`, 404, freshet.CodeNotFound, "", ""},
 		{"key enabled again", "POST", "/v1/keys/test-key", `{"disabled":false}`, 400, freshet.CodeInvalid, "disabled", "create a new one"},
 	} {

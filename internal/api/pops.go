@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -14,6 +15,13 @@ type POPList struct {
 // POPChange is the body of POST /v1/pops/{id}.
 type POPChange struct {
 	Down *bool `json:"down"`
+}
+
+// POPRequest is the body of POST /v1/pops.
+type POPRequest struct {
+	ID      string   `json:"id"`
+	Parents []string `json:"parents,omitempty"` // none: those that it has
+	TTL     string   `json:"ttl,omitempty"`     // of the token, as in "90m"; empty: one hour
 }
 
 func (s *server) listPOPs(c *call) error {
@@ -36,6 +44,11 @@ func (s *server) setPOP(c *call) error {
 	if err := s.POPs.SetPOP(c.r.Context(), id, *change.Down); err != nil {
 		return err
 	}
+	return s.showPOP(c, id)
+}
+
+// showPOP answers with one POP.
+func (s *server) showPOP(c *call, id string) error {
 	pops, err := s.POPs.POPs(c.r.Context())
 	if err != nil {
 		return err
@@ -46,4 +59,43 @@ func (s *server) setPOP(c *call) error {
 		}
 	}
 	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", clip(id))
+}
+
+func (s *server) addPOP(c *call) error {
+	var req POPRequest
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	var ttl time.Duration
+	if req.TTL != "" {
+		var err error
+		if ttl, err = time.ParseDuration(req.TTL); err != nil || ttl <= 0 {
+			return freshet.Invalid("ttl", "ttl must be a duration such as 90m.")
+		}
+	}
+	invitation, err := s.POPs.AddPOP(c.r.Context(), req.ID, req.Parents, ttl)
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, invitation)
+}
+
+func (s *server) revokePOP(c *call) error {
+	if len(c.body) > 0 {
+		if err := c.decode(&struct{}{}); err != nil {
+			return err
+		}
+	}
+	id := c.r.PathValue("id")
+	if err := s.POPs.RevokePOP(c.r.Context(), id); err != nil {
+		return err
+	}
+	return s.showPOP(c, id)
+}
+
+func (s *server) removePOP(c *call) error {
+	if err := s.POPs.RemovePOP(c.r.Context(), c.r.PathValue("id")); err != nil {
+		return err
+	}
+	return c.reply(http.StatusOK, struct{}{})
 }

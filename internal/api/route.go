@@ -44,7 +44,10 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/domains", handle: s.listDomains},
 		{pattern: "POST /v1/domains", handle: s.putDomain, writes: true, operate: true},
 		{pattern: "GET /v1/pops", handle: s.listPOPs},
+		{pattern: "POST /v1/pops", handle: s.addPOP, writes: true, operate: true},
 		{pattern: "POST /v1/pops/{id}", handle: s.setPOP, writes: true, operate: true},
+		{pattern: "DELETE /v1/pops/{id}", handle: s.removePOP, writes: true, operate: true},
+		{pattern: "POST /v1/pops/{id}/revoke", handle: s.revokePOP, writes: true, operate: true},
 		{pattern: "GET /v1/keys", handle: s.listKeys},
 		{pattern: "POST /v1/keys", handle: s.createKey, writes: true},
 		{pattern: "POST /v1/keys/{id}", handle: s.disableKey, writes: true},
@@ -55,7 +58,7 @@ func (s *server) routes() []route {
 // every other fault.
 func (s *server) noRoute(c *call) error {
 	var allowed []string
-	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost} {
+	for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodDelete} {
 		probe := &http.Request{Method: method, URL: c.r.URL, Host: c.r.Host}
 		if _, pattern := s.mux.Handler(probe); pattern != "/v1/" && pattern != "/v1" && pattern != "" {
 			allowed = append(allowed, method)

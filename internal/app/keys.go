@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/rand"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/enrol"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -73,22 +75,32 @@ func randomHex(n int) string {
 	return hex.EncodeToString(b)
 }
 
-// busToken returns the token that POPs show: the file's, or else one that is
-// made and kept in the data folder.
-func busToken(file, data string) (string, error) {
-	if file != "" {
-		return config.ReadToken(file)
-	}
+// busToken returns the token that POPs may share, if a file is configured, and
+// the secret that the peer key comes from: that token, or else one that is made
+// and kept in the data folder. A configured token is kept there too, so that
+// the peer key, which enrolled POPs have kept, outlives the file.
+func busToken(file, data string) (shared, secret string, err error) {
 	path := filepath.Join(data, "token")
-	token, err := config.ReadToken(path)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return token, err
+	if file != "" {
+		if shared, err = config.ReadToken(file); err != nil {
+			return "", "", err
+		}
 	}
-	token = randomHex(24)
-	if err := os.WriteFile(path, []byte(token+"\n"), 0o600); err != nil {
-		return "", fmt.Errorf("writing the POPs' token: %w", err)
+	if enrol.IsToken(shared) {
+		return "", "", freshet.Invalid("bus.token_file", "%s holds a one-time token, which belongs to one POP: POPs cannot share it", file)
 	}
-	return token, nil
+	kept, err := config.ReadToken(path)
+	switch {
+	case err == nil && (shared == "" || kept == shared):
+		return shared, kept, nil
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return "", "", err
+	}
+	secret = cmp.Or(shared, randomHex(24))
+	if err := os.WriteFile(path, []byte(secret+"\n"), 0o600); err != nil {
+		return "", "", fmt.Errorf("writing the POPs' token: %w", err)
+	}
+	return shared, secret, nil
 }
 
 // peerKey derives the key by which POPs prove to each other who they are, so

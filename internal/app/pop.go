@@ -23,10 +23,10 @@ const maxViewerHeader = 64 << 10
 
 // popSpec is what one POP is made of, in whichever process it runs.
 type popSpec struct {
-	id      string
-	dir     string
-	caches  []config.Cache
-	via     config.URL // prefetch_via
+	id     string
+	dir    string
+	caches []config.Cache
+	via    config.URL // prefetch_via
 	// agentless: nothing of ours runs beside the caches
 	agentless bool
 	bus       bus.Agent
@@ -42,6 +42,7 @@ type pop struct {
 	id    string
 	site  *site
 	agent *agent.Agent
+	runs  []func(context.Context) error
 }
 
 // newPOP opens a POP's caches and its journal. What it opened is closed by the
@@ -65,16 +66,21 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	}
 	group.OnStop("journal of "+s.id, func(context.Context) error { return diary.Close() })
 	missing := &stranger{pop: s.id, log: log}
+	probe, err := newProbe(group, s.id, w.front)
+	if err != nil {
+		return nil, fmt.Errorf("pop %s: %w", s.id, err)
+	}
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
-		Release: s.release, URL: w.url, PrefetchWorkers: s.limits.PrefetchWorkers,
+		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
+		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin,
 		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
-	return &pop{id: s.id, site: w.site, agent: worker}, nil
+	return &pop{id: s.id, site: w.site, agent: worker, runs: w.runs}, nil
 }
 
 // newEdge opens the built-in cache and binds its front door.
@@ -97,7 +103,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	door := newSite(ctx, l, cache, maxViewerHeader, log)
 	group.OnStop("front door of "+s.id, door.stop)
 	return worked{
-		driver: cacheedge.New(cache), url: publicURL(k, l), site: door,
+		driver: cacheedge.New(cache), url: publicURL(k, l), front: "http://" + l.Addr().String(), site: door,
 		onReady: cache.SetReady, onTopology: cache.SetTopology,
 	}, nil
 }
@@ -131,6 +137,9 @@ func (p *pop) addr() string {
 func (p *pop) start(group *lifecycle.Group) {
 	if p.site != nil {
 		group.Go("front door of "+p.id, p.site.run)
+	}
+	for _, run := range p.runs {
+		group.Go("driver of "+p.id, run)
 	}
 	group.Go("agent of "+p.id, p.agent.Run)
 }

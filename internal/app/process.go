@@ -20,7 +20,8 @@ type POP struct {
 }
 
 // NewPOP makes the POP of a configuration whose key `pop` is set. It connects
-// in the background: a control plane that is away delays nothing but news.
+// in the background: a control plane that is away delays nothing but news, and
+// the first start of a POP, which needs it to enrol.
 func NewPOP(ctx context.Context, o Options) (*POP, error) {
 	c := o.Config
 	if c.POP == nil || len(c.Caches) == 0 {
@@ -39,23 +40,22 @@ func NewPOP(ctx context.Context, o Options) (*POP, error) {
 
 func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP, error) {
 	c := o.Config
-	token, err := config.ReadToken(c.POP.TokenFile)
+	dir := filepath.Join(c.Data, "pops", c.POP.ID)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	proof, err := join(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(c.Data, 0o700); err != nil {
-		return nil, fmt.Errorf("making the data folder: %w", err)
-	}
-	wire, err := natsbus.Connect(ctx, natsbus.ConnectOptions{
-		URL: string(c.POP.Control), Token: token, POP: c.POP.ID, Log: o.Log,
-	})
+	wire, err := natsbus.Connect(ctx, proof.connect)
 	if err != nil {
 		return nil, err
 	}
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	p, err := newPOP(ctx, group, popSpec{
-		id: c.POP.ID, dir: filepath.Join(c.Data, "pops", c.POP.ID), caches: c.Caches, via: c.POP.PrefetchVia, bus: wire,
-		peerKey: peerKey(token), limits: c.Limits, release: o.Release, log: o.Log,
+		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire,
+		peerKey: proof.peerKey, limits: c.Limits, release: o.Release, log: o.Log,
 	})
 	if err != nil {
 		return nil, err

@@ -13,6 +13,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/engine"
+	"github.com/freshet-vod/freshet/internal/enrol"
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/plan"
@@ -22,12 +23,15 @@ import (
 
 // Server is a control plane with the POPs of its configuration.
 type Server struct {
-	group  *lifecycle.Group
-	store  *sqlite.Store
-	engine *engine.Engine
-	bus    *natsbus.Server
-	site   *site
-	pops   []*pop
+	group   *lifecycle.Group
+	store   *sqlite.Store
+	engine  *engine.Engine
+	bus     *natsbus.Server
+	control *natsbus.Control
+	book    *enrol.Book
+	desk    *enrol.Desk
+	site    *site
+	pops    []*pop
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
 	CredentialsFile string
@@ -68,24 +72,24 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if path := config.CredentialsPath(c.Data); exists(path) {
 		s.CredentialsFile = path
 	}
-	token, err := busToken(c.Bus.TokenFile, c.Data)
+	shared, secret, err := busToken(c.Bus.TokenFile, c.Data)
 	if err != nil {
 		return err
 	}
-	if s.bus, err = natsbus.StartServer(natsbus.ServerOptions{Listen: string(c.Bus.Listen), Token: token, Log: o.Log}); err != nil {
+	if err := s.buildBus(ctx, o, shared); err != nil {
 		return err
 	}
-	s.group.OnStop("bus", func(context.Context) error { s.bus.Close(); return nil })
-	if err := s.buildEngine(ctx, o, token); err != nil {
+	if err := s.buildEngine(ctx, o); err != nil {
 		return err
 	}
-	if err := s.buildPOPs(ctx, o, token); err != nil {
+	s.buildDesk(o, shared != "", peerKey(secret))
+	if err := s.buildPOPs(ctx, o, peerKey(secret)); err != nil {
 		return err
 	}
 	return s.buildAPI(ctx, o)
 }
 
-func (s *Server) buildEngine(ctx context.Context, o Options, token string) error {
+func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	c := o.Config
 	for _, d := range c.Domains {
 		err := s.store.PutDomain(ctx, freshet.Domain{
@@ -96,21 +100,13 @@ func (s *Server) buildEngine(ctx context.Context, o Options, token string) error
 			return err
 		}
 	}
-	control, err := natsbus.NewControl(ctx, natsbus.ControlOptions{Server: s.bus, Token: token, Log: o.Log})
-	if err != nil {
-		return err
-	}
-	s.group.OnStop("bus of the engine", func(context.Context) error { control.Close(); return nil })
 	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
-	pops := make([]freshet.POP, len(c.POPs))
-	for i, p := range c.POPs {
-		pops[i] = freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote}
-	}
+	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
 		Store: engine.Store{
 			Jobs: s.store, Log: s.store, Tasks: s.store, States: s.store, Evidence: s.store, Catalog: s.store,
 		},
-		Bus: control, Planner: planner, POPs: pops, Log: o.Log,
+		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -122,19 +118,19 @@ func (s *Server) domains(account string) []freshet.Domain {
 	return list
 }
 
-func (s *Server) buildPOPs(ctx context.Context, o Options, token string) error {
+func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error {
 	for _, p := range o.Config.POPs {
 		if p.Remote {
 			continue
 		}
-		wire, err := natsbus.Connect(ctx, natsbus.ConnectOptions{Server: s.bus, Token: token, POP: p.ID, Log: o.Log})
+		wire, err := natsbus.Connect(ctx, natsbus.ConnectOptions{Server: s.bus, POP: p.ID, Log: o.Log})
 		if err != nil {
 			return err
 		}
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire,
-			peerKey: peerKey(token), limits: o.Config.Limits, release: o.Release, log: o.Log,
+			peerKey: peerKey, limits: o.Config.Limits, release: o.Release, log: o.Log,
 		})
 		if err != nil {
 			return err
@@ -161,7 +157,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			id, err := guard.Native(r, body)
 			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
 		},
-		Engine: s.engine, POPs: s.engine, Domains: s.engine, Media: s.store, Keys: guard,
+		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard,
 		Operator: config.DefaultAccount, Log: o.Log,
 	})
 	if err != nil {
@@ -197,6 +193,7 @@ func (s *Server) Engine() *engine.Engine { return s.engine }
 // Run serves until the context that New got ends.
 func (s *Server) Run() error {
 	s.group.Go("engine", s.engine.Run)
+	s.group.Go("enrolment", s.enrol)
 	for _, p := range s.pops {
 		p.start(s.group)
 	}

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -27,6 +28,10 @@ const Domain = "vod.example.com"
 type POP struct {
 	ID      string
 	Parents []string
+	// Via returns the address at which the POP reaches the control plane's
+	// bus, which listens on addr (HOST:PORT): that of a proxy, say. Without it
+	// the POP connects directly.
+	Via func(addr string) (string, error)
 	// Foreign starts another cache than the built-in one for the POP.
 	Foreign Foreign
 }
@@ -40,7 +45,10 @@ type Options struct {
 	POPs  []POP
 	// InProcess runs the POPs inside the control plane's process.
 	InProcess bool
-	Extra     string // further lines of the control plane's configuration
+	// Enrol leaves the POPs out of the control plane's configuration: each is
+	// added while it runs, and enrols with a token of its own.
+	Enrol bool
+	Extra string // further lines of the control plane's configuration
 	// Wrap is a command that runs the control plane and stays out of its way,
 	// such as strace -D.
 	Wrap []string
@@ -60,9 +68,10 @@ type Cluster struct {
 	// Caches are the caches of POPs that have a foreign one.
 	Caches map[string]ForeignCache
 
-	ids   []string
-	doors map[string]string // address of each POP's front door
-	http  *http.Client
+	ids    []string
+	doors  map[string]string   // address of each POP's front door
+	enrols map[string][]string // with Enrol: the parents of POPs that are to be added
+	http   *http.Client
 }
 
 // New prepares a cluster: free ports, keys, configuration files. Nothing but
@@ -73,7 +82,7 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{
-		Origin: origin, POPs: map[string]*Process{}, Dir: o.Dir, doors: map[string]string{}, Caches: map[string]ForeignCache{},
+		Origin: origin, POPs: map[string]*Process{}, Dir: o.Dir, doors: map[string]string{}, enrols: map[string][]string{}, Caches: map[string]ForeignCache{},
 		KeyID: "FKdemo" + randomHex(4), KeySecret: randomHex(20),
 		http: &http.Client{
 			Transport:     &http.Transport{MaxIdleConnsPerHost: 32},
@@ -107,23 +116,35 @@ func (c *Cluster) configure(ctx context.Context, o Options) error {
 	var conf strings.Builder
 	fmt.Fprintf(&conf, "listen: %s\ndata: %s\n%s", api, c.path("control"), o.Extra)
 	if !o.InProcess {
-		fmt.Fprintf(&conf, "bus: {listen: %s, token_file: %s}\n", bus, token)
+		fmt.Fprintf(&conf, "bus: {listen: %s%s}\n", bus, sharedToken(o, token))
 	}
-	fmt.Fprintf(&conf, "domains:\n  - name: %s\n    origin: %s\npops:\n", Domain, c.Origin.URL())
+	fmt.Fprintf(&conf, "domains:\n  - name: %s\n    origin: %s\npops:%s\n", Domain, c.Origin.URL(), noneYet(o))
 	for _, p := range o.POPs {
 		caches, err := c.cacheOf(ctx, p)
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(&conf, "  - id: %s\n    parents: [%s]\n", p.ID, strings.Join(p.Parents, ", "))
+		if o.Enrol {
+			token, c.enrols[p.ID] = c.TokenFile(p.ID), p.Parents
+		} else {
+			fmt.Fprintf(&conf, "  - id: %s\n    parents: [%s]\n", p.ID, strings.Join(p.Parents, ", "))
+		}
 		if o.InProcess {
 			fmt.Fprintf(&conf, "    caches: %s\n", caches)
 			continue
 		}
-		fmt.Fprintf(&conf, "    remote: true\n")
+		if !o.Enrol {
+			fmt.Fprintf(&conf, "    remote: true\n")
+		}
 		file := c.path(p.ID + ".yaml")
+		control := bus
+		if p.Via != nil {
+			if control, err = p.Via(bus); err != nil {
+				return err
+			}
+		}
 		text := fmt.Sprintf("data: %s\npop: {id: %s, control: 'nats://%s', token_file: %s}\ncaches: %s\n",
-			c.path(p.ID), p.ID, bus, token, caches)
+			c.path(p.ID), p.ID, control, token, caches)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -152,6 +173,9 @@ func (c *Cluster) Start(ctx context.Context) error {
 		return err
 	}
 	for _, id := range c.ids {
+		if err := c.enrol(ctx, id); err != nil {
+			return err
+		}
 		if p := c.POPs[id]; p != nil {
 			if err := p.Start(ctx); err != nil {
 				return err
@@ -163,16 +187,18 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 // Close ends everything.
 func (c *Cluster) Close() {
+	c.http.CloseIdleConnections() // a server waits for connections that were never used
+	var pops sync.WaitGroup
 	for _, p := range c.POPs {
-		p.Stop()
+		pops.Go(p.Stop)
 	}
+	pops.Wait()
 	c.Control.Stop()
 	c.Origin.Free() // a cache may wait for an answer before it ends
 	for _, k := range c.Caches {
 		k.Stop()
 	}
 	c.Origin.Close()
-	c.http.CloseIdleConnections()
 }
 
 // IDs returns the POPs in order of declaration.
@@ -192,7 +218,7 @@ func (c *Cluster) WaitReady(ctx context.Context, ids ...string) error {
 				ready++
 			}
 		}
-		if ready == len(ids) && c.open(ctx, ids) {
+		if err == nil && ready == len(ids) && c.open(ctx, ids) {
 			return nil
 		}
 		if err != nil {

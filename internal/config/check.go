@@ -75,8 +75,8 @@ func (c *Config) checkDomains(f *faults) {
 }
 
 func (c *Config) checkPOPs(f *faults) {
-	if c.POPs != nil && len(c.POPs) == 0 && c.POP == nil {
-		f.add("pops", "is empty; leave it out for the default, or declare at least one POP")
+	if c.POPs != nil && len(c.POPs) == 0 && c.POP == nil && c.Bus.Listen == "" {
+		f.add("pops", "is empty; leave it out for the default, declare at least one POP, or set bus.listen for POPs that are added later")
 	}
 	at := map[string]int{}
 	for i, p := range c.POPs {
@@ -174,17 +174,16 @@ func (c *Config) checkMember(f *faults) {
 	switch {
 	case c.POP.Control == "":
 		f.add("pop.control", "is missing; it is the control plane's bus.listen as nats://HOST:PORT")
-	case c.POP.Control.Scheme() != "nats":
-		f.add("pop.control", "%q does not begin with nats://", c.POP.Control)
-	}
-	if c.POP.TokenFile == "" {
-		f.add("pop.token_file", "is missing")
+	case c.POP.Control.Scheme() != "nats" && c.POP.Control.Scheme() != "tls":
+		f.add("pop.control", "%q does not begin with nats:// or tls://", c.POP.Control)
+	case c.POP.CAFile != "" && c.POP.Control.Scheme() != "tls":
+		f.add("pop.ca_file", "is of use only if pop.control begins with tls://")
 	}
 }
 
 func (c *Config) checkBus(f *faults) {
-	if c.Bus.Listen != "" && c.Bus.TokenFile == "" {
-		f.add("bus.token_file", "is missing; a bus that listens needs a token")
+	if (c.Bus.TLS.CertFile == "") != (c.Bus.TLS.KeyFile == "") {
+		f.add("bus.tls", "needs both cert_file and key_file")
 	}
 	if c.Bus.Listen != "" {
 		return

@@ -28,7 +28,9 @@ type Config struct {
 	Domains []Domain `yaml:"domains"`
 
 	// POPs are the points of presence. Without this key there is one, `local`,
-	// with the built-in cache on 127.0.0.1:8081.
+	// with the built-in cache on 127.0.0.1:8081. More, in processes of their
+	// own, are added with `freshet pop add`; beside `bus.listen` the list may be
+	// empty.
 	POPs []POP `yaml:"pops"`
 
 	// POP makes this file that of one POP that runs as its own process
@@ -195,12 +197,19 @@ type Member struct {
 	// ID is the POP's ID in the control plane's file.
 	ID string `yaml:"id"`
 
-	// Control is where the control plane's bus listens: nats://HOST:PORT.
+	// Control is where the control plane's bus listens: nats://HOST:PORT, or
+	// tls://HOST:PORT if it has a certificate (`bus.tls`).
 	Control URL `yaml:"control"`
 
-	// TokenFile is the file with the token that all POPs share; the same as
-	// the control plane's `bus.token_file`.
+	// TokenFile is the file with the one-time token that `freshet pop add`
+	// printed. At its first start the POP exchanges it for a credential of its
+	// own, kept in the data folder, and needs it no more. It may also hold the
+	// token that all POPs share, the control plane's `bus.token_file`.
 	TokenFile string `yaml:"token_file"`
+
+	// CAFile is the file with the certificates (PEM) that vouch for the control
+	// plane's. Without it those of the system do.
+	CAFile string `yaml:"ca_file"`
 
 	// PrefetchVia is the front door through which prefetches are made, as in
 	// `pops`.
@@ -213,9 +222,24 @@ type Bus struct {
 	// stays inside the process and has no listener at all.
 	Listen Address `yaml:"listen"`
 
-	// TokenFile is the file with the token that POPs must show. It is needed
-	// with `bus.listen`, and must hold 16 characters or more in one line.
+	// TokenFile is the file with a token that all POPs may share that have no
+	// credential of their own; 16 characters or more in one line. Without it
+	// each POP needs one of its own (`freshet pop add`).
 	TokenFile string `yaml:"token_file"`
+
+	// TLS encrypts what POPs send and get, tokens included. Without it the bus
+	// belongs on a network of your own.
+	TLS TLS `yaml:"tls"`
+}
+
+// TLS is a certificate of a listener.
+type TLS struct {
+	// CertFile is the file with the certificate chain (PEM). It is read at
+	// start.
+	CertFile string `yaml:"cert_file"`
+
+	// KeyFile is the file with the certificate's key (PEM).
+	KeyFile string `yaml:"key_file"`
 }
 
 // Timeouts bound how long things may take.
@@ -306,7 +330,7 @@ func (n *Nginx) fill() {
 		n.Levels = "1:2"
 	}
 	if n.Key == "" {
-		n.Key = "$freshet_host$freshet_uri|$freshet_variant"
+		n.Key = "$freshet_host$freshet_uri|$freshet_variant$slice_range"
 	}
 	if n.Variants == nil {
 		n.Variants = []Variant{{}, {Label: "gzip", Headers: []string{"Accept-Encoding: gzip"}}}

@@ -126,6 +126,32 @@ func TestEnvironment_OverridesTheFile(t *testing.T) {
 	}
 }
 
+// A variable about the POP changes a POP's file, and makes none of another.
+func TestEnvironment_OfAPOPCountsInItsFileOnly(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"FRESHET_POP_TOKEN_FILE": "/run/secrets/token", "FRESHET_POP_ID": "far-2"}
+	c, err := config.Load("testdata/good-pop.yaml", func(k string) string { return env[k] })
+	if err != nil || c.POP.TokenFile != "/run/secrets/token" || c.POP.ID != "far-2" || c.POP.Control == "" {
+		t.Errorf("got %+v, %v", c, err)
+	}
+	c, err = config.Load("testdata/good-control.yaml", func(k string) string { return env[k] })
+	if err != nil || c.POP != nil {
+		t.Errorf("got %+v, %v", c, err)
+	}
+}
+
+func TestBus_NeedsNoSharedToken(t *testing.T) {
+	t.Parallel()
+	for name, text := range map[string]string{
+		"control": "bus: {listen: \"127.0.0.1:4222\", tls: {cert_file: c.pem, key_file: k.pem}}",
+		"pop":     "pop: {id: a, control: \"tls://control:4222\", ca_file: ca.pem}\ncaches: [{listen: \"127.0.0.1:80\"}]",
+	} {
+		if _, err := config.Parse(name, []byte(text), noEnv); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestEnvironment_FaultsNameTheVariable(t *testing.T) {
 	t.Parallel()
 	env := map[string]string{"FRESHET_LIMITS_PLANNERS": "900", "FRESHET_BUS_LISTEN": "nowhere"}
@@ -143,7 +169,9 @@ func TestEnvironment_FaultsNameTheVariable(t *testing.T) {
 func TestVariables_ListEveryScalarKey(t *testing.T) {
 	t.Parallel()
 	want := []string{
-		"FRESHET_LISTEN", "FRESHET_DATA", "FRESHET_BUS_LISTEN", "FRESHET_BUS_TOKEN_FILE", "FRESHET_TIMEOUTS_DEADLINE",
+		"FRESHET_LISTEN", "FRESHET_DATA", "FRESHET_POP_ID", "FRESHET_POP_CONTROL", "FRESHET_POP_TOKEN_FILE", "FRESHET_POP_CA_FILE",
+		"FRESHET_POP_PREFETCH_VIA", "FRESHET_BUS_LISTEN", "FRESHET_BUS_TOKEN_FILE", "FRESHET_BUS_TLS_CERT_FILE", "FRESHET_BUS_TLS_KEY_FILE",
+		"FRESHET_TIMEOUTS_DEADLINE",
 		"FRESHET_TIMEOUTS_PREFETCH_FINISH_BY", "FRESHET_TIMEOUTS_SIGNATURE",
 		"FRESHET_LIMITS_PLANNERS", "FRESHET_LIMITS_PREFETCH_WORKERS",
 		"FRESHET_LIMITS_PREFETCH_BYTES_PER_SECOND", "FRESHET_LIMITS_PREFETCH_PER_ORIGIN", "FRESHET_LOG_LEVEL", "FRESHET_LOG_FORMAT",

@@ -10,14 +10,17 @@ const envPrefix = "FRESHET_"
 
 // Variables lists the environment variables that override keys: every key
 // that holds one value and is not inside a list, as FRESHET_ and its path in
-// capitals, joined by underscores.
+// capitals, joined by underscores. Those of `pop` count only beside that key:
+// they do not make a POP of a control plane.
 //
 // A FRESHET_ variable that is not in the list is ignored, unlike an unknown
 // key: container platforms make such variables by themselves from the names
 // of services.
 func Variables() []string {
 	var names []string
-	eachScalar("", reflect.ValueOf(Default()).Elem(), func(key string, _ reflect.Value) {
+	c := Default()
+	c.POP = &Member{}
+	eachScalar("", reflect.ValueOf(c).Elem(), func(key string, _ reflect.Value) {
 		names = append(names, variable(key))
 	})
 	return names
@@ -48,7 +51,11 @@ func eachScalar(prefix string, v reflect.Value, f func(key string, v reflect.Val
 	for field, value := range v.Fields() {
 		key := join(prefix, field.Tag.Get("yaml"))
 		switch value.Kind() { //nolint:exhaustive // all others are single values
-		case reflect.Slice, reflect.Pointer:
+		case reflect.Slice:
+		case reflect.Pointer:
+			if !value.IsNil() {
+				eachScalar(key, value.Elem(), f)
+			}
 		case reflect.Struct:
 			eachScalar(key, value, f)
 		default:

@@ -52,6 +52,7 @@ func (c *Cache) fetch(ctx context.Context, f *flight, flushed bool) {
 	resp, flt := c.ask(ctx, f, f.base)
 	if flt == nil && resp.StatusCode == http.StatusNotModified {
 		discard(resp)
+		f.first = time.Since(asked)
 		if f.base != nil && c.renew(f, resp, asked) {
 			return
 		}
@@ -67,7 +68,7 @@ func (c *Cache) fetch(ctx context.Context, f *flight, flushed bool) {
 		c.fail(f, flt)
 		return
 	}
-	f.status = resp.StatusCode
+	f.status, f.first = resp.StatusCode, time.Since(asked)
 	if f.status >= http.StatusInternalServerError && f.base != nil && f.base.staleOnError(time.Now()) {
 		discard(resp)
 		c.fail(f, &fault{status: f.status, reason: freshet.ReasonOrigin5xx, detail: "upstream-status", err: errors.New(resp.Status)})

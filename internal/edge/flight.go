@@ -62,8 +62,9 @@ type flight struct {
 	v      *variant
 	resp   *http.Response // with phasePassing; the flight closes its body
 	fault  *fault
-	detail string // why it passes; for Cache-Status
-	status int    // of the upstream's answer; 0: there was none
+	detail string        // why it passes; for Cache-Status
+	status int           // of the upstream's answer; 0: there was none
+	first  time.Duration // from the request to the header of its answer; 0: there was none
 	header chan struct{}
 
 	body       *growing // with phaseFilling

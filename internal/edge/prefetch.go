@@ -67,7 +67,9 @@ func (c *Cache) awaitFill(ctx context.Context, rq *request, got found) (r Result
 	if f.superseded {
 		return superseded, false
 	}
-	return f.verdict()
+	r, again = f.verdict()
+	r.FirstByte = f.first
+	return r, again
 }
 
 // verdict puts the end of a flight into the words of a prefetch.

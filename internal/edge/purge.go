@@ -18,6 +18,8 @@ type Result struct {
 	Before  freshet.Copy
 	After   freshet.Copy
 	Removed int // stored variants that were removed
+
+	FirstByte time.Duration // of a prefetch that asked upstream: until the header of the answer; 0: there was none
 }
 
 // purgeStep bounds how many objects a purge by pattern looks at, or removes,

@@ -57,6 +57,28 @@ func newMembers(pops []freshet.POP) *members {
 	return m
 }
 
+// declare takes in what a POP is, and tells whether that is news.
+func (m *members) declare(p freshet.POP) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	old, ok := m.declared[p.ID]
+	if ok && old.Remote == p.Remote && slices.Equal(old.Parents, p.Parents) {
+		return false
+	}
+	m.declared[p.ID] = p
+	m.version++
+	return true
+}
+
+// undeclare forgets a POP that is a member no more, and what it said.
+func (m *members) undeclare(id string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.declared, id)
+	delete(m.live, id)
+	m.version++
+}
+
 // apply takes in membership entries, in log order.
 func (m *members) apply(entries ...*freshet.Entry) {
 	m.mu.Lock()
@@ -239,7 +261,8 @@ func (m *members) accountDomains(account string) []freshet.Domain {
 	return list
 }
 
-// topology is what every POP must know.
+// topology is what every POP must know. A parent that has not joined yet, or
+// was removed, is not told: nobody could wait for it, nor fill from it.
 func (m *members) topology() freshet.Topology {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -251,6 +274,7 @@ func (m *members) topology() freshet.Topology {
 		}
 		p := m.declared[id]
 		p.Down = s.down
+		p.Parents = slices.DeleteFunc(slices.Clone(p.Parents), func(parent string) bool { return !m.standing[parent].enrolled })
 		if c := m.live[id]; c != nil && c.beat.URL != "" {
 			p.URL = c.beat.URL
 		}

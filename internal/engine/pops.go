@@ -48,6 +48,8 @@ func membership(c freshet.MembershipChange, pop string) *freshet.Entry {
 // children) or up again. Only an operator's word does this; a deadline never
 // excuses.
 func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
 	if !e.members.known(id) {
 		return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
 	}
@@ -58,6 +60,43 @@ func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
 	if down {
 		change = freshet.MemberDown
 	}
+	return e.changeMember(ctx, change, id)
+}
+
+// AddPOP makes a POP a member, or gives a member other parents, and tells the
+// POPs. Entries of the log target it from now on.
+func (e *Engine) AddPOP(ctx context.Context, p freshet.POP) error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	changed := e.members.declare(p)
+	if !e.members.known(p.ID) {
+		return e.changeMember(ctx, freshet.MemberEnrol, p.ID)
+	}
+	if changed {
+		e.pushTopology(ctx)
+	}
+	return nil
+}
+
+// RemovePOP ends a POP's membership: it owes nothing any more, and no entry
+// targets it. One that is no member is no error.
+func (e *Engine) RemovePOP(ctx context.Context, id string) error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	if !e.members.known(id) {
+		return nil
+	}
+	if err := e.changeMember(ctx, freshet.MemberRemove, id); err != nil {
+		return err
+	}
+	e.members.undeclare(id)
+	e.members.greeted(id) // planning waits for it no more
+	return nil
+}
+
+// changeMember records a change of membership and lets everything follow from
+// it.
+func (e *Engine) changeMember(ctx context.Context, change freshet.MembershipChange, id string) error {
 	entry := membership(change, id)
 	if err := e.store.Log.Append(ctx, now(), entry); err != nil {
 		return err
@@ -76,7 +115,7 @@ func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
 	if err != nil {
 		return err
 	}
-	if err := e.store.States.SaveStates(ctx, e.ledger.close(), folded); err != nil {
+	if err := e.saveAll(ctx, folded); err != nil {
 		return err
 	}
 	e.changes.touch(jobs...)
@@ -112,10 +151,20 @@ func (e *Engine) Domains(_ context.Context, account string) ([]freshet.Domain, e
 // Topology returns what the POPs are told.
 func (e *Engine) Topology() freshet.Topology { return e.members.topology() }
 
+// pushTopology tells every POP, in every version that an agent may need, each
+// on a channel of its own: what an agent cannot read it could not pass over on
+// a channel that it knows.
 func (e *Engine) pushTopology(ctx context.Context) {
-	if err := e.o.Bus.Push(ctx, bus.ChannelTopology, wire.EncodeTopology(e.members.topology())); err != nil {
-		// Agents ask for it every now and then, too.
-		e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed", slog.Any("error", err))
+	t := e.members.topology()
+	for _, push := range []struct {
+		ch bus.Channel
+		v  wire.Version
+	}{{bus.ChannelTopology2, wire.Version2}, {bus.ChannelTopology, wire.Version1}} {
+		if err := e.o.Bus.Push(ctx, push.ch, wire.EncodeTopologyAs(push.v, t)); err != nil {
+			// Agents ask for it every now and then, too.
+			e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed",
+				slog.String("channel", string(push.ch)), slog.Any("error", err))
+		}
 	}
 }
 

@@ -1,8 +1,8 @@
 // Package fetch reads small texts, playlists above all, from the origins that
-// an operator declared.
+// an operator declared, and asks them what they have of an object.
 //
-// It is the only package of the control plane that asks origins, and must not
-// know what it reads or why. The planner calls it. What it reads is bounded in
+// But for the caches it is the only package that asks origins, and must not
+// know what it reads or why. The planner calls it, and the probes of POPs do. What it reads is bounded in
 // size, time and number, it follows neither proxies of the environment nor
 // redirects to anywhere else, and it keeps no cookies: if it could be steered
 // to another host, a playlist could make the server ask its own network
@@ -189,13 +189,17 @@ func (c *Client) attempt(ctx context.Context, t target) (body []byte, at string,
 }
 
 func (c *Client) send(ctx context.Context, t target) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, t.request(), http.NoBody)
+	return c.ask(ctx, t, http.MethodGet, http.Header{"Accept-Encoding": {"gzip"}})
+}
+
+func (c *Client) ask(ctx context.Context, t target, method string, header http.Header) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, t.request(), http.NoBody)
 	if err != nil {
 		return nil, err
 	}
+	req.Header = header
 	req.Header.Set("User-Agent", c.options.UserAgent)
 	req.Header.Set("Accept", "*/*")
-	req.Header.Set("Accept-Encoding", "gzip")
 	// A plan is made from what the origin has now; a cache in front of it
 	// must not answer with what is about to be purged.
 	req.Header.Set("Cache-Control", "no-cache")

@@ -15,7 +15,7 @@ func EncodePull(q PullRequest) []byte {
 	w.str(q.Subject)
 	w.position(q.After)
 	w.varint(int64(q.Limit))
-	return seal(kindPull, w.b, compression.fast)
+	return seal(kindPull, Version1, w.b, compression.fast)
 }
 
 // DecodePull decodes a pull request.
@@ -35,7 +35,7 @@ func DecodePull(b []byte) (PullRequest, error) {
 func EncodeHeads(heads []freshet.Cursor) []byte {
 	var w writer
 	w.cursors(heads)
-	return seal(kindHeads, w.b, compression.fast)
+	return seal(kindHeads, Version1, w.b, compression.fast)
 }
 
 // DecodeHeads decodes heads.

@@ -54,7 +54,7 @@ func (d *Dict) Added() []byte {
 	var w writer
 	w.dict(d.added)
 	d.added = nil
-	return seal(kindDict, w.b, compression.small)
+	return seal(kindDict, Version1, w.b, compression.small)
 }
 
 // code returns the number of a body of an item: 0 for none at all, otherwise 1

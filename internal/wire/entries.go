@@ -50,7 +50,7 @@ func EncodeEntries(b EntryBatch) []byte {
 		w.entry(e, at, index[i])
 		at = e.At
 	}
-	return seal(kindEntries, w.b, compression.fast)
+	return seal(kindEntries, Version1, w.b, compression.fast)
 }
 
 // targetSets returns the distinct target sets of entries and, per entry, the

@@ -32,10 +32,41 @@ func (k kind) String() string {
 	return names[k]
 }
 
-// version1 is the second byte of every message so far. A change of layout
-// takes the next number, and its decoder joins this one's; none is removed,
-// because the store keeps such messages for years.
-const version1 = 1
+// Version is the second byte of a message: how its kind is laid out. A change
+// of layout takes the next number of all kinds, and its decoder joins the
+// older ones; none is removed, because the store keeps such messages for years.
+// Kinds that do not change stay at their number, but for the topology, which
+// takes every new one: it is what tells one program how another speaks.
+type Version byte
+
+// The versions.
+const (
+	Version1 Version = 1 // of the first release
+	Version2 Version = 2 // evidence tells rounds and windows; domains tell how their objects are checked
+)
+
+// Newest is the version in which messages are encoded unless another is asked
+// for.
+const Newest = Version2
+
+// VersionOf returns the version in which a message is written, or the newest
+// that this program knows if it is a later one. What is too short to say is
+// taken for the first. Of a topology it is the version that its sender and this
+// program both speak.
+func VersionOf(msg []byte) Version {
+	if len(msg) < 2 {
+		return Version1
+	}
+	return min(max(Version(msg[1]), Version1), Newest)
+}
+
+// newest is the version in which messages of a kind are written.
+func (k kind) newest() Version {
+	if k == kindTopology || k == kindEvidence || k == kindFacts {
+		return Version2
+	}
+	return Version1
+}
 
 // The third byte of a message tells how the rest is written.
 const (
@@ -48,9 +79,14 @@ const (
 // more, so that only a forged message meets the limit.
 const MaxUnpacked = 8 << 20
 
-// worthTrying is the length from which compression can gain more than the
-// dozen bytes that it costs.
-const worthTrying = 48
+// The lengths from which compression is tried. What is stored for years gains
+// when a few dozen bytes go; below, the head of a compressed block eats the
+// gain. What goes over the bus gains only if it takes fewer packets, and costs
+// the time of a hundred agents, each of which unpacks it.
+const (
+	worthKeeping = 96
+	worthSending = 1200
+)
 
 type compressors struct {
 	fast, small *zstd.Encoder
@@ -87,10 +123,14 @@ func newCompressors() compressors {
 // that makes it shorter. A body over MaxUnpacked stays as it is: no decoder
 // would unpack it, and callers that split what is longer than the bus carries
 // see that it is.
-func seal(k kind, body []byte, e *zstd.Encoder) []byte {
-	head := []byte{byte(k), version1, formPlain}
-	if len(body) >= worthTrying && len(body) <= MaxUnpacked {
-		msg := append(make([]byte, 0, len(head)+len(body)), byte(k), version1, formZstd)
+func seal(k kind, v Version, body []byte, e *zstd.Encoder) []byte {
+	head := []byte{byte(k), byte(v), formPlain}
+	least := worthKeeping
+	if e == compression.fast {
+		least = worthSending
+	}
+	if len(body) >= least && len(body) <= MaxUnpacked {
+		msg := append(make([]byte, 0, len(head)+len(body)), byte(k), byte(v), formZstd)
 		if msg = e.EncodeAll(body, msg); len(msg) < len(head)+len(body) {
 			return msg
 		}
@@ -107,18 +147,19 @@ func unseal(want kind, msg []byte) (*reader, error) {
 	if k := kind(msg[0]); k != want {
 		return nil, fmt.Errorf("decode %s: message is of another kind (%s)", want, k)
 	}
-	if v := msg[1]; v != version1 {
-		return nil, fmt.Errorf("decode %s: version %d is unknown (this program knows version %d)", want, v, version1)
+	v := Version(msg[1])
+	if v < Version1 || v > want.newest() {
+		return nil, fmt.Errorf("decode %s: version %d is unknown (this program knows 1 to %d)", want, v, want.newest())
 	}
 	switch msg[2] {
 	case formPlain:
-		return &reader{b: msg[3:]}, nil
+		return &reader{b: msg[3:], v: v}, nil
 	case formZstd:
 		body, err := compression.decoder.DecodeAll(msg[3:], nil)
 		if err != nil {
 			return nil, fmt.Errorf("decode %s: decompress: %w", want, err)
 		}
-		return &reader{b: body}, nil
+		return &reader{b: body, v: v}, nil
 	}
 	return nil, fmt.Errorf("decode %s: form %d is unknown", want, msg[2])
 }

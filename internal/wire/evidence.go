@@ -6,10 +6,14 @@ import (
 
 // EncodeEvidence encodes an evidence message, whole in itself: the
 // dictionaries of its entries stand before the facts.
-func EncodeEvidence(e freshet.Evidence) []byte {
+func EncodeEvidence(e freshet.Evidence) []byte { return EncodeEvidenceAs(Newest, e) }
+
+// EncodeEvidenceAs encodes an evidence message for a receiver that knows v at
+// most. Version 1 leaves out the rounds and the window of each fact.
+func EncodeEvidenceAs(v Version, e freshet.Evidence) []byte {
 	var head, facts writer
 	dicts := map[freshet.Position]*Dict{}
-	facts.facts(e.Entries, func(at freshet.Position) *Dict {
+	facts.facts(v, e.Entries, func(at freshet.Position) *Dict {
 		d, ok := dicts[at]
 		if !ok {
 			d = &Dict{}
@@ -32,7 +36,7 @@ func EncodeEvidence(e freshet.Evidence) []byte {
 			delete(dicts, at)
 		}
 	}
-	return seal(kindEvidence, append(head.b, facts.b...), compression.fast)
+	return seal(kindEvidence, v, append(head.b, facts.b...), compression.fast)
 }
 
 // DecodeEvidence decodes an evidence message. Empty lists come back as nil.

@@ -3,6 +3,7 @@ package wire
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -17,8 +18,8 @@ const MaxFacts = 1 << 18
 // dict returns the Dict of an entry, to which new validators are added.
 func PackFacts(entries []freshet.EntryFacts, dict func(freshet.Position) *Dict) []byte {
 	var w writer
-	w.facts(entries, dict)
-	return seal(kindFacts, w.b, compression.small)
+	w.facts(Newest, entries, dict)
+	return seal(kindFacts, Newest, w.b, compression.small)
 }
 
 // UnpackFacts unpacks the facts of one evidence message. dict returns the Dict
@@ -38,7 +39,7 @@ func UnpackFacts(b []byte, dict func(freshet.Position) (*Dict, error)) ([]freshe
 // facts writes the positions and lengths of the entries, a table of all other
 // positions, and then one column for each field of all facts, so that like
 // stands by like and the compressor sees runs.
-func (w *writer) facts(entries []freshet.EntryFacts, dict func(freshet.Position) *Dict) {
+func (w *writer) facts(v Version, entries []freshet.EntryFacts, dict func(freshet.Position) *Dict) {
 	all := make([]*freshet.Fact, 0, 64)
 	w.count(len(entries))
 	at := freshet.Position{}
@@ -79,7 +80,21 @@ func (w *writer) facts(entries []freshet.EntryFacts, dict func(freshet.Position)
 		column(func(f *freshet.Fact) uint64 { return table.index[side(f).Generation] })
 		w.bodyColumn(entries, side, dict, vals)
 	}
+	if v >= Version2 {
+		column(func(f *freshet.Fact) uint64 { return clamp(int64(f.Rounds), maxRounds) })
+		column(func(f *freshet.Fact) uint64 { return clamp(f.Window.Milliseconds(), maxWindow) })
+	}
 }
+
+// The ranges of a fact's rounds, and of its window in milliseconds: as much as
+// a program of 32 bits can count, and as long as a duration can be.
+const (
+	maxRounds = math.MaxInt32
+	maxWindow = math.MaxInt64 / int64(time.Millisecond)
+)
+
+// clamp keeps a number that cannot be negative within its range.
+func clamp(v, most int64) uint64 { return uint64(min(max(v, 0), most)) } //nolint:gosec // not negative
 
 // sides returns access to the two copies that a fact describes.
 func sides() []func(*freshet.Fact) *freshet.Copy {
@@ -202,6 +217,10 @@ func (r *reader) facts(dict func(freshet.Position) (*Dict, error)) []freshet.Ent
 		r.column(vals)
 		r.bodies(entries, side, dict, vals)
 	}
+	if r.v >= Version2 {
+		number(maxRounds, func(f *freshet.Fact, v uint64) { f.Rounds = int(v) })                                      //nolint:gosec // within the limit
+		number(uint64(maxWindow), func(f *freshet.Fact, v uint64) { f.Window = time.Duration(v) * time.Millisecond }) //nolint:gosec // within the limit
+	}
 	return entries
 }
 
@@ -215,17 +234,22 @@ func (r *reader) entryFacts() (entries []freshet.EntryFacts, all []freshet.Fact)
 	if n == 0 || r.err != nil {
 		return nil, nil
 	}
+	// A fact has at least a byte in each of its columns: a dozen, and two more
+	// since the second version.
+	columns := 12
+	if r.v >= Version2 {
+		columns = 14
+	}
 	entries = make([]freshet.EntryFacts, n)
 	lens, total := make([]int, n), 0
 	at := freshet.Position{}
 	for i := range entries {
 		at = r.positionAfter(at)
 		entries[i].At = at
-		// Every fact has at least a dozen columns of at least a byte.
-		lens[i] = r.count(12)
+		lens[i] = r.count(columns)
 		total += lens[i]
 	}
-	if total > min(MaxFacts, len(r.b)/12) {
+	if total > min(MaxFacts, len(r.b)/columns) {
 		r.fail(errCount)
 		return nil, nil
 	}

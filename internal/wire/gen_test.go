@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"math"
 	"time"
 
 	"pgregory.net/rapid"
@@ -118,6 +119,8 @@ func genFact() *rapid.Generator[freshet.Fact] {
 			Before:     genCopy().Draw(t, "before"),
 			After:      genCopy().Draw(t, "after"),
 			CoveredBy:  genPosition().Draw(t, "covered_by"),
+			Rounds:     rapid.SampledFrom([]int{0, 1, 1, 2, 255, 256, math.MaxInt32}).Draw(t, "rounds"),
+			Window:     time.Duration(rapid.Int64Range(0, math.MaxInt64/int64(time.Millisecond)).Draw(t, "window")) * time.Millisecond,
 		}
 	})
 }
@@ -182,7 +185,7 @@ func genTopology() *rapid.Generator[freshet.Topology] {
 				Account: rapid.String().Draw(t, "account"), Name: rapid.String().Draw(t, "name"),
 				Aliases: genStrings(2).Draw(t, "aliases"), Origin: rapid.String().Draw(t, "origin"),
 				TLS: rapid.Bool().Draw(t, "tls"), IgnoreParams: genStrings(2).Draw(t, "ignore"),
-				Offline: rapid.Bool().Draw(t, "offline"),
+				Offline: rapid.Bool().Draw(t, "offline"), Verify: freshet.Verify(rapid.String().Draw(t, "verify")),
 			})
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "pops") {
@@ -193,5 +196,17 @@ func genTopology() *rapid.Generator[freshet.Topology] {
 			})
 		}
 		return top
+	})
+}
+
+func genEvidence() *rapid.Generator[freshet.Evidence] {
+	return rapid.Custom(func(t *rapid.T) freshet.Evidence {
+		return freshet.Evidence{
+			POP:         rapid.String().Draw(t, "pop"),
+			Stream:      rapid.Uint64().Draw(t, "stream"),
+			Number:      rapid.Uint64().Draw(t, "number"),
+			Incarnation: rapid.String().Draw(t, "incarnation"),
+			Entries:     genEntryFacts().Draw(t, "entries"),
+		}
 	})
 }

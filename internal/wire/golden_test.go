@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/hex"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -16,13 +17,13 @@ import (
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-var update = flag.Bool("update", false, "record the messages in testdata anew; never for a version that was released")
+var update = flag.Bool("update", false, "record the messages that testdata lacks; what is recorded stays as it is")
 
-// sample is one message of a kind: the value, and how it travels. Of every
-// sample a recording of version 1 lies in testdata, which must decode to the
-// same value for ever.
+// sample is one message of a kind and version: the value, and how it travels.
+// Of every sample a recording lies in testdata, which must decode to the same
+// value for ever.
 type sample struct {
-	name   string
+	name   string // version/kind
 	value  any
 	encode func() []byte
 	decode func([]byte) (any, error)
@@ -32,6 +33,7 @@ func at(ms int64) time.Time { return time.UnixMilli(1795355100000 + ms).UTC() }
 
 func pos(n uint64) freshet.Position { return freshet.Position{Epoch: 2, Pos: n} }
 
+// sampleEvidence is what version 1 can say.
 func sampleEvidence() freshet.Evidence {
 	stored := freshet.Copy{FetchedAt: at(-86400001), Generation: pos(7), Validator: `"3f80f-1b6-3e1cb03b"`, Size: 438}
 	again := freshet.Copy{FetchedAt: at(250), Generation: pos(40), Validator: `W/"4e2a"`, Size: 1 << 33}
@@ -58,6 +60,18 @@ func sampleEvidence() freshet.Evidence {
 			}},
 		},
 	}
+}
+
+// sampleEvidence2 says the same, and what version 2 adds.
+func sampleEvidence2() freshet.Evidence {
+	e := sampleEvidence()
+	for i := range e.Entries[0].Facts {
+		f := &e.Entries[0].Facts[i]
+		f.Rounds, f.Window = 1, time.Duration(i/8)*time.Millisecond
+	}
+	fill := &e.Entries[3].Facts[0]
+	fill.Rounds, fill.Window = 3, 41*time.Second+7*time.Millisecond
+	return e
 }
 
 func sampleBatch() wire.EntryBatch {
@@ -96,6 +110,7 @@ func sampleHeartbeat() freshet.Heartbeat {
 	}
 }
 
+// sampleTopology is what version 1 can say.
 func sampleTopology() freshet.Topology {
 	return freshet.Topology{
 		Version: 9,
@@ -113,10 +128,17 @@ func sampleTopology() freshet.Topology {
 	}
 }
 
+// sampleTopology2 says the same, and what version 2 adds.
+func sampleTopology2() freshet.Topology {
+	t := sampleTopology()
+	t.Domains[0].Verify = freshet.VerifyProbe
+	return t
+}
+
 // sampleDict returns the parts of a dictionary and the facts packed with it.
 func sampleDict() (part, facts []byte) {
 	d := &wire.Dict{}
-	facts = wire.PackFacts(sampleEvidence().Entries, func(freshet.Position) *wire.Dict { return d })
+	facts = wire.PackFacts(sampleEvidence2().Entries, func(freshet.Position) *wire.Dict { return d })
 	return d.Added(), facts
 }
 
@@ -129,17 +151,18 @@ func samples() []sample {
 	pull := wire.PullRequest{Subject: freshet.SubjectPrefetch, After: pos(38), Limit: 256}
 	sel := sampleBatch().Entries[0].Selector
 	tag := sampleBatch().Entries[3].Selector
-	evidence := sampleEvidence()
 	return []sample{
-		{"entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
-		{"pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
-		{"heads", heads, func() []byte { return wire.EncodeHeads(heads) }, erase(wire.DecodeHeads)},
-		{"heartbeat", sampleHeartbeat(), func() []byte { return wire.EncodeHeartbeat(sampleHeartbeat()) }, erase(wire.DecodeHeartbeat)},
-		{"topology", sampleTopology(), func() []byte { return wire.EncodeTopology(sampleTopology()) }, erase(wire.DecodeTopology)},
-		{"evidence", evidence, func() []byte { return wire.EncodeEvidence(evidence) }, erase(wire.DecodeEvidence)},
-		{"selector-exact", sel, func() []byte { return wire.PackSelector(sel) }, erase(wire.UnpackSelector)},
-		{"selector-tag", tag, func() []byte { return wire.PackSelector(tag) }, erase(wire.UnpackSelector)},
-		{"facts", evidence.Entries, func() []byte { _, facts := sampleDict(); return facts }, erase(unpackSampleFacts)},
+		{"v1/entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
+		{"v1/pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
+		{"v1/heads", heads, func() []byte { return wire.EncodeHeads(heads) }, erase(wire.DecodeHeads)},
+		{"v1/heartbeat", sampleHeartbeat(), func() []byte { return wire.EncodeHeartbeat(sampleHeartbeat()) }, erase(wire.DecodeHeartbeat)},
+		{"v1/topology", sampleTopology(), func() []byte { return wire.EncodeTopologyAs(wire.Version1, sampleTopology2()) }, erase(wire.DecodeTopology)},
+		{"v2/topology", sampleTopology2(), func() []byte { return wire.EncodeTopology(sampleTopology2()) }, erase(wire.DecodeTopology)},
+		{"v1/evidence", sampleEvidence(), func() []byte { return wire.EncodeEvidenceAs(wire.Version1, sampleEvidence2()) }, erase(wire.DecodeEvidence)},
+		{"v2/evidence", sampleEvidence2(), func() []byte { return wire.EncodeEvidence(sampleEvidence2()) }, erase(wire.DecodeEvidence)},
+		{"v1/selector-exact", sel, func() []byte { return wire.PackSelector(sel) }, erase(wire.UnpackSelector)},
+		{"v1/selector-tag", tag, func() []byte { return wire.PackSelector(tag) }, erase(wire.UnpackSelector)},
+		{"v2/facts", sampleEvidence2().Entries, func() []byte { _, facts := sampleDict(); return facts }, erase(unpackSampleFacts)},
 	}
 }
 
@@ -154,12 +177,12 @@ func unpackSampleFacts(b []byte) ([]freshet.EntryFacts, error) {
 	return wire.UnpackFacts(b, func(freshet.Position) (*wire.Dict, error) { return d, nil })
 }
 
-// recorded returns the message of testdata, which it writes first with
-// -update.
+// recorded returns the message of testdata. With -update it writes one that is
+// not there.
 func recorded(tb testing.TB, name string, now []byte) []byte {
 	tb.Helper()
-	file := filepath.Join("testdata", "v1", name+".hex")
-	if *update {
+	file := filepath.Join("testdata", filepath.FromSlash(name)+".hex")
+	if _, err := os.Stat(file); *update && errors.Is(err, os.ErrNotExist) {
 		var out bytes.Buffer
 		for chunk := now; len(chunk) > 0; chunk = chunk[min(len(chunk), 40):] {
 			out.WriteString(hex.EncodeToString(chunk[:min(len(chunk), 40)]) + "\n")
@@ -197,21 +220,57 @@ func TestRecordedMessagesDecodeForEver(t *testing.T) {
 	}
 }
 
+// What is encoded in a version is laid out as it was when that version was
+// released: programs of that release read it. How well it is compressed may
+// change.
+func TestVersionsAreWrittenAsTheyWereReleased(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples() {
+		msg := s.encode()
+		if !bytes.Equal(plain(t, msg), plain(t, recorded(t, s.name, msg))) {
+			t.Errorf("%s: what is encoded now is not what was recorded", s.name)
+		}
+	}
+}
+
+func TestVersionOf(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples() {
+		want := wire.Version1
+		if strings.HasPrefix(s.name, "v2/") {
+			want = wire.Version2
+		}
+		if got := wire.VersionOf(s.encode()); got != want {
+			t.Errorf("%s is of version %d", s.name, got)
+		}
+	}
+	for _, tc := range []struct {
+		msg  []byte
+		want wire.Version
+	}{{nil, wire.Version1}, {[]byte{5}, wire.Version1}, {[]byte{5, 0}, wire.Version1}, {[]byte{5, 200}, wire.Newest}} {
+		if got := wire.VersionOf(tc.msg); got != tc.want {
+			t.Errorf("%v is of version %d, want %d", tc.msg, got, tc.want)
+		}
+	}
+}
+
 func TestRecordedDictServesRecordedFacts(t *testing.T) {
 	t.Parallel()
 	part, facts := sampleDict()
-	d, err := wire.LoadDict(recorded(t, "dict", part))
-	if err != nil {
-		t.Fatal(err)
-	}
-	got, err := wire.UnpackFacts(recorded(t, "facts", facts), func(freshet.Position) (*wire.Dict, error) { return d, nil })
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(sampleEvidence().Entries, got); diff != "" {
-		t.Error(diff)
-	}
-	if d.Added() != nil {
-		t.Error("a loaded dictionary says that something was added")
+	for name, want := range map[string][]freshet.EntryFacts{"v1/facts": sampleEvidence().Entries, "v2/facts": sampleEvidence2().Entries} {
+		d, err := wire.LoadDict(recorded(t, "v1/dict", part))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := wire.UnpackFacts(recorded(t, name, facts), func(freshet.Position) (*wire.Dict, error) { return d, nil })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
+		if d.Added() != nil {
+			t.Error("a loaded dictionary says that something was added")
+		}
 	}
 }

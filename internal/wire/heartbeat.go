@@ -16,7 +16,7 @@ func EncodeHeartbeat(h freshet.Heartbeat) []byte {
 	w.bool(h.Ready)
 	w.str(h.URL)
 	w.str(h.Release)
-	return seal(kindHeartbeat, w.b, compression.fast)
+	return seal(kindHeartbeat, Version1, w.b, compression.fast)
 }
 
 // DecodeHeartbeat decodes a heartbeat. Empty lists come back as nil.

@@ -3,10 +3,13 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -32,15 +35,15 @@ func plain(tb testing.TB, msg []byte) []byte {
 	return append([]byte{msg[0], msg[1], 0}, body...)
 }
 
-// compressed returns a message with the head of msg and a body compressed.
-func compressed(tb testing.TB, kind byte, body []byte) []byte {
+// compressed returns a message of a kind and version with a body compressed.
+func compressed(tb testing.TB, kind byte, version wire.Version, body []byte) []byte {
 	tb.Helper()
 	e, err := zstd.NewWriter(nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
 	defer e.Close()
-	return e.EncodeAll(body, []byte{kind, 1, 1})
+	return e.EncodeAll(body, []byte{kind, byte(version), 1})
 }
 
 func TestTruncatedMessagesAreErrors(t *testing.T) {
@@ -73,9 +76,15 @@ func TestForeignHeadsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples() {
 		msg := s.encode()
-		msg[1] = 9
-		if _, err := s.decode(msg); err == nil || !strings.Contains(err.Error(), "version 9 is unknown") {
-			t.Errorf("%s: version 9 gives %v", s.name, err)
+		unknown := []byte{0, 3, 9, 255}
+		if msg[0] < 5 || msg[0] == 7 || msg[0] == 9 {
+			unknown = append(unknown, 2) // has one version only
+		}
+		for _, v := range unknown {
+			msg[1] = v
+			if _, err := s.decode(msg); err == nil || !strings.Contains(err.Error(), fmt.Sprintf("version %d is unknown", v)) {
+				t.Errorf("%s: version %d gives %v", s.name, v, err)
+			}
 		}
 		if _, err := s.decode([]byte{msg[0] + 1, 1, 0}); err == nil || !strings.Contains(err.Error(), "another kind") {
 			t.Errorf("%s: another kind gives %v", s.name, err)
@@ -109,6 +118,58 @@ func TestUnknownKindsAreErrors(t *testing.T) {
 	ev := freshet.Evidence{Entries: []freshet.EntryFacts{{Facts: []freshet.Fact{{Outcome: 7}}}}}
 	if _, err := wire.DecodeEvidence(wire.EncodeEvidence(ev)); err == nil {
 		t.Error("outcome 7 is taken")
+	}
+}
+
+// A message of version 2 that calls itself version 1, or the other way round,
+// is refused: nothing is guessed.
+func TestVersionsAreNotMistaken(t *testing.T) {
+	t.Parallel()
+	for _, s := range samples() {
+		if !strings.HasSuffix(s.name, "/topology") && !strings.HasSuffix(s.name, "/evidence") && !strings.HasSuffix(s.name, "/facts") {
+			continue
+		}
+		msg := plain(t, s.encode())
+		msg[1] = 3 - msg[1]
+		if got, err := s.decode(msg); err == nil {
+			t.Errorf("%s: decodes as version %d: %+v", s.name, msg[1], got)
+		}
+	}
+}
+
+func TestRoundsAndWindowsOutOfRangeAreErrors(t *testing.T) {
+	t.Parallel()
+	one := plain(t, wire.EncodeEvidence(freshet.Evidence{Entries: []freshet.EntryFacts{{Facts: []freshet.Fact{{}}}}}))
+	tail := []byte{1, 0, 1, 0} // both columns: one plane, and the byte of the one fact
+	head, ok := bytes.CutSuffix(one, tail)
+	if !ok {
+		t.Fatalf("the message ends with %x", one)
+	}
+	for name, tc := range map[string]struct {
+		tail []byte
+		want string // in the error; none: it is taken
+	}{
+		"ordinary":                     {[]byte{1, 2, 1, 5}, ""},
+		"most":                         {[]byte{4, 0xff, 0xff, 0xff, 0x7f, 6, 0xf6, 0x5a, 0xd0, 0x7b, 0x63, 0x08}, ""},
+		"more rounds than an int32":    {[]byte{4, 0, 0, 0, 0x80, 1, 0}, "out of range"},
+		"negative rounds":              {[]byte{8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1, 0}, "out of range"},
+		"negative window":              {[]byte{1, 0, 8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, "out of range"},
+		"a window that overflows":      {[]byte{1, 0, 6, 0xf7, 0x5a, 0xd0, 0x7b, 0x63, 0x08}, "out of range"},
+		"no windows":                   {[]byte{1, 0}, "too early"},
+		"neither":                      {nil, "too early"},
+		"planes that are not there":    {[]byte{1, 0, 8, 0}, "too early"},
+		"bits that are not there":      {[]byte{1, 0, 0x80 + 56, 0}, "too early"},
+		"a form that nobody announced": {[]byte{1, 0, 9, 0}, "is unknown"},
+	} {
+		got, err := wire.DecodeEvidence(slices.Concat(head, tc.tail))
+		switch {
+		case tc.want == "" && err != nil, tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)):
+			t.Errorf("%s: %v", name, err)
+		case name == "ordinary":
+			if f := got.Entries[0].Facts[0]; f.Rounds != 2 || f.Window != 5*time.Millisecond {
+				t.Errorf("%s: %+v", name, f)
+			}
+		}
 	}
 }
 
@@ -220,10 +281,22 @@ func TestMessagesInOneBubbleAfterTheOther(t *testing.T) {
 func bombs(tb testing.TB) map[string][]byte {
 	tb.Helper()
 	zeros := make([]byte, wire.MaxUnpacked-64)
-	bomb := func(kind byte, head []byte) []byte { return compressed(tb, kind, append(head, zeros...)) }
+	bomb := func(kind byte, head []byte) []byte {
+		return compressed(tb, kind, wire.Version1, slices.Concat(head, zeros))
+	}
+	bomb2 := func(kind byte, head []byte) []byte {
+		return compressed(tb, kind, wire.Version2, slices.Concat(head, zeros))
+	}
 	// A count of 4 million, 1 million, and MaxFacts, as varints.
 	four, one, facts := []byte{0x80, 0x80, 0x80, 0x02}, []byte{0x80, 0x80, 0x40}, []byte{0x80, 0x80, 0x10}
 	urls := freshet.Selector{Kind: freshet.SelectExact, URLs: slicesOf("http://h/"+strings.Repeat("x", wire.MaxURL-9), 6000)}
+	most := freshet.Evidence{Entries: []freshet.EntryFacts{{At: pos(1), Facts: make([]freshet.Fact, wire.MaxFacts)}}}
+	for i := range most.Entries[0].Facts {
+		most.Entries[0].Facts[i] = freshet.Fact{Item: i, Rounds: 1, Window: time.Millisecond}
+	}
+	if _, err := wire.DecodeEvidence(wire.EncodeEvidence(most)); err != nil {
+		tb.Fatal(err) // one that is refused at once shows nothing
+	}
 	return map[string][]byte{
 		"empty strings":       bomb(7, append([]byte{1, 0}, four...)),
 		"empty URLs":          bomb(7, append([]byte{1, 0, 0}, one...)),
@@ -236,8 +309,15 @@ func bombs(tb testing.TB) map[string][]byte {
 		"facts":               bomb(8, append([]byte{1, 0, 0}, facts...)),
 		"facts of entries":    bomb(8, []byte{0x80, 0x80, 0x02}),
 		"dictionaries":        bomb(6, []byte{0, 0, 0, 0, 0x80, 0x80, 0x02}),
-		"over the limit":      compressed(tb, 6, make([]byte, 4*wire.MaxUnpacked)),
-		"more than it claims": compressed(tb, 1, append([]byte{0, 0, 0, 0}, zeros...)),
+		"domains 2":           bomb2(5, append([]byte{0}, one...)),
+		"facts 2":             bomb2(8, append([]byte{1, 0, 0}, facts...)),
+		"facts of entries 2":  bomb2(8, []byte{0x80, 0x80, 0x02}),
+		"dictionaries 2":      bomb2(6, []byte{0, 0, 0, 0, 0x80, 0x80, 0x02}),
+		"most facts":          wire.EncodeEvidenceAs(wire.Version1, most),
+		"most facts 2":        wire.EncodeEvidence(most),
+		"over the limit":      compressed(tb, 6, wire.Version1, make([]byte, 4*wire.MaxUnpacked)),
+		"over the limit 2":    compressed(tb, 6, wire.Version2, make([]byte, 4*wire.MaxUnpacked)),
+		"more than it claims": compressed(tb, 1, wire.Version1, append([]byte{0, 0, 0, 0}, zeros...)),
 	}
 }
 

@@ -1,7 +1,9 @@
 package wire_test
 
 import (
+	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -69,15 +71,39 @@ func TestRoundTrip_Selector(t *testing.T) {
 
 func TestRoundTrip_Evidence(t *testing.T) {
 	t.Parallel()
-	roundTrip(t, rapid.Custom(func(t *rapid.T) freshet.Evidence {
-		return freshet.Evidence{
-			POP:         rapid.String().Draw(t, "pop"),
-			Stream:      rapid.Uint64().Draw(t, "stream"),
-			Number:      rapid.Uint64().Draw(t, "number"),
-			Incarnation: rapid.String().Draw(t, "incarnation"),
-			Entries:     genEntryFacts().Draw(t, "entries"),
-		}
-	}), wire.EncodeEvidence, wire.DecodeEvidence)
+	roundTrip(t, genEvidence(), wire.EncodeEvidence, wire.DecodeEvidence)
+}
+
+// An older program learns all that its version can say.
+func TestRoundTrip_AsVersion1(t *testing.T) {
+	t.Parallel()
+	asOld := func(v freshet.Evidence) []byte { return wire.EncodeEvidenceAs(wire.Version1, v) }
+	roundTrip(t, rapid.Map(genEvidence(), withoutRounds), asOld, wire.DecodeEvidence)
+	topologyAsOld := func(v freshet.Topology) []byte { return wire.EncodeTopologyAs(wire.Version1, v) }
+	roundTrip(t, rapid.Map(genTopology(), withoutVerify), topologyAsOld, wire.DecodeTopology)
+}
+
+// What no program can mean is not sent: a receiver would refuse the message,
+// and what else is in it would be lost with it.
+func TestRoundsAndWindowsAreKeptInRange(t *testing.T) {
+	t.Parallel()
+	facts := []freshet.Fact{
+		{Item: 0, Rounds: -1, Window: -time.Hour},
+		{Item: 1, Rounds: math.MaxInt, Window: math.MaxInt64},
+		{Item: 2, Rounds: 2, Window: 1999 * time.Microsecond},
+	}
+	want := []freshet.Fact{
+		{Item: 0},
+		{Item: 1, Rounds: math.MaxInt32, Window: time.Duration(math.MaxInt64).Truncate(time.Millisecond)},
+		{Item: 2, Rounds: 2, Window: time.Millisecond},
+	}
+	got, err := wire.DecodeEvidence(wire.EncodeEvidence(freshet.Evidence{Entries: []freshet.EntryFacts{{Facts: facts}}}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got.Entries[0].Facts); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // dicts keeps one Dict per entry, and what the store would keep of it.

@@ -19,7 +19,7 @@ const (
 func PackSelector(s freshet.Selector) []byte {
 	var w writer
 	w.selector(s)
-	return seal(kindSelector, w.b, compression.small)
+	return seal(kindSelector, Version1, w.b, compression.small)
 }
 
 // UnpackSelector unpacks a selector. Empty lists come back as nil.

@@ -76,7 +76,7 @@ func TestP10_PackedURLsStaySmall(t *testing.T) {
 }
 
 // popFacts is what one POP reports of 20 entries of 168 tasks each.
-func popFacts(rng *rand.Rand, etags []string, outcome freshet.Outcome) []freshet.EntryFacts {
+func popFacts(rng *rand.Rand, etags []string) []freshet.EntryFacts {
 	start := time.UnixMilli(1795355100000).UTC()
 	within := func(d time.Duration) time.Time {
 		return start.Add(time.Duration(rng.Int64N(int64(d/time.Millisecond))) * time.Millisecond)
@@ -85,10 +85,14 @@ func popFacts(rng *rand.Rand, etags []string, outcome freshet.Outcome) []freshet
 	for e := range entries {
 		at := freshet.Position{Epoch: 1, Pos: 7000 + uint64(e)*2}
 		facts := make([]freshet.Fact, 168)
+		window := time.Duration(0)
 		for i := range facts {
+			if i%64 == 0 { // objects that are purged together are looked at together
+				window = time.Duration(rng.IntN(40)) * time.Millisecond
+			}
 			facts[i] = freshet.Fact{
-				Item: i, Outcome: outcome, Verified: freshet.VerifiedInspect, Attempts: 1,
-				ExecutedAt: within(2 * time.Second),
+				Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1,
+				ExecutedAt: within(2 * time.Second), Rounds: 1, Window: window,
 				Before: freshet.Copy{
 					FetchedAt: within(time.Minute), Generation: freshet.Position{Epoch: 1, Pos: 6000},
 					Validator: etags[i], Size: int64(400000 + i*977),
@@ -112,8 +116,8 @@ func withAfter(rng *rand.Rand, entries []freshet.EntryFacts) []freshet.EntryFact
 	return entries
 }
 
-func etags(rng *rand.Rand, n int) []string {
-	list := make([]string, n)
+func etags(rng *rand.Rand) []string {
+	list := make([]string, 168)
 	for i := range list {
 		var b [16]byte
 		for j := range b {
@@ -140,13 +144,13 @@ func TestP10_FactsStaySmall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			rng := rand.New(rand.NewPCG(1, 2))
-			tags := etags(rng, 168)
+			tags := etags(rng)
 			kept := newDicts()
 			facts, size := 0, 0
 			var first, last []byte
 			var firstFacts, lastFacts []freshet.EntryFacts
 			for range pops {
-				entries := popFacts(rng, tags, freshet.OutcomeDone)
+				entries := popFacts(rng, tags)
 				if both {
 					entries = withAfter(rng, entries)
 				}
@@ -184,6 +188,43 @@ func TestP10_FactsStaySmall(t *testing.T) {
 	}
 }
 
+// What version 2 adds costs next to nothing where every fact says the same, and
+// little where a few differ.
+func TestP10_RoundsAndWindowsCostLittle(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		set  func(i int, f *freshet.Fact)
+		most int // bytes more than in version 1, of a message of 1,000 facts
+	}{
+		"nothing to tell": {func(int, *freshet.Fact) {}, 8},
+		"one round each":  {func(_ int, f *freshet.Fact) { f.Rounds, f.Window = 1, 3*time.Millisecond }, 12},
+		"a fill met every 50th": {func(i int, f *freshet.Fact) {
+			f.Rounds, f.Window = 1, time.Duration(i/64*3)*time.Millisecond
+			if i%50 == 49 {
+				f.Rounds, f.Window = 2, time.Duration(i*13)*time.Millisecond
+			}
+		}, 300},
+		"a prefetch of each other": {func(i int, f *freshet.Fact) { f.Rounds = i % 2 }, 30},
+	} {
+		rng := rand.New(rand.NewPCG(1, 2))
+		entries := popFacts(rng, etags(rng))[:6]
+		n := 0
+		for _, e := range entries {
+			for i := range e.Facts {
+				e.Facts[i].Rounds, e.Facts[i].Window = 0, 0
+				tc.set(n, &e.Facts[i])
+				n++
+			}
+		}
+		ev := freshet.Evidence{POP: "edge-1", Entries: entries}
+		v1, v2 := len(wire.EncodeEvidenceAs(wire.Version1, ev)), len(wire.EncodeEvidence(ev))
+		t.Logf("%s: %d bytes, %d in version 1", name, v2, v1)
+		if v2-v1 > tc.most {
+			t.Errorf("%s: %d facts take %d bytes more than in version 1, the limit is %d", name, n, v2-v1, tc.most)
+		}
+	}
+}
+
 func TestEntriesShareTheirTargetSet(t *testing.T) {
 	t.Parallel()
 	targets := segments("pop-%04d", 100)
@@ -213,7 +254,7 @@ func TestEntriesShareTheirTargetSet(t *testing.T) {
 
 func BenchmarkPackFacts(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
-	entries := withAfter(rng, popFacts(rng, etags(rng, 168), freshet.OutcomeDone))
+	entries := withAfter(rng, popFacts(rng, etags(rng)))
 	kept := newDicts()
 	b.ReportAllocs()
 	for b.Loop() {
@@ -225,7 +266,7 @@ func BenchmarkPackFacts(b *testing.B) {
 func BenchmarkDecodeEvidence(b *testing.B) {
 	rng := rand.New(rand.NewPCG(1, 2))
 	msg := wire.EncodeEvidence(freshet.Evidence{
-		POP: "edge-1", Entries: withAfter(rng, popFacts(rng, etags(rng, 168), freshet.OutcomeDone)),
+		POP: "edge-1", Entries: withAfter(rng, popFacts(rng, etags(rng))),
 	})
 	b.ReportAllocs()
 	for b.Loop() {

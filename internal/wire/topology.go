@@ -3,7 +3,11 @@ package wire
 import "github.com/freshet-vod/freshet"
 
 // EncodeTopology encodes a topology.
-func EncodeTopology(t freshet.Topology) []byte {
+func EncodeTopology(t freshet.Topology) []byte { return EncodeTopologyAs(Newest, t) }
+
+// EncodeTopologyAs encodes a topology for a receiver that knows v at most.
+// Version 1 leaves out how a domain's objects are checked.
+func EncodeTopologyAs(v Version, t freshet.Topology) []byte {
 	var w writer
 	w.uvarint(t.Version)
 	w.count(len(t.Domains))
@@ -15,6 +19,9 @@ func EncodeTopology(t freshet.Topology) []byte {
 		w.bool(d.TLS)
 		w.strs(d.IgnoreParams)
 		w.bool(d.Offline)
+		if v >= Version2 {
+			w.str(string(d.Verify))
+		}
 	}
 	w.count(len(t.POPs))
 	for _, p := range t.POPs {
@@ -24,10 +31,10 @@ func EncodeTopology(t freshet.Topology) []byte {
 		w.str(p.URL)
 		w.bool(p.Down)
 	}
-	return seal(kindTopology, w.b, compression.fast)
+	return seal(kindTopology, v, w.b, compression.fast)
 }
 
-// The least numbers of bytes that a domain and a POP take.
+// The least numbers of bytes that a domain and a POP take in any version.
 const (
 	minDomain = 7
 	minPOP    = 5
@@ -52,6 +59,9 @@ func DecodeTopology(b []byte) (freshet.Topology, error) {
 			TLS:          r.bool(),
 			IgnoreParams: r.strs(),
 			Offline:      r.bool(),
+		}
+		if r.v >= Version2 {
+			t.Domains[i].Verify = freshet.Verify(r.str())
 		}
 	}
 	if n := r.count(minPOP); n > 0 {

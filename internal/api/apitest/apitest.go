@@ -281,6 +281,48 @@ func (f *Fake) SetPOP(_ context.Context, id string, down bool) error {
 	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
 }
 
+// AddPOP implements [api.POPs]. The token is a word of its own.
+func (f *Fake) AddPOP(_ context.Context, id string, parents []string, ttl time.Duration) (freshet.Invitation, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if slices.Contains(parents, "nowhere") {
+		return freshet.Invitation{}, freshet.Invalid("parents", "There is no POP %q to fill from: add it first.", "nowhere")
+	}
+	i := slices.IndexFunc(f.POPStates, func(p freshet.POPStatus) bool { return p.ID == id })
+	if i < 0 {
+		i = len(f.POPStates)
+		f.POPStates = append(f.POPStates, freshet.POPStatus{ID: id, State: "never", Remote: true, Access: freshet.AccessAwaiting})
+	}
+	p := &f.POPStates[i]
+	p.Parents, p.TokenExpires = parents, Epoch().Add(cmp.Or(ttl, time.Hour))
+	return freshet.Invitation{POP: *p, Token: "fp1." + id + ".0.swordfish", Expires: p.TokenExpires, Control: "nats://0.0.0.0:4222"}, f.Err
+}
+
+// RevokePOP implements [api.POPs].
+func (f *Fake) RevokePOP(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for i := range f.POPStates {
+		if p := &f.POPStates[i]; p.ID == id {
+			p.Access, p.AccessSince = freshet.AccessRevoked, Epoch()
+			return nil
+		}
+	}
+	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
+}
+
+// RemovePOP implements [api.POPs].
+func (f *Fake) RemovePOP(_ context.Context, id string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	i := slices.IndexFunc(f.POPStates, func(p freshet.POPStatus) bool { return p.ID == id })
+	if i < 0 {
+		return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
+	}
+	f.POPStates = slices.Delete(f.POPStates, i, i+1)
+	return nil
+}
+
 // PutDomain implements [api.Domains].
 func (f *Fake) PutDomain(_ context.Context, d freshet.Domain) error {
 	f.mu.Lock()

@@ -2,10 +2,13 @@ package natsbus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,12 +33,15 @@ func noContext() context.Context { return context.Background() }
 type endpoint struct {
 	conn   *nats.Conn
 	closed chan struct{} // closed when the connection's last callback has run
+	calls  *calls        // that wait for an answer over it
 }
 
 // target says where an endpoint connects to, and as whom.
 type target struct {
 	server     *Server
 	url, token string
+	roots      *x509.CertPool
+	key        Signer // instead of token
 	name       string // the POP's name; empty for the control plane
 	log        *slog.Logger
 }
@@ -50,15 +56,15 @@ func dial(ctx context.Context, t target) (endpoint, error) {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
-	e := endpoint{closed: make(chan struct{})}
-	opts := append(t.options(), //nolint:contextcheck // the handlers outlive the call and its context
+	e := endpoint{closed: make(chan struct{}), calls: &calls{}}
+	opts := append(t.options(e.calls), //nolint:contextcheck // the handlers outlive the call and its context
 		nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
 	url := t.url
-	if t.server != nil {
-		opts = append(opts, nats.InProcessServer(t.server.nats), nats.Token(t.server.secret))
-	} else {
-		opts = append(opts, nats.Token(t.token))
+	proof, err := t.proof()
+	if err != nil {
+		return endpoint{}, err
 	}
+	opts = append(opts, proof...)
 	conn, err := nats.Connect(url, opts...)
 	if err != nil {
 		return endpoint{}, fmt.Errorf("connecting to the bus: %w", err)
@@ -67,12 +73,36 @@ func dial(ctx context.Context, t target) (endpoint, error) {
 	return e, nil
 }
 
-func (t target) options() []nats.Option {
+// proof returns the options by which the endpoint shows who it is.
+func (t target) proof() ([]nats.Option, error) {
+	switch {
+	case t.server != nil:
+		return []nats.Option{nats.InProcessServer(t.server.nats), nats.Token(t.server.secret)}, nil
+	case t.key != nil:
+		public, err := t.key.PublicKey()
+		if err != nil {
+			return nil, fmt.Errorf("reading the POP's credential: %w", err)
+		}
+		return append(secured(t.url, t.roots), nats.Nkey(public, t.key.Sign)), nil
+	}
+	return append(secured(t.url, t.roots), nats.Token(t.token)), nil
+}
+
+// secured returns the options of a connection that must be encrypted. One that
+// need not be is encrypted all the same if the server wants it.
+func secured(url string, roots *x509.CertPool) []nats.Option {
+	if !strings.HasPrefix(strings.ToLower(url), "tls://") && roots == nil {
+		return nil
+	}
+	return []nats.Option{nats.Secure(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})}
+}
+
+func (t target) options(under *calls) []nats.Option {
 	label := t.name
 	if label == "" {
 		label = "control"
 	}
-	why := &reason{}
+	why := &reason{keyed: t.key != nil}
 	return []nats.Option{
 		nats.Name("freshet " + label),
 		nats.UserInfo(t.name, ""),
@@ -91,6 +121,7 @@ func (t target) options() []nats.Option {
 		nats.ReconnectBufSize(-1),
 		nats.NoEcho(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			under.lose()
 			if err != nil {
 				t.log.LogAttrs(noContext(), slog.LevelWarn, "bus connection lost", slog.Any("error", err))
 			}
@@ -102,6 +133,10 @@ func (t target) options() []nats.Option {
 		}),
 		nats.ReconnectErrHandler(func(_ *nats.Conn, err error) { why.tell(t.log, err) }),
 		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			if errors.Is(err, nats.ErrAuthorization) {
+				why.tell(t.log, err) // of a connection that was good once, only this tells
+				return
+			}
 			t.log.LogAttrs(noContext(), slog.LevelWarn, "bus reports a fault", slog.Any("error", err))
 		}),
 	}
@@ -110,23 +145,31 @@ func (t target) options() []nats.Option {
 // reason tells an operator why there is no connection: once for each reason,
 // not with every attempt, of which there are some every minute for ever.
 type reason struct {
-	mu   sync.Mutex // guards last
-	last string
+	keyed bool       // the POP has a credential
+	mu    sync.Mutex // guards last
+	last  string
 }
 
 func (r *reason) tell(log *slog.Logger, err error) {
 	if err == nil || errors.Is(err, nats.ErrNoServers) {
 		return // the sum of failed attempts; the next one says why
 	}
+	text := err.Error()
+	if errors.Is(err, nats.ErrAuthorization) {
+		text = "refused" // NATS words it in more than one way
+	}
 	r.mu.Lock()
-	known := r.last == err.Error()
-	r.last = err.Error()
+	known := r.last == text
+	r.last = text
 	r.mu.Unlock()
 	switch {
 	case known:
+	case errors.Is(err, nats.ErrAuthorization) && r.keyed:
+		log.LogAttrs(noContext(), slog.LevelError,
+			"the control plane refuses this POP: its credential was revoked, or it enrolled again elsewhere; make a token there with `freshet pop add`, trying on", slog.Any("error", err))
 	case errors.Is(err, nats.ErrAuthorization):
 		log.LogAttrs(noContext(), slog.LevelError,
-			"the control plane refuses this POP: its token is not that of bus.token_file there, trying on", slog.Any("error", err))
+			"the control plane refuses this POP: its token is not that of bus.token_file there, or the POP was revoked or has a credential of its own, trying on", slog.Any("error", err))
 	default:
 		log.LogAttrs(noContext(), slog.LevelWarn, "the control plane cannot be reached, trying on", slog.Any("error", err))
 	}

@@ -5,7 +5,7 @@
 // agents pull what they missed), so JetStream stays off. It must not know what
 // messages mean. Package app makes it; it passes bustest. If a POP could speak
 // in the name of another, or of the control plane, evidence would be worth
-// nothing: who may use which subject is decided in server.go.
+// nothing: who may use which subject is decided in gate.go.
 package natsbus
 
 import (
@@ -25,6 +25,7 @@ const (
 	subjectPush      = "freshet.v1.push."      // + channel
 	subjectHeartbeat = "freshet.v1.heartbeat." // + POP
 	subjectCall      = "freshet.v1.call."      // + call + "." + POP
+	subjectEnrol     = "freshet.v1.enrol."     // + POP; of those that show a one-time token
 	controlQueue     = "control"               // control nodes share the calls
 )
 
@@ -60,11 +61,19 @@ func validPOP(pop string) bool {
 // Each has its own, so that no POP can read another's.
 func inbox(name string) string { return "_INBOX." + name }
 
+// enrolInbox is inbox for a POP that enrols. Whoever shows its one-time token
+// has no business with the answers to the POP that it may replace.
+func enrolInbox(pop string) string { return "_INBOX_ENROL." + pop }
+
 // splitCall returns the call and the POP of a call's subject.
 func splitCall(subject string) (call bus.Call, pop string, ok bool) {
 	rest, ok := strings.CutPrefix(subject, subjectCall)
 	name, pop, found := strings.Cut(rest, ".")
 	return bus.Call(name), pop, ok && found && validPOP(pop)
+}
+
+func badPOP(pop string) error {
+	return freshet.Invalid("pop.id", "the name %q of a POP is not made of letters, digits, hyphens and underscores, %d at most", pop, maxPOP)
 }
 
 // check refuses what the bus does not carry, before it is sent.
@@ -86,6 +95,8 @@ func fault(ctx context.Context, what string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errLost):
+		return freshet.Errorf(freshet.CodeUnavailable, "the %s was not answered: the connection to the control plane was lost", what)
 	case errors.Is(err, nats.ErrNoResponders):
 		return freshet.Errorf(freshet.CodeUnavailable, "no control plane answers the %s", what)
 	case errors.Is(err, nats.ErrReconnectBufExceeded):

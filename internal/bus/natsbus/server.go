@@ -3,8 +3,7 @@ package natsbus
 import (
 	"cmp"
 	"crypto/rand"
-	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/tls"
 	"fmt"
 	"log/slog"
 	"net"
@@ -24,29 +23,37 @@ const startTimeout = 10 * time.Second
 
 // ServerOptions are the options of StartServer.
 type ServerOptions struct {
-	Listen string // HOST:PORT for remote POPs; empty: in-process only
-	Token  string // what remote POPs must present; needed with Listen
-	Log    *slog.Logger
+	Listen      string           // HOST:PORT for remote POPs; empty: in-process only
+	Token       string           // that all POPs share; empty: none
+	Registry    Registry         // of POPs with a proof of their own; nil: there are none
+	Certificate *tls.Certificate // for remote POPs; nil: they connect in clear
+	Log         *slog.Logger
 }
 
 // Server is a NATS server inside this process.
 type Server struct {
 	nats   *server.Server
+	gate   *gate
 	secret string // of this process's own connections; never leaves it
 	tcp    bool
 }
 
-// StartServer starts the embedded server. Remote POPs present the token and
-// may use their own subjects only; connections made in this process through
-// the Server itself need no token.
+// StartServer starts the embedded server. Remote POPs prove who they are with a
+// credential or the token that they share, and may use their own subjects only;
+// connections made in this process through the Server itself need no proof.
 func StartServer(o ServerOptions) (*Server, error) {
 	if err := o.check(); err != nil {
 		return nil, err
 	}
 	s := &Server{secret: rand.Text(), tcp: o.Listen != ""}
+	s.gate = newGate(s.secret, o.Token, o.Registry)
 	opts := &server.Options{
 		ServerName: "freshet", DontListen: !s.tcp, NoSigs: true, MaxPayload: maxPayload,
-		NoSystemAccount: true, CustomClientAuthentication: &gate{secret: sum(s.secret), token: sum(o.Token), remote: s.tcp},
+		NoSystemAccount: true, CustomClientAuthentication: s.gate, AlwaysEnableNonce: true,
+	}
+	if o.Certificate != nil {
+		opts.TLS, opts.TLSTimeout = true, dialTimeout.Seconds()
+		opts.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*o.Certificate}, MinVersion: tls.VersionTLS13}
 	}
 	if s.tcp {
 		host, port, err := net.SplitHostPort(o.Listen)
@@ -65,6 +72,7 @@ func StartServer(o ServerOptions) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("starting the bus: %w", err)
 	}
+	s.gate.alive = func(id uint64) bool { return ns.GetClient(id) != nil }
 	log := &serverLog{log: o.Log}
 	ns.SetLoggerV2(log, false, false, false)
 	ns.Start()
@@ -82,8 +90,8 @@ func (o *ServerOptions) check() error {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Listen != "" && o.Token == "" {
-		return freshet.Invalid("bus.token_file", "the bus does not listen for remote POPs without a token: set bus.token_file")
+	if o.Listen != "" && o.Token == "" && o.Registry == nil {
+		return freshet.Invalid("bus.token_file", "the bus does not listen for remote POPs without a way to tell who they are: set bus.token_file")
 	}
 	return nil
 }
@@ -96,45 +104,20 @@ func (s *Server) Addr() string {
 	return ""
 }
 
+// Cut ends the live connections of a POP of another process. What its Registry
+// says by then decides whether it comes back.
+func (s *Server) Cut(pop string) {
+	for _, id := range s.gate.cut(pop) {
+		_ = s.nats.DisconnectClientByID(id) // it may be gone
+	}
+}
+
 // Close stops the server and waits for its end. It may be called more than
 // once.
 func (s *Server) Close() {
+	s.gate.close()
 	s.nats.Shutdown()
 	s.nats.WaitForShutdown()
-}
-
-// sum makes secrets of any length comparable in constant time.
-func sum(secret string) [sha256.Size]byte { return sha256.Sum256([]byte(secret)) }
-
-// gate decides who may connect and what they may do. Clients name themselves
-// as their user: a POP its name, the control plane nothing.
-type gate struct {
-	secret, token [sha256.Size]byte
-	remote        bool
-}
-
-// Check implements server.Authentication.
-func (g *gate) Check(c server.ClientAuthentication) bool {
-	presented := c.GetOpts()
-	got, user := sum(presented.Token), presented.Username
-	own := subtle.ConstantTimeCompare(got[:], g.secret[:]) == 1
-	remote := subtle.ConstantTimeCompare(got[:], g.token[:]) == 1 && g.remote
-	switch {
-	case own && user == "":
-		return true // the control plane: no limits
-	case (own || remote) && validPOP(user):
-		c.RegisterUser(&server.User{Username: user, Permissions: popPermissions(user)})
-		return true
-	}
-	return false
-}
-
-// popPermissions lets a POP speak in its own name only, and never push.
-func popPermissions(pop string) *server.Permissions {
-	return &server.Permissions{
-		Publish:   &server.SubjectPermission{Allow: []string{subjectCall + "*." + pop, subjectHeartbeat + pop}},
-		Subscribe: &server.SubjectPermission{Allow: []string{subjectPush + ">", subjectHeartbeat + "*", inbox(pop) + ".>"}},
-	}
 }
 
 // serverLog passes on what the server complains about. Its notices are about

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,6 +60,13 @@ type Harness interface {
 	Crash(t *testing.T) bool
 }
 
+// Limited is a Harness whose cache cannot do something that others can,
+// whatever its driver does.
+type Limited interface {
+	// Lacks says why a test makes no sense; "" if it does.
+	Lacks(test string) string
+}
+
 // Open starts a cache, ready for traffic, in front of an origin. It registers
 // its own cleanup.
 type Open func(t *testing.T, origin http.Handler) Harness
@@ -91,6 +99,9 @@ func Run(t *testing.T, open Open, only ...string) {
 				if c.needs != nil && !c.needs(h.Driver().Powers()) {
 					t.Skip("this cache has not the power")
 				}
+				if l, ok := h.(Limited); ok && l.Lacks(c.name) != "" {
+					t.Skip(l.Lacks(c.name))
+				}
 				c.run(&bench{Harness: h, t: t, origin: o, dir: t.TempDir()})
 			})
 		}
@@ -110,7 +121,7 @@ type bench struct {
 
 	t      *testing.T
 	origin *origin
-	last   uint64 // position handed out by next
+	last   atomic.Uint64 // position handed out by next
 
 	dir    string       // of the fence
 	of     cache.Driver // what fenced was made of
@@ -119,8 +130,7 @@ type bench struct {
 
 // next returns a position above all that it returned before.
 func (b *bench) next() uint64 {
-	b.last++
-	return b.last
+	return b.last.Add(1)
 }
 
 // worked returns the driver as production works it: a cache that stamps its

@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -116,6 +118,20 @@ func (a Answer) Validator() string {
 // Fetch gets a canonical URL through the door and reads the whole body. The
 // header is added to the request; nil adds nothing.
 func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, math.MaxInt64)
+}
+
+// peekBytes is as much of a body as Peek reads: a short one keeps its
+// connection, a film is left where it is.
+const peekBytes = 4 << 10
+
+// Peek does the same for the beginning of the body only, which is all that
+// Reason and Size speak of.
+func (d *Door) Peek(ctx context.Context, canonical string, header http.Header) Answer {
+	return d.fetch(ctx, canonical, header, peekBytes)
+}
+
+func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, most int64) Answer {
 	ctx, stalled := context.WithCancelCause(ctx)
 	defer stalled(nil)
 	host, path := freshet.SplitURL(canonical)
@@ -124,9 +140,7 @@ func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) 
 		return Answer{Reason: freshet.ReasonRefused, Detail: "the URL cannot be asked for: " + err.Error()}
 	}
 	req.Host = host
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	began := time.Now()
 	var first atomic.Int64 // written by the connection's goroutine
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
@@ -141,8 +155,8 @@ func (d *Door) Fetch(ctx context.Context, canonical string, header http.Header) 
 	a.Status, a.Header, a.Length = resp.StatusCode, resp.Header, resp.ContentLength
 	watch := time.AfterFunc(d.o.StallAfter, func() { stalled(errStalled) })
 	defer watch.Stop()
-	a.Size, err = io.Copy(io.Discard, &watched{resp.Body, watch, d.o.StallAfter})
-	if err != nil {
+	a.Size, err = io.CopyN(io.Discard, &watched{resp.Body, watch, d.o.StallAfter}, most)
+	if err != nil && !errors.Is(err, io.EOF) {
 		return a.ended(ctx, err)
 	}
 	a.Reason, a.Detail = judge(resp)
@@ -201,15 +215,39 @@ func judge(resp *http.Response) (freshet.Reason, string) {
 	}
 }
 
-// Fill implements cache.Filler: one GET of the whole object.
+// Fill implements cache.Filler: one GET of the whole object. An answer that no
+// cache may store is refused: it would be asked for again and again.
 func (d *Door) Fill(ctx context.Context, obj cache.Object) cache.Result {
-	return d.Fetch(ctx, obj.URL, nil).Result()
+	a := d.Fetch(ctx, obj.URL, nil)
+	r := a.Result()
+	if why := a.Unstorable(); why != "" && r.Outcome == freshet.OutcomeDone {
+		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonRefused, Detail: why, FirstByte: a.FirstByte}
+	}
+	return r
+}
+
+// Unstorable says why no shared cache may store an answer, or "".
+func (a Answer) Unstorable() string {
+	for _, line := range a.Header.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			switch name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "="); name {
+			case "no-store", "private":
+				return "the answer says Cache-Control: " + name
+			}
+		}
+	}
+	for _, line := range a.Header.Values("Vary") {
+		if strings.Contains(line, "*") {
+			return "the answer says Vary: *"
+		}
+	}
+	return ""
 }
 
 // Result puts an answer into the words of a prefetch.
 func (a Answer) Result() cache.Result {
 	switch {
-	case a.Cancelled && a.Reason == freshet.ReasonNone:
+	case a.Cancelled:
 		return cache.Result{Outcome: freshet.OutcomeCancelled, Detail: a.Detail, FirstByte: a.FirstByte}
 	case a.Reason != freshet.ReasonNone:
 		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: a.Reason, Detail: a.Detail, FirstByte: a.FirstByte}

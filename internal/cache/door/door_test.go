@@ -105,6 +105,31 @@ func TestFetch_EndsWhenABodyStalls(t *testing.T) {
 	}
 }
 
+func TestPeek_LeavesTheBodyWhereItIs(t *testing.T) {
+	t.Parallel()
+	d := open(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Range") != "bytes=0-0" {
+			t.Errorf("range %q", r.Header.Get("Range"))
+		}
+		if r.URL.Path == "/short" {
+			_, _ = w.Write([]byte("film"))
+			return
+		}
+		for { // a film that never ends
+			if _, err := w.Write(make([]byte, 64<<10)); err != nil {
+				return
+			}
+		}
+	}, door.Options{})
+	header := http.Header{"Range": {"bytes=0-0"}}
+	if a := d.Peek(t.Context(), "http://h/long", header); !a.Whole() || a.Size != 4<<10 || a.Status != http.StatusOK {
+		t.Errorf("%+v", a)
+	}
+	if a := d.Peek(t.Context(), "http://h/short", header); !a.Whole() || a.Size != 4 || a.Length != 4 {
+		t.Errorf("%+v", a)
+	}
+}
+
 func TestFetch_EndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	arrived := make(chan struct{}, 1)

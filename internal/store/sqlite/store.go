@@ -70,6 +70,7 @@ var (
 	_ store.Evidence = (*Store)(nil)
 	_ store.Catalog  = (*Store)(nil)
 	_ store.Keys     = (*Store)(nil)
+	_ store.POPs     = (*Store)(nil)
 )
 
 // Open opens the store in o.Dir, making it if there is none, and brings its

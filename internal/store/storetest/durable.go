@@ -58,6 +58,9 @@ func survivesCrash(t *testing.T, p Place) {
 	msg := message("p1", 1, day0(), 4, plan.Entries[0].At)
 	ok(t, s.SaveEvidence(t.Context(), []*store.Received{msg}))
 	ok(t, s.SaveDeadline(t.Context(), store.Deadline{POP: "p1"}))
+	invite(t, s, "p1", "token")
+	enrolled, err := exchange(s, t, "p1", "token", "K1")
+	ok(t, err)
 
 	s = p.Crash(t).Open(t)
 	for _, j := range want {
@@ -84,6 +87,7 @@ func survivesCrash(t *testing.T, p Place) {
 	deadlines, err := s.Deadlines(t.Context())
 	ok(t, err)
 	same(t, len(deadlines), 1)
+	same(t, listed(t, s), []store.POP{enrolled})
 }
 
 // noRowIsLost: a row that a worker held when the process died goes to another,

@@ -22,14 +22,20 @@ import (
 
 // Everything is a store that the control plane can run on.
 type Everything interface {
+	Work
+	store.Catalog
+	store.Keys
+	store.POPs
+	Close() error
+}
+
+// Work is the part of it that purges and prefetches go through.
+type Work interface {
 	store.Jobs
 	store.Log
 	store.Tasks
 	store.States
 	store.Evidence
-	store.Catalog
-	store.Keys
-	Close() error
 }
 
 // Open opens an empty store of its own for one test, which closes it when the
@@ -42,7 +48,7 @@ func Run(t *testing.T, open Open) {
 	for name, group := range map[string]func(*testing.T, Open){
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
-		"Domains": runDomains, "Keys": runKeys, "Tenants": runTenants,
+		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,169 @@
+package nginx
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
+)
+
+// maxRanges bounds the slices of one object that are asked about.
+const maxRanges = 1 << 14
+
+// Inspect implements cache.Driver. It tells of the oldest file of each object.
+func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.InspectMode) []cache.State {
+	out := make([]cache.State, len(objs))
+	stop := func(err error) []cache.State {
+		for i := range out {
+			out[i] = cache.State{Fault: d.fault(ctx, err)}
+		}
+		return out
+	}
+	if err := ctx.Err(); err != nil {
+		return stop(err)
+	}
+	if !d.complete() {
+		if err := d.index.refresh(ctx, false, d.sweep); err != nil {
+			return stop(err)
+		}
+	}
+	if mode == cache.InspectJoin {
+		if err := d.join(ctx, objs, out); err != nil {
+			return stop(err)
+		}
+		if !d.complete() {
+			if err := d.index.refresh(ctx, false, d.sweep); err != nil {
+				return stop(err)
+			}
+		}
+	}
+	now := time.Now()
+	for i := range objs {
+		if out[i].Fault == freshet.ReasonNone {
+			d.look(ctx, &out[i], objs[i].URL, now)
+		}
+	}
+	return out
+}
+
+func (d *Driver) fault(ctx context.Context, err error) freshet.Reason {
+	if ctx.Err() != nil {
+		return freshet.ReasonTimeout
+	}
+	return d.failure(ctx, err).Reason
+}
+
+// join waits for fills and refreshes in flight of the objects' keys.
+func (d *Driver) join(ctx context.Context, objs []cache.Object, out []cache.State) error {
+	var qs []question
+	var of []int
+	var had []bool
+	for i := range objs {
+		for _, k := range d.keys(objs[i].URL, d.ranges(objs[i].URL)) {
+			if !sendable(k) {
+				continue
+			}
+			_, err := os.Lstat(d.pathOf(nameOf(k)))
+			qs, of, had = append(qs, question{key: k}), append(of, i), append(had, err == nil)
+		}
+	}
+	for n, r := range d.slow.ask(ctx, qs) {
+		switch {
+		case r.err != nil:
+			out[of[n]].Fault = d.fault(ctx, r.err)
+		case !had[n] && r.status != saysMiss:
+			out[of[n]].Joined = true
+		}
+	}
+	for i := range objs {
+		for _, done := range d.busy.of(d.paths(objs[i].URL)) {
+			select {
+			case <-done:
+				out[i].Joined = true
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+	}
+	return nil
+}
+
+func (d *Driver) paths(url string) []string {
+	targets := d.targets(url, time.Time{})
+	paths := make([]string, len(targets))
+	for i := range targets {
+		paths[i] = targets[i].path
+	}
+	return paths
+}
+
+// look reads what is stored of an object.
+func (d *Driver) look(ctx context.Context, st *cache.State, url string, now time.Time) {
+	c := d.collect(url, now)
+	if c.err != nil {
+		st.Fault = d.fault(ctx, c.err)
+		return
+	}
+	st.Copy, st.Fresh = c.copied, c.fresh && c.good
+	st.Filling = len(d.busy.of(d.paths(url))) > 0
+}
+
+// collection is all files of an object.
+type collection struct {
+	copied freshet.Copy // the oldest, with the size of the whole if it is there
+	found  bool
+	fresh  bool // all are
+	good   bool // none is an error or a redirect, and no slice is missing
+	err    error
+}
+
+func (d *Driver) collect(url string, now time.Time) collection {
+	c := collection{fresh: true, good: true}
+	var size, total int64
+	for _, t := range d.targets(url, time.Time{}) {
+		h, err := d.head(t.path)
+		if os.IsNotExist(err) || err == nil && !d.mine(&t, &h) || isShort(err) {
+			continue
+		}
+		if err != nil {
+			c.err = err
+			return c
+		}
+		c.found = true
+		c.fresh = c.fresh && h.fresh(now)
+		c.good = c.good && h.good()
+		if h.slice {
+			size, total = size+h.size, max(total, h.total)
+		}
+		c.copied = older(c.copied, h.copied())
+	}
+	if total > 0 { // sliced: the variants of a large file are one
+		c.copied.Size = size
+		c.good = c.good && size == total
+	}
+	return c
+}
+
+// ranges returns the values that $slice_range may have for an object: of each
+// slice, if its length is known from one that is stored, or else of the first.
+func (d *Driver) ranges(url string) []string {
+	if d.o.Slice == 0 {
+		return []string{""}
+	}
+	total := d.o.Slice
+	for _, n := range d.index.of(url) {
+		if h, err := d.head(d.pathOf(n)); err == nil && h.slice {
+			total = max(total, h.total)
+			break
+		}
+	}
+	count := min((total+d.o.Slice-1)/d.o.Slice, maxRanges)
+	all := make([]string, 0, count+1)
+	for i := range count {
+		all = append(all, fmt.Sprintf("bytes=%d-%d", i*d.o.Slice, (i+1)*d.o.Slice-1))
+	}
+	return append(all, "") // a location of the same cache that is not sliced
+}
