@@ -120,14 +120,14 @@ func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
 		b.Fatal(err)
 	}
 	defer func() { _ = diary.Close() }()
-	wire := membus.New()
-	control := wire.Control()
+	wires := membus.New()
+	control := wires.Control()
 	unserve, err := control.Serve(bus.ControlHandlers{Call: (&shelf{log: log}).call, Heartbeat: func(string, []byte) {}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer unserve()
-	a, err := agent.New(agent.Options{POP: "a", Bus: wire.Agent("a"), Driver: d, Journal: diary})
+	a, err := agent.New(agent.Options{POP: "a", Bus: wires.Agent("a"), Driver: d, Journal: diary})
 	if err != nil {
 		b.Fatal(err)
 	}

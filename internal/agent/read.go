@@ -175,7 +175,7 @@ func (l *life) gathering() bool {
 	s := l.reader.subjects[freshet.SubjectPurge]
 	far := !s.behind.IsZero() || s.cursor.Epoch != s.target.Epoch || s.cursor.Pos+backlog < s.target.Pos
 	switch {
-	case s.failed > 0, !s.tail && !(s.cursor.Before(s.target) && far):
+	case s.failed > 0, !s.tail && (!s.cursor.Before(s.target) || !far):
 		s.behind = time.Time{}
 		return false
 	case !l.room(s.name):
