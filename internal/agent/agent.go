@@ -89,8 +89,8 @@ func (a *Agent) live(ctx context.Context) error {
 		stop()
 		l.workers.Wait()
 	}()
-	l.workers.Go(func() { a.beatOften(ctx, l.beatNow) })
-	l.workers.Go(func() { a.sendEvidence(ctx, l.spooled) })
+	l.workers.Go(func() { l.beatOften(ctx) })
+	l.workers.Go(func() { a.sendEvidence(ctx, &l.outbox) })
 	l.workers.Go(func() { l.followTopology(ctx) })
 	known := l.ledger.incarnation
 	l.workers.Go(func() { l.watchContent(ctx, known) })
@@ -105,10 +105,12 @@ func (a *Agent) live(ctx context.Context) error {
 // channels belong to the goroutine that runs loop.
 type life struct {
 	*Agent
-	events  chan func()   // findings of workers, to be run by the loop
+	events  chan func() // findings of workers, to be run by the loop
+	jobs    chan func() func()
 	beatNow chan struct{} // a heartbeat is wanted now
-	spooled chan struct{} // evidence waits to be sent
+	outbox  outbox        // evidence that waits to be sent
 	workers sync.WaitGroup
+	idle    atomic.Int32            // workers that stay
 	end     context.CancelCauseFunc // ends this life
 	wake    time.Time               // when the loop must look again, though nothing happens
 
@@ -120,7 +122,7 @@ type life struct {
 	fetches  prefetches
 	ledger   ledger
 	topology topology
-	relevant atomic.Pointer[map[string]bool]  // POPs whose heartbeats matter; nil: all
+	awaited  atomic.Bool                      // some POP waits for this one's watermark
 	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
 }
@@ -189,7 +191,31 @@ func (l *life) post(ctx context.Context, fn func()) {
 	}
 }
 
-// work runs fn in a worker; what it returns is run by the loop.
+// maxIdle bounds the workers that wait for another job.
+const maxIdle = 4
+
+// work runs fn in a worker; what it returns is run by the loop. A few workers
+// stay for the next job: a new one costs more than most jobs, because its
+// stack has to grow first.
 func (l *life) work(ctx context.Context, fn func() func()) {
-	l.workers.Go(func() { l.post(ctx, fn()) })
+	select {
+	case l.jobs <- fn:
+		return
+	default:
+	}
+	l.workers.Go(func() {
+		l.post(ctx, fn())
+		if l.idle.Add(1) > maxIdle {
+			l.idle.Add(-1)
+			return
+		}
+		for {
+			select {
+			case next := <-l.jobs:
+				l.post(ctx, next())
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
 }

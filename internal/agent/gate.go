@@ -33,7 +33,7 @@ func newGate() gate {
 // topology be the older of the two, a parent is not waited for that could have
 // been; what runs then is redone for it.
 func (l *life) standing(pop string) (down, removed bool) {
-	p, _ := l.topology.now.POP(pop)
+	p := l.topology.pops[pop]
 	w, ok := l.gate.words[pop]
 	if !ok {
 		return p.Down, false
@@ -50,7 +50,7 @@ func (l *life) parents() ([]string, bool) {
 	if _, removed := l.standing(l.o.POP); removed {
 		return nil, true
 	}
-	me, ok := l.topology.now.POP(l.o.POP)
+	me, ok := l.topology.pops[l.o.POP]
 	return me.Parents, ok
 }
 

@@ -79,36 +79,51 @@ func (l *life) passedByChildren() freshet.Position {
 	return low
 }
 
-// beatOften sends a heartbeat every HeartbeatEvery, and at once when asked,
-// but never two within HeartbeatMin.
-func (a *Agent) beatOften(ctx context.Context, ask <-chan struct{}) {
-	tick := time.NewTicker(a.o.HeartbeatEvery)
+// beatOften sends a heartbeat every HeartbeatEvery, and when asked: at once if
+// a child may be waiting for it, else after HeartbeatMin, which makes one of
+// many. An agent that nobody waits for would otherwise load the control plane
+// with news that nobody is in a hurry to have, just when evidence arrives.
+func (l *life) beatOften(ctx context.Context) {
+	tick := time.NewTicker(l.o.HeartbeatEvery)
 	defer tick.Stop()
 	lost := false
 	for {
-		h := a.Heartbeat()
-		err := a.sendBeat(ctx, h)
+		msg := wire.EncodeHeartbeat(l.Heartbeat())
+		err := l.sendBeat(ctx, msg)
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !lost:
-			a.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat could not be sent, trying on", slog.Any("error", err))
+			l.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat could not be sent, trying on", slog.Any("error", err))
+		case err == nil && lost:
+			l.regain(ctx)
 		}
 		lost = err != nil
-		if !sleep(ctx, a.o.HeartbeatMin) {
+		if gap := spacing(msg); gap > 0 && !sleep(ctx, gap) {
 			return
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-ask:
+		case <-l.beatNow:
+			if !l.awaited.Load() && !sleep(ctx, l.o.HeartbeatMin) {
+				return
+			}
 		case <-tick.C:
 		}
 	}
 }
 
-func (a *Agent) sendBeat(ctx context.Context, h freshet.Heartbeat) error {
+// spacing is the least time between a heartbeat and the next one. News comes
+// once for each durable step, so that small ones need none; one that lists
+// many exceptions, to each of many children, must not fill the line: 8 MB a
+// second at most.
+func spacing(msg []byte) time.Duration {
+	return time.Duration(len(msg)>>13) * time.Millisecond
+}
+
+func (a *Agent) sendBeat(ctx context.Context, msg []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, a.o.HeartbeatEvery)
 	defer cancel()
-	return a.o.Bus.Beat(ctx, wire.EncodeHeartbeat(h))
+	return a.o.Bus.Beat(ctx, msg)
 }

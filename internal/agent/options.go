@@ -40,13 +40,14 @@ type Options struct {
 
 	PurgeWorkers   int           // purge calls at once; default 4
 	PurgeBatch     int           // URLs per purge call, if the cache takes as many; default 256
-	ReadAhead      int           // entries per subject held in memory; default 4096
-	ReadAheadBytes int           // bytes of URLs per subject held in memory; default 32 MiB
+	ReadAhead      int           // entries of purges held in memory; default 65536
+	PrefetchAhead  int           // entries of prefetches held in memory; default 4096
+	ReadAheadBytes int           // bytes of memory that either may take, about; default 64 MiB
 	RedoLimit      int           // purges kept to be redone for parents that are away; default 4096
 	PullLimit      int           // entries per pull; default 512
 	ExceptionBytes int           // bytes of failed purges in one heartbeat; default 256 KiB
 	HeartbeatEvery time.Duration // default 1 s
-	HeartbeatMin   time.Duration // shortest time between two heartbeats; default 20 ms
+	HeartbeatMin   time.Duration // how long news waits that no child waits for; default 250 ms
 	GatherFor      time.Duration // how long facts of prefetches are gathered; default 100 ms
 	TopologyEvery  time.Duration // how often the topology is asked for again; default 30 s
 	CallTimeout    time.Duration // of one call to the control plane; default 15 s
@@ -86,13 +87,14 @@ func (o *Options) setDefaults() {
 	orDefault(&o.PrefetchWorkers, 8)
 	orDefault(&o.PurgeWorkers, 4)
 	orDefault(&o.PurgeBatch, 256)
-	orDefault(&o.ReadAhead, 4096)
-	orDefault(&o.ReadAheadBytes, 32<<20)
+	orDefault(&o.ReadAhead, 1<<16)
+	orDefault(&o.PrefetchAhead, 4096)
+	orDefault(&o.ReadAheadBytes, 64<<20)
 	orDefault(&o.RedoLimit, 4096)
 	orDefault(&o.PullLimit, 512)
 	orDefault(&o.ExceptionBytes, 256<<10)
 	orDefault(&o.HeartbeatEvery, time.Second)
-	orDefault(&o.HeartbeatMin, 20*time.Millisecond)
+	orDefault(&o.HeartbeatMin, 250*time.Millisecond)
 	orDefault(&o.GatherFor, 100*time.Millisecond)
 	orDefault(&o.TopologyEvery, 30*time.Second)
 	orDefault(&o.CallTimeout, 15*time.Second)

@@ -32,8 +32,12 @@ func TestP2_PurgeIsCarriedOutAndProved(t *testing.T) {
 		if h := w.beat("a"); h.Watermark != e.At || !h.Ready || h.Known != e.At || h.KnownTask != e.FirstTask+1 {
 			t.Fatalf("heartbeat %+v", h)
 		}
-		if s.cache.cursor != e.At || s.disk.spooled() != 0 {
-			t.Fatalf("cursor %s, spooled %d", s.cache.cursor, s.disk.spooled())
+		if s.cache.cursor != e.At {
+			t.Fatalf("cursor %s", s.cache.cursor)
+		}
+		pass(2 * time.Second) // clearing the spool is not in a hurry
+		if s.disk.spooled() != 0 {
+			t.Fatalf("spooled %d", s.disk.spooled())
 		}
 	})
 }

@@ -122,7 +122,9 @@ func TestP4_PurgeThatIsSeenToBeStaleIsRepeated(t *testing.T) {
 			t.Fatalf("%+v", f)
 		}
 		// A door that refuses us will go on doing so.
-		p.with(func() { p.finds = func(cache.Probe) cache.Finding { return cache.Finding{Reason: freshet.ReasonRefused} } })
+		p.with(func() {
+			p.finds = func(cache.Probe) cache.Finding { return cache.Finding{Reason: freshet.ReasonRefused} }
+		})
 		e = w.append(purge(u3))
 		pass(time.Second)
 		w.want(t, "a", e, 0, freshet.OutcomeFailed, freshet.ReasonRefused)

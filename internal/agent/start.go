@@ -16,8 +16,9 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l := &life{
 		Agent:   a,
 		events:  make(chan func(), 64),
+		jobs:    make(chan func() func()),
 		beatNow: make(chan struct{}, 1),
-		spooled: make(chan struct{}, 1),
+		outbox:  newOutbox(),
 		gate:    newGate(),
 		reader:  newReader(),
 		purges:  newPurges(),

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"log/slog"
+	"slices"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
@@ -12,7 +13,8 @@ import (
 // topology is what the agent knows of the rest of the world.
 type topology struct {
 	now    freshet.Topology
-	wire   wire.Version // in which it came
+	pops   map[string]freshet.POP // of now, by ID: they are looked up for every purge
+	wire   wire.Version           // in which it came
 	have   bool
 	unsafe bool // newer than what the journal holds
 	saving bool
@@ -49,24 +51,36 @@ func (l *life) hearTopology(ch bus.Channel, msg []byte) (func(), error) {
 
 func (l *life) setTopology(t freshet.Topology, v wire.Version) {
 	l.topology.now, l.topology.wire, l.topology.have = t, v, true
-	l.version.Store(t.Version)
-	// Heartbeats of strangers are not even decoded: with a hundred POPs they
-	// would be most of the work.
-	few := map[string]bool{}
+	l.topology.pops = make(map[string]freshet.POP, len(t.POPs))
 	for _, p := range t.POPs {
-		for _, parent := range p.Parents {
-			if p.ID == l.o.POP {
-				few[parent] = true
-			}
-			if parent == l.o.POP {
-				few[p.ID] = true
-			}
-		}
+		l.topology.pops[p.ID] = p
 	}
-	l.relevant.Store(&few)
+	l.version.Store(t.Version)
+	l.follow(t)
 	l.redos.look = true
 	l.fetches.moved = true
 	l.o.OnTopology(t)
+}
+
+// follow makes the bus deliver the heartbeats of parents, whose watermarks
+// open the gate, and of children, who make room for exceptions.
+func (l *life) follow(t freshet.Topology) {
+	var pops []string
+	awaited := false
+	for _, p := range t.POPs {
+		switch {
+		case p.ID == l.o.POP:
+			pops = append(pops, p.Parents...)
+		case slices.Contains(p.Parents, l.o.POP):
+			pops = append(pops, p.ID)
+			awaited = true
+		}
+	}
+	l.awaited.Store(awaited)
+	if err := l.o.Bus.Follow(pops); err != nil {
+		// Only a connection that was closed refuses; then nothing is heard anyway.
+		l.log.Warn("parents and children could not be followed", slog.Any("error", err))
+	}
 }
 
 // saveTopology keeps the newest topology on disk, one write at a time.

@@ -20,7 +20,7 @@ const (
 	ChannelHead      Channel = "head"             // heads of all subjects, every second
 	ChannelTopology  Channel = "topology"         // a new topology, for agents of the first release
 	ChannelTopology2 Channel = "topology.2"       // the same in version 2; agents that do not know the channel pass it over
-	ChannelHeartbeat Channel = "heartbeat"        // from each POP, to the control plane and other POPs
+	ChannelHeartbeat Channel = "heartbeat"        // from each POP, to the control plane and the POPs that follow it
 )
 
 // Call names a request that an agent makes and any control node answers.
@@ -56,10 +56,16 @@ type ControlHandlers struct {
 
 // Agent is a POP's end. It reconnects by itself for ever.
 type Agent interface {
-	// Listen delivers pushed messages, and heartbeats of other POPs, in order
-	// of arrival per channel until stop is called, which waits for handlers in
-	// progress. pop is the sender of a heartbeat and empty otherwise.
+	// Listen delivers pushed messages, and heartbeats of the POPs that are
+	// followed, in order of arrival per channel until stop is called, which
+	// waits for handlers in progress. pop is the sender of a heartbeat and empty
+	// otherwise.
 	Listen(handle func(ch Channel, pop string, msg []byte)) (stop func(), err error)
+	// Follow says whose heartbeats are delivered from now on; until it is
+	// called, nobody's. A hundred POPs that all heard each other would carry ten
+	// thousand heartbeats a second to those who need a handful. It does not
+	// wait for handlers, so they may be behind it.
+	Follow(pops []string) error
 	// Do makes a call and waits for its answer or the end of ctx.
 	Do(ctx context.Context, call Call, req []byte) ([]byte, error)
 	// Beat sends a heartbeat. It may get lost.

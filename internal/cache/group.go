@@ -151,11 +151,7 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 				if r.Rounds > 0 {
 					r.Window += before
 				}
-				if n == 0 && s == 0 {
-					all[i] = r
-				} else {
-					all[i] = all[i].and(r)
-				}
+				all[i] = all[i].and(r)
 			}
 			if all[i].Outcome == freshet.OutcomeDone || all[i].Outcome == freshet.OutcomeAlready {
 				good = append(good, i)
@@ -169,8 +165,11 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 // and combines what two caches of a POP said of one object: the worse outcome,
 // the weaker proof, the older copy. Of the rounds the higher number counts,
 // since the caches of a layer do theirs at the same time; the window ends with
-// the last look at the last layer.
+// the last look at the last layer. A zero r stands for nobody yet.
 func (r Result) and(q Result) Result {
+	if r == (Result{}) {
+		return q
+	}
 	out := r
 	if rank(q.Outcome) > rank(r.Outcome) {
 		out = q

@@ -15,9 +15,6 @@ import (
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-// collectBatch bounds the evidence messages of one commit.
-const collectBatch = 512
-
 // arrival is evidence on its way to the store. done gets the outcome once it
 // is committed and folded.
 type arrival struct {
@@ -80,18 +77,27 @@ func (e *Engine) receive(ctx context.Context, pop string, req []byte) error {
 // what they have in common is stored once.
 func (e *Engine) collect(ctx context.Context) error {
 	defer e.turnAway()
+	// Once begun, a commit is finished: a cancelled one would leave the caller
+	// unsure of what is stored.
+	whole := context.WithoutCancel(ctx)
+	var retry <-chan time.Time
 	for {
-		var batch []*arrival
+		var err error
 		select {
 		case <-ctx.Done():
 			return nil
 		case a := <-e.intake:
-			batch = e.gather(ctx, a)
+			err = e.settleBatch(whole, e.gather(ctx, a))
+		case <-retry:
 		}
-		err := e.settleBatch(ctx, batch)
+		if err == nil {
+			err = e.saveClosed(whole)
+		}
+		retry = nil
 		if err != nil && ctx.Err() == nil {
 			e.log.LogAttrs(ctx, slog.LevelError, "evidence could not be stored", slog.Any("error", err))
 			pause(ctx, time.Second)
+			retry = time.After(0)
 		}
 	}
 }
@@ -125,44 +131,24 @@ func (e *Engine) turnAway() {
 	}
 }
 
-func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
-	batch := []*arrival{first}
-	linger := time.NewTimer(e.o.CollectLinger)
-	defer linger.Stop()
-	for len(batch) < collectBatch {
-		select {
-		case a := <-e.intake:
-			batch = append(batch, a)
-		case <-linger.C:
-			return batch
-		case <-ctx.Done():
-			return batch
-		}
-	}
-	return batch
-}
-
-// commit stores a batch, then folds it, then saves what closed. A crash
-// between the steps loses nothing: at start the evidence after the saved
-// cursor is folded again.
+// commit stores a batch and folds it, which is what its senders and those who
+// wait for a job are told; saveClosed follows in its own time. A crash between
+// the two loses nothing: at start, the evidence after the saved cursor is
+// folded again.
 func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 	msgs := make([]*store.Received, len(batch))
 	for i, a := range batch {
 		msgs[i] = a.msg
 	}
-	// Once begun, a commit is finished: a cancelled one would leave the caller
-	// unsure of what is stored.
-	ctx = context.WithoutCancel(ctx)
 	if err := e.store.Evidence.SaveEvidence(ctx, msgs); err != nil {
 		return err
 	}
-	touched := map[freshet.Position]bool{}
 	refolded := map[freshet.Position]bool{}
 	jobs := map[string]bool{}
 	for _, msg := range msgs {
 		e.members.progressed(msg.POP)
 		for _, facts := range msg.Entries {
-			touched[facts.At] = true
+			e.folded.touched[facts.At] = true
 			if refolded[facts.At] {
 				continue // from all that is stored, and that is the whole batch
 			}
@@ -179,15 +165,48 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 			}
 		}
 	}
-	at := slices.SortedFunc(maps.Keys(touched), freshet.Position.Compare)
+	e.folded.upTo = msgs[len(msgs)-1].Cursor
+	e.folded.unsaved += len(msgs)
+	e.changes.touch(slices.Collect(maps.Keys(jobs))...)
+	return nil
+}
+
+// folding is what was folded since closed entries were saved last. It belongs
+// to the collect loop.
+type folding struct {
+	touched map[freshet.Position]bool
+	upTo    store.EvidenceCursor
+	unsaved int // messages
+}
+
+// cursorEvery bounds the evidence that is folded again at a start when no
+// entry closes for long.
+const cursorEvery = 1024
+
+// saveClosed saves which entries closed since the last time, and how far the
+// evidence is folded. If it fails they stay open, and the next call tries
+// again.
+func (e *Engine) saveClosed(ctx context.Context) error {
+	f := &e.folded
+	if f.unsaved == 0 {
+		return nil
+	}
+	at := slices.SortedFunc(maps.Keys(f.touched), freshet.Position.Compare)
 	var states []store.State
-	if len(at) > 0 {
+	if len(at) > 0 { // with no position at all, close looks at every entry
 		states = e.ledger.close(at...)
 	}
-	if err := e.store.States.SaveStates(ctx, states, msgs[len(msgs)-1].Cursor); err != nil {
+	if len(states) == 0 && f.unsaved < cursorEvery {
+		clear(f.touched)
+		return nil
+	}
+	err := e.store.States.SaveStates(ctx, states, f.upTo)
+	e.ledger.saved(states, err)
+	if err != nil {
 		return err
 	}
-	e.changes.touch(slices.Collect(maps.Keys(jobs))...)
+	clear(f.touched)
+	f.unsaved = 0
 	return nil
 }
 

@@ -61,7 +61,7 @@ type Options struct {
 	TasksKept     time.Duration // how far back task lists reach; 72 h
 	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
 	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
-	CollectLinger time.Duration // how long a commit of evidence waits for company; 2 ms
+	CollectLinger time.Duration // how long a commit of evidence waits for more, and each time more came; 2 ms
 	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
 
@@ -115,6 +115,7 @@ type Engine struct {
 	ledger  *ledger  // open entries and how far they are
 	changes *changes // who waits for which job
 	intake  chan *arrival
+	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
 
@@ -138,6 +139,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		o: o, store: o.Store, log: o.Log,
 		members: newMembers(o.POPs),
 		changes: newChanges(),
+		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
 		pushNow: make(chan struct{}, 1),

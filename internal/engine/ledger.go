@@ -14,8 +14,9 @@ import (
 // ledger holds the folds of entries that are not closed, in memory. It can be
 // made again from the store at any time.
 type ledger struct {
-	mu      sync.Mutex // guards entries and every fold in it
+	mu      sync.Mutex // guards what follows, and every fold in it
 	entries map[freshet.Position]*openEntry
+	closing map[freshet.Position]*openEntry // closed, but not yet saved as such
 	members *members
 	sets    map[string][]string // target lists, kept once
 }
@@ -26,7 +27,9 @@ type openEntry struct {
 }
 
 func newLedger(m *members) *ledger {
-	return &ledger{entries: map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{}}
+	return &ledger{
+		entries: map[freshet.Position]*openEntry{}, closing: map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{},
+	}
 }
 
 // open adds entries without evidence. It is called before an entry is shown
@@ -60,11 +63,15 @@ func (l *ledger) put(meta entryMeta, f *fold) {
 // maxSets bounds the target lists that are remembered for sharing.
 const maxSets = 256
 
-// view returns an open entry as it stands now.
+// view returns an entry that is open, or not yet saved as closed, as it stands
+// now.
 func (l *ledger) view(at freshet.Position) (view, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	o := l.entries[at]
+	if o == nil {
+		o = l.closing[at]
+	}
 	if o == nil {
 		return view{}, false
 	}
@@ -101,8 +108,26 @@ func (l *ledger) replace(meta entryMeta, f *fold) {
 	l.put(meta, f)
 }
 
-// close returns the states of those entries that are closed now, and forgets
-// them. With no positions it looks at all.
+// debtors returns the targets of an open entry from which something may come:
+// nothing did so far, and they are not excused.
+func (l *ledger) debtors(at freshet.Position) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.entries[at]
+	if o == nil {
+		return nil
+	}
+	var pops []string
+	for t, pop := range o.meta.Targets {
+		if _, begun := o.fold.part[t]; !begun && !o.fold.done.has(t) && l.members.excuse(pop, o.meta) == excuseNone {
+			pops = append(pops, pop)
+		}
+	}
+	return pops
+}
+
+// close returns the states of those entries that are closed now; the caller
+// saves them and tells saved. With no positions it looks at all.
 func (l *ledger) close(at ...freshet.Position) []store.State {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -123,9 +148,25 @@ func (l *ledger) close(at ...freshet.Position) []store.State {
 				At: p, Closed: true, Failed: failed, Fold: o.fold.encode(len(o.meta.Targets)),
 			})
 			delete(l.entries, p)
+			l.closing[p] = o
 		}
 	}
 	return states
+}
+
+// saved forgets entries whose states were saved. If they were not, they are
+// open again, unless they were opened again meanwhile.
+func (l *ledger) saved(states []store.State, err error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for i := range states {
+		at := states[i].At
+		o := l.closing[at]
+		delete(l.closing, at)
+		if err != nil && o != nil && l.entries[at] == nil {
+			l.entries[at] = o
+		}
+	}
 }
 
 // owing yields every open entry with the targets that are not done with it.
@@ -217,7 +258,15 @@ func (e *Engine) load(ctx context.Context) error {
 			return err
 		}
 	}
-	return e.store.States.SaveStates(ctx, e.ledger.close(), last)
+	return e.saveAll(ctx, last)
+}
+
+// saveAll saves every entry that is closed now.
+func (e *Engine) saveAll(ctx context.Context, folded store.EvidenceCursor) error {
+	states := e.ledger.close()
+	err := e.store.States.SaveStates(ctx, states, folded)
+	e.ledger.saved(states, err)
+	return err
 }
 
 // refoldAt folds an entry anew that is not open, or whose fold lost its
@@ -247,6 +296,7 @@ func (e *Engine) Refold(ctx context.Context) error {
 	}
 	e.ledger.mu.Lock()
 	clear(e.ledger.entries)
+	clear(e.ledger.closing)
 	e.ledger.mu.Unlock()
 	return e.load(ctx)
 }

@@ -115,7 +115,7 @@ func (e *Engine) changeMember(ctx context.Context, change freshet.MembershipChan
 	if err != nil {
 		return err
 	}
-	if err := e.store.States.SaveStates(ctx, e.ledger.close(), folded); err != nil {
+	if err := e.saveAll(ctx, folded); err != nil {
 		return err
 	}
 	e.changes.touch(jobs...)

@@ -132,6 +132,12 @@ func (v view) tally() freshet.Tally {
 
 // closed tells whether every delivery is final, and how many tasks failed.
 func (v view) closed() (bool, int) {
+	for t := range v.Targets {
+		// A target of which nothing is known answers for every item at once.
+		if _, begun := v.fold.part[t]; !begun && v.Len > 0 && v.target(t, 0).final == 0 {
+			return false, 0
+		}
+	}
 	closed, failed := true, 0
 	v.each(func(_ int, s taskState) {
 		closed = closed && s.final >= len(v.Targets)

@@ -181,9 +181,21 @@ func (r *reader) strs() []string {
 	if n == 0 {
 		return nil
 	}
+	// All of them share one copy: a list names a hundred POPs in every message.
+	whole := r.b
+	for range n {
+		r.bytes()
+	}
+	if r.err != nil {
+		return nil
+	}
+	text := string(whole[:len(whole)-len(r.b)])
+	again := reader{b: whole}
 	list := make([]string, n)
 	for i := range list {
-		list[i] = r.str()
+		word := again.bytes()
+		end := len(whole) - len(again.b)
+		list[i] = text[end-len(word) : end]
 	}
 	return list
 }

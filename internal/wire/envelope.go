@@ -79,9 +79,14 @@ const (
 // more, so that only a forged message meets the limit.
 const MaxUnpacked = 8 << 20
 
-// worthTrying is the length from which compression can gain more than the
-// dozen bytes that it costs.
-const worthTrying = 48
+// The lengths from which compression is tried. What is stored for years gains
+// when a few dozen bytes go; below, the head of a compressed block eats the
+// gain. What goes over the bus gains only if it takes fewer packets, and costs
+// the time of a hundred agents, each of which unpacks it.
+const (
+	worthKeeping = 96
+	worthSending = 1200
+)
 
 type compressors struct {
 	fast, small *zstd.Encoder
@@ -120,7 +125,11 @@ func newCompressors() compressors {
 // see that it is.
 func seal(k kind, v Version, body []byte, e *zstd.Encoder) []byte {
 	head := []byte{byte(k), byte(v), formPlain}
-	if len(body) >= worthTrying && len(body) <= MaxUnpacked {
+	least := worthKeeping
+	if e == compression.fast {
+		least = worthSending
+	}
+	if len(body) >= least && len(body) <= MaxUnpacked {
 		msg := append(make([]byte, 0, len(head)+len(body)), byte(k), byte(v), formZstd)
 		if msg = e.EncodeAll(body, msg); len(msg) < len(head)+len(body) {
 			return msg

@@ -10,6 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -48,7 +50,8 @@ func RunIn(t *testing.T, frame func(*testing.T, func(*testing.T)), open Open) {
 		"CallsWithoutControlFail":            callsWithoutControl,
 		"CallsKeepOrderPerPOPAndCall":        callsKeepOrder,
 		"POPsDoNotWaitForEachOther":          popsAreIndependent,
-		"HeartbeatsReachControlAndOtherPOPs": heartbeats,
+		"HeartbeatsReachControlAndFollowers": heartbeats,
+		"FollowingChanges":                   followingChanges,
 		"StopWaitsForHandlers":               stopWaits,
 		"EndsComeAndGo":                      endsComeAndGo,
 		"LargeMessages":                      largeMessages,
@@ -106,6 +109,26 @@ func (w *world) listen(t *testing.T, a bus.Agent) *ear {
 	return e
 }
 
+// follow makes a POP follow others and waits until it hears each of them.
+func (w *world) follow(t *testing.T, a bus.Agent, e *ear, others map[string]bus.Agent) {
+	t.Helper()
+	names := slices.Sorted(maps.Keys(others))
+	if err := a.Follow(names); err != nil {
+		t.Fatalf("follow: %v", err)
+	}
+	for _, name := range names {
+		eventually(t, "a heartbeat of "+name, func() bool {
+			if err := others[name].Beat(w.context(t), []byte(greeting)); err != nil {
+				t.Fatal(err)
+			}
+			return slices.Contains(e.everything(), heard{bus.ChannelHeartbeat, name, greeting})
+		})
+	}
+}
+
+// greeting is a heartbeat by which a listener learns that it is connected.
+const greeting = "greeting"
+
 // heard is one message that a listener got.
 type heard struct {
 	ch  bus.Channel
@@ -126,13 +149,17 @@ func (e *ear) hear(ch bus.Channel, pop string, msg []byte) {
 	e.all = append(e.all, heard{ch, pop, string(msg)})
 }
 
-// on returns the messages of a channel.
-func (e *ear) on(ch bus.Channel) []heard {
+func (e *ear) everything() []heard {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	return slices.Clone(e.all)
+}
+
+// on returns the messages of a channel, without greetings.
+func (e *ear) on(ch bus.Channel) []heard {
 	var list []heard
-	for _, h := range e.all {
-		if h.ch == ch {
+	for _, h := range e.everything() {
+		if h.ch == ch && h.msg != greeting {
 			list = append(list, h)
 		}
 	}

@@ -30,7 +30,11 @@ func stopWaits(t *testing.T, w *world) {
 		},
 		Heartbeat: func(string, []byte) { work(&serving) },
 	})
-	stopListen, err := w.agent("a").Listen(func(bus.Channel, string, []byte) { work(&listening) })
+	a := w.agent("a")
+	if err := a.Follow([]string{"b"}); err != nil {
+		t.Fatal(err)
+	}
+	stopListen, err := a.Listen(func(bus.Channel, string, []byte) { work(&listening) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,16 +99,30 @@ func endsComeAndGo(t *testing.T, w *world) {
 	}
 }
 
-// Many POPs at once: each gets its own answers, and the beats of all others.
+// Many POPs at once: each gets its own answers, and the beats of whom it
+// follows.
 func manyPOPs(t *testing.T, w *world) {
 	t.Helper()
 	const pops, calls = 40, 20
 	var beats atomic.Int64
-	w.serve(t, bus.ControlHandlers{Call: echo, Heartbeat: func(string, []byte) { beats.Add(1) }})
+	w.serve(t, bus.ControlHandlers{Call: echo, Heartbeat: func(_ string, msg []byte) {
+		if string(msg) != greeting {
+			beats.Add(1)
+		}
+	}})
 	agents, ears := make([]bus.Agent, pops), make([]*ear, pops)
 	for i := range agents {
 		agents[i] = w.agent("pop-" + strconv.Itoa(i))
 		ears[i] = w.listen(t, agents[i])
+	}
+	const followed = 5
+	for i := range agents {
+		others := map[string]bus.Agent{}
+		for k := range followed {
+			n := (i + k + 1) % pops
+			others["pop-"+strconv.Itoa(n)] = agents[n]
+		}
+		w.follow(t, agents[i], ears[i], others)
 	}
 	ctx := w.context(t)
 	var wg sync.WaitGroup
@@ -126,8 +144,8 @@ func manyPOPs(t *testing.T, w *world) {
 	wg.Wait()
 	eventually(t, "heartbeats of all", func() bool { return beats.Load() == pops })
 	for i, e := range ears {
-		eventually(t, fmt.Sprintf("heartbeats of all others at POP %d", i),
-			func() bool { return len(e.on(bus.ChannelHeartbeat)) == pops-1 })
+		eventually(t, fmt.Sprintf("heartbeats of the followed at POP %d", i),
+			func() bool { return len(e.on(bus.ChannelHeartbeat)) == followed })
 	}
 }
 
@@ -148,6 +166,9 @@ func concurrentStartStop(t *testing.T, w *world) {
 	})
 	for i := range 4 {
 		a := w.agent("pop-" + strconv.Itoa(i))
+		if err := a.Follow([]string{"talker"}); err != nil {
+			t.Fatal(err)
+		}
 		talkers.Go(func() {
 			var after atomic.Int32
 			for range 15 {

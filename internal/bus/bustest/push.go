@@ -2,6 +2,7 @@ package bustest
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -86,13 +87,19 @@ func pushIsNotHeldUp(t *testing.T, w *world) {
 func sendersMayReuse(t *testing.T, w *world) {
 	t.Helper()
 	var beats keeper
-	w.serve(t, bus.ControlHandlers{Heartbeat: func(_ string, msg []byte) { beats.add(string(msg)) }})
-	e := w.listen(t, w.agent("a"))
+	w.serve(t, bus.ControlHandlers{Heartbeat: func(_ string, msg []byte) {
+		if string(msg) != greeting {
+			beats.add(string(msg))
+		}
+	}})
+	a, b := w.agent("a"), w.agent("b")
+	e := w.listen(t, a)
+	w.follow(t, a, e, map[string]bus.Agent{"b": b})
 	ctx, buf := w.context(t), []byte("first")
 	if err := w.Push(ctx, bus.ChannelHead, buf); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.agent("b").Beat(ctx, buf); err != nil {
+	if err := b.Beat(ctx, buf); err != nil {
 		t.Fatal(err)
 	}
 	copy(buf, "XXXXX")
@@ -106,12 +113,23 @@ func sendersMayReuse(t *testing.T, w *world) {
 	}
 }
 
+// A heartbeat reaches the control plane and the POPs that follow its sender,
+// in order; nobody else, and not the sender.
 func heartbeats(t *testing.T, w *world) {
 	t.Helper()
 	var beats keeper
-	w.serve(t, bus.ControlHandlers{Heartbeat: func(pop string, msg []byte) { beats.add(pop + " " + string(msg)) }})
-	a, b := w.agent("a"), w.agent("b")
-	earA, earB := w.listen(t, a), w.listen(t, b)
+	w.serve(t, bus.ControlHandlers{Heartbeat: func(pop string, msg []byte) {
+		if string(msg) != greeting {
+			beats.add(pop + " " + string(msg))
+		}
+	}})
+	a, b, c := w.agent("a"), w.agent("b"), w.agent("c")
+	earA, earB, earC := w.listen(t, a), w.listen(t, b), w.listen(t, c)
+	w.follow(t, b, earB, map[string]bus.Agent{"a": a})
+	w.follow(t, c, earC, map[string]bus.Agent{"b": b})
+	if err := a.Follow([]string{"a"}); err != nil {
+		t.Fatal(err)
+	}
 	ctx := w.context(t)
 	const n = 100
 	for i := range n {
@@ -138,4 +156,56 @@ func heartbeats(t *testing.T, w *world) {
 	if got := earA.on(bus.ChannelHeartbeat); len(got) > 0 {
 		t.Errorf("a POP hears its own heartbeats: %v", got)
 	}
+	if got := earC.on(bus.ChannelHeartbeat); len(got) > 0 {
+		t.Errorf("a POP hears heartbeats of one that it does not follow: %v", got)
+	}
+}
+
+// Who is followed can change while listening, and before it; who stays is
+// heard without a gap.
+func followingChanges(t *testing.T, w *world) {
+	t.Helper()
+	me, stays, goes, comes := w.agent("me"), w.agent("stays"), w.agent("goes"), w.agent("comes")
+	if err := me.Follow([]string{"stays", "goes"}); err != nil {
+		t.Fatal(err)
+	}
+	e := w.listen(t, me)
+	w.follow(t, me, e, map[string]bus.Agent{"stays": stays, "goes": goes})
+	ctx := w.context(t)
+	const n = 50
+	for i := range n {
+		if i == n/2 {
+			w.follow(t, me, e, map[string]bus.Agent{"stays": stays, "comes": comes})
+		}
+		if err := stays.Beat(ctx, []byte(strconv.Itoa(i))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := goes.Beat(ctx, []byte("unheard")); err != nil {
+		t.Fatal(err)
+	}
+	if err := comes.Beat(ctx, []byte("heard")); err != nil {
+		t.Fatal(err)
+	}
+	from := func(pop string) []heard {
+		return slices.DeleteFunc(e.on(bus.ChannelHeartbeat), func(h heard) bool { return h.pop != pop })
+	}
+	eventually(t, "the heartbeats of who stayed and who came", func() bool {
+		return len(from("stays")) == n && len(from("comes")) == 1
+	})
+	if err := numbered(from("stays")); err != nil {
+		t.Error(err)
+	}
+	if got := from("goes"); len(got) > 0 {
+		t.Errorf("a POP hears one that it follows no more: %v", got)
+	}
+	// A new listener follows the same POPs.
+	e.stop()
+	again := w.listen(t, me)
+	eventually(t, "a heartbeat at the new listener", func() bool {
+		if err := comes.Beat(ctx, []byte("again")); err != nil {
+			t.Fatal(err)
+		}
+		return len(again.on(bus.ChannelHeartbeat)) > 0
+	})
 }

@@ -13,11 +13,14 @@ import (
 type agent struct {
 	bus *Bus
 	pop string
+
+	mu       sync.Mutex // guards followed
+	followed []string
 }
 
 // listener is one Listen of an agent.
 type listener struct {
-	pop    string
+	agent  *agent
 	handle func(bus.Channel, string, []byte)
 	lanes  *lane.Lanes[bus.Channel]
 }
@@ -28,8 +31,8 @@ func (l *listener) receive(ch bus.Channel, pop string, msg []byte) {
 
 // Listen implements bus.Agent. Messages of different channels are handled
 // concurrently.
-func (a agent) Listen(handle func(ch bus.Channel, pop string, msg []byte)) (func(), error) {
-	l := &listener{pop: a.pop, handle: handle, lanes: lane.New[bus.Channel](pushLimit)}
+func (a *agent) Listen(handle func(ch bus.Channel, pop string, msg []byte)) (func(), error) {
+	l := &listener{agent: a, handle: handle, lanes: lane.New[bus.Channel](pushLimit)}
 	a.bus.mu.Lock()
 	a.bus.listeners = append(a.bus.listeners, l)
 	a.bus.mu.Unlock()
@@ -41,8 +44,22 @@ func (a agent) Listen(handle func(ch bus.Channel, pop string, msg []byte)) (func
 	}), nil
 }
 
+// Follow implements bus.Agent.
+func (a *agent) Follow(pops []string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.followed = slices.Clone(pops)
+	return nil
+}
+
+func (a *agent) follows(pop string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return pop != a.pop && slices.Contains(a.followed, pop)
+}
+
 // Beat implements bus.Agent.
-func (a agent) Beat(ctx context.Context, msg []byte) error {
+func (a *agent) Beat(ctx context.Context, msg []byte) error {
 	if err := check(ctx, "heartbeat", msg); err != nil {
 		return err
 	}
@@ -52,17 +69,17 @@ func (a agent) Beat(ctx context.Context, msg []byte) error {
 		a.bus.carry(m, func() { s.heartbeat(a.pop, msg) })
 	}
 	for _, l := range a.bus.listening() {
-		if l.pop == a.pop {
+		if !l.agent.follows(a.pop) {
 			continue
 		}
-		m := Message{Direction: ToPeer, Channel: bus.ChannelHeartbeat, POP: l.pop, Body: msg}
+		m := Message{Direction: ToPeer, Channel: bus.ChannelHeartbeat, POP: l.agent.pop, Body: msg}
 		a.bus.carry(m, func() { l.receive(bus.ChannelHeartbeat, a.pop, msg) })
 	}
 	return nil
 }
 
 // Do implements bus.Agent.
-func (a agent) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, error) {
+func (a *agent) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, error) {
 	if err := check(ctx, string(call)+" request", req); err != nil {
 		return nil, err
 	}
@@ -102,7 +119,7 @@ func (a agent) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, error
 }
 
 // answered sends an answer back to the agent.
-func (a agent) answered(call bus.Call, got answer, reply func(answer)) {
+func (a *agent) answered(call bus.Call, got answer, reply func(answer)) {
 	fate := a.bus.fate(Message{Direction: Answer, Call: call, POP: a.pop, Body: got.body})
 	switch {
 	case fate.Drop:

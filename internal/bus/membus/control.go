@@ -18,7 +18,7 @@ func (c control) Push(ctx context.Context, ch bus.Channel, msg []byte) error {
 	}
 	msg = slices.Clone(msg) // the sender may use it again; receivers share the copy
 	for _, l := range c.bus.listening() {
-		c.bus.carry(Message{Direction: ToAgent, Channel: ch, POP: l.pop, Body: msg}, func() { l.receive(ch, "", msg) })
+		c.bus.carry(Message{Direction: ToAgent, Channel: ch, POP: l.agent.pop, Body: msg}, func() { l.receive(ch, "", msg) })
 	}
 	return nil
 }

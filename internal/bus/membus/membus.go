@@ -81,7 +81,7 @@ func (b *Bus) SetFaults(f Faults) {
 func (b *Bus) Control() bus.Control { return control{b} }
 
 // Agent returns the end of a POP. Agents may come and go, and come again.
-func (b *Bus) Agent(pop string) bus.Agent { return agent{bus: b, pop: pop} }
+func (b *Bus) Agent(pop string) bus.Agent { return &agent{bus: b, pop: pop} }
 
 // fate asks what becomes of a message.
 func (b *Bus) fate(m Message) Fate {

@@ -63,7 +63,11 @@ func hear(t *testing.T, b *membus.Bus, pop string) func() []string {
 	begin := time.Now()
 	var mu sync.Mutex
 	var got []string
-	stop, err := b.Agent(pop).Listen(func(_ bus.Channel, from string, msg []byte) {
+	a := b.Agent(pop)
+	if err := a.Follow([]string{"shield"}); err != nil {
+		t.Fatal(err)
+	}
+	stop, err := a.Listen(func(_ bus.Channel, from string, msg []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		got = append(got, fmt.Sprintf("%s%s@%s", from, msg, time.Since(begin)))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 
@@ -39,6 +40,18 @@ type Signer interface {
 type Agent struct {
 	endpoint
 	pop string
+
+	mu       sync.Mutex // guards what follows, and the subscriptions of ears
+	followed []string
+	ears     []*ear
+}
+
+// ear is one Listen.
+type ear struct {
+	handle func(ch bus.Channel, pop string, msg []byte)
+	lanes  *lane.Lanes[bus.Channel]
+	push   *nats.Subscription
+	beats  map[string]*nats.Subscription // by POP
 }
 
 // Connect connects a POP. A control plane that is away is no error: the
@@ -59,34 +72,76 @@ func Connect(ctx context.Context, o ConnectOptions) (*Agent, error) {
 // Listen implements bus.Agent. Messages of different channels are handled
 // concurrently.
 func (a *Agent) Listen(handle func(ch bus.Channel, pop string, msg []byte)) (func(), error) {
-	lanes := lane.New[bus.Channel](pushLimit)
-	var subs []*nats.Subscription
+	e := &ear{handle: handle, lanes: lane.New[bus.Channel](pushLimit), beats: map[string]*nats.Subscription{}}
 	stop := sync.OnceFunc(func() {
-		for _, s := range subs {
-			_ = s.Unsubscribe() // it fails only if the connection is gone
+		a.mu.Lock()
+		a.ears = slices.DeleteFunc(a.ears, func(o *ear) bool { return o == e })
+		if e.push != nil {
+			_ = e.push.Unsubscribe() // it fails only if the connection is gone
 		}
-		lanes.Stop()
+		_ = a.attune(e, nil)
+		a.mu.Unlock()
+		e.lanes.Stop()
 	})
-	for subject, receive := range map[string]nats.MsgHandler{
-		subjectPush + ">": func(m *nats.Msg) {
-			ch := bus.Channel(strings.TrimPrefix(m.Subject, subjectPush))
-			lanes.Add(ch, func() { handle(ch, "", m.Data) })
-		},
-		subjectHeartbeat + "*": func(m *nats.Msg) {
-			if pop := strings.TrimPrefix(m.Subject, subjectHeartbeat); pop != a.pop {
-				lanes.Add(bus.ChannelHeartbeat, func() { handle(bus.ChannelHeartbeat, pop, m.Data) })
-			}
-		},
-	} {
-		sub, err := a.conn.Subscribe(subject, receive)
-		if err != nil {
-			stop()
-			return nil, fmt.Errorf("subscribing to %s: %w", subject, err)
-		}
-		subs = append(subs, sub)
+	err := a.open(e)
+	if err != nil {
+		stop()
+		return nil, err
 	}
 	a.flush()
 	return stop, nil
+}
+
+// open subscribes an ear to what is pushed, and to those who are followed.
+func (a *Agent) open(e *ear) (err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.ears = append(a.ears, e)
+	e.push, err = a.conn.Subscribe(subjectPush+">", func(m *nats.Msg) {
+		ch := bus.Channel(strings.TrimPrefix(m.Subject, subjectPush))
+		e.lanes.Add(ch, func() { e.handle(ch, "", m.Data) })
+	})
+	if err != nil {
+		return fmt.Errorf("subscribing to what is pushed: %w", err)
+	}
+	return a.attune(e, a.followed)
+}
+
+// Follow implements bus.Agent. Subscriptions go out with the next message or
+// within a moment; there is nothing to wait for.
+func (a *Agent) Follow(pops []string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.followed = slices.DeleteFunc(slices.Clone(pops), func(pop string) bool { return pop == a.pop || !validPOP(pop) })
+	var errs []error
+	for _, e := range a.ears {
+		errs = append(errs, a.attune(e, a.followed))
+	}
+	return errors.Join(errs...)
+}
+
+// attune gives an ear a subscription for each POP that is followed; one that
+// it has stays, so that nothing in between is missed. The caller holds mu.
+func (a *Agent) attune(e *ear, pops []string) error {
+	for pop, sub := range e.beats {
+		if !slices.Contains(pops, pop) {
+			_ = sub.Unsubscribe() // it fails only if the connection is gone
+			delete(e.beats, pop)
+		}
+	}
+	for _, pop := range pops {
+		if e.beats[pop] != nil {
+			continue
+		}
+		sub, err := a.conn.Subscribe(subjectHeartbeat+pop, func(m *nats.Msg) {
+			e.lanes.Add(bus.ChannelHeartbeat, func() { e.handle(bus.ChannelHeartbeat, pop, m.Data) })
+		})
+		if err != nil {
+			return fmt.Errorf("subscribing to heartbeats of %s: %w", pop, err)
+		}
+		e.beats[pop] = sub
+	}
+	return nil
 }
 
 // Do implements bus.Agent.

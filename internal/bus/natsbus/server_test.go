@@ -201,6 +201,9 @@ func TestServer_APOPSpeaksOnlyInItsOwnName(t *testing.T) {
 	}
 	defer stop()
 	victim := connect(t, natsbus.ConnectOptions{URL: s.Addr(), Token: token, POP: "victim"})
+	if err := victim.Follow([]string{"rogue", "*", ">", "a.b"}); err != nil {
+		t.Fatal(err)
+	}
 	stopListen, err := victim.Listen(func(ch bus.Channel, pop string, _ []byte) { note("push on " + string(ch) + pop) })
 	if err != nil {
 		t.Fatal(err)

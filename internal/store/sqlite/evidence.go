@@ -186,8 +186,8 @@ func (e *evidence) turn(ctx context.Context, w *dayWriter, newest, day string) (
 				return nil, err
 			}
 		}
-		carry, err = w.carry(ctx)
-		if err = joinClose(ctx, err, w); err != nil {
+		carry = w.carry()
+		if err := w.close(ctx); err != nil {
 			return nil, err
 		}
 	}

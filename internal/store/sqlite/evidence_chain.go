@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"slices"
@@ -33,25 +34,16 @@ func link(prev []byte, m *store.Received, facts []byte, added []dictPart) []byte
 type span struct{ lo, hi int64 }
 
 // addNumber adds a message's number to spans, which stay sorted and apart.
-func addNumber(spans []span, n int64) []span {
-	i, _ := slices.BinarySearchFunc(spans, n, func(s span, n int64) int {
-		switch {
-		case s.hi < n-1:
-			return -1
-		case s.lo > n+1:
-			return 1
-		}
-		return 0
-	})
-	if i == len(spans) || spans[i].lo > n+1 {
-		return slices.Insert(spans, i, span{lo: n, hi: n})
+func addNumber(spans []span, n int64) []span { return addSpan(spans, span{lo: n, hi: n}) }
+
+// addSpan adds a run of numbers to spans.
+func addSpan(spans []span, add span) []span {
+	lo, _ := slices.BinarySearchFunc(spans, add.lo, func(s span, n int64) int { return cmp.Compare(s.hi, n-1) })
+	hi := lo
+	for ; hi < len(spans) && spans[hi].lo <= add.hi+1; hi++ {
+		add.lo, add.hi = min(add.lo, spans[hi].lo), max(add.hi, spans[hi].hi)
 	}
-	spans[i].lo, spans[i].hi = min(spans[i].lo, n), max(spans[i].hi, n)
-	if i+1 < len(spans) && spans[i+1].lo <= spans[i].hi+1 {
-		spans[i].hi = max(spans[i].hi, spans[i+1].hi)
-		spans = slices.Delete(spans, i+1, i+2)
-	}
-	return spans
+	return slices.Replace(spans, lo, hi, add)
 }
 
 func hasNumber(spans []span, n int64) bool {

@@ -32,12 +32,15 @@ type dayWriter struct {
 	day     string
 	db      *sql.DB
 	tx      *tx
-	earlier map[streamKey][]span
+	numbers map[streamKey][]span // of messages of this day and all days before
 	streams map[streamKey]int64
 	words   map[string]int64
 	dicts   map[freshet.Position]*wire.Dict
 	chain   []byte
 	last    int64 // newest message
+
+	messages, parts bulk       // of the present transaction, not yet inserted
+	added           []dictPart // likewise
 }
 
 type streamKey struct {
@@ -60,8 +63,10 @@ func openDay(ctx context.Context, path, day string, carry carried) (*dayWriter, 
 		return nil, err
 	}
 	w := &dayWriter{
-		day: day, db: db, earlier: map[streamKey][]span{}, streams: map[streamKey]int64{},
+		day: day, db: db, numbers: map[streamKey][]span{}, streams: map[streamKey]int64{},
 		words: map[string]int64{}, dicts: map[freshet.Position]*wire.Dict{},
+		messages: bulk{width: 7, one: `INSERT INTO message (id, stream, number, received, incarnation, facts, chain) VALUES (?, ?, ?, ?, ?, ?, ?)`},
+		parts:    bulk{width: 3, one: `INSERT OR IGNORE INTO part (epoch, pos, message) VALUES (?, ?, ?)`},
 	}
 	conn, err := db.Conn(ctx)
 	if err != nil {
@@ -130,16 +135,31 @@ func (w *dayWriter) loadNames(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	err = w.tx.each(ctx, func(rows *sql.Rows) error {
+		var k streamKey
+		var number int64
+		var sp span
+		err := rows.Scan(&k.pop, &number, &sp.lo, &sp.hi)
+		k.stream = uint64(number) //nolint:gosec // stored so
+		w.numbers[k] = append(w.numbers[k], sp)
+		return err
+	}, `SELECT w.text, s.number, e.lo, e.hi FROM earlier e JOIN stream s ON s.id = e.stream
+		JOIN word w ON w.id = s.pop ORDER BY e.stream, e.lo`)
+	if err != nil {
+		return err
+	}
+	// Numbers come one after another, so that a day is a few runs of them.
 	return w.tx.each(ctx, func(rows *sql.Rows) error {
 		var k streamKey
 		var number int64
 		var sp span
 		err := rows.Scan(&k.pop, &number, &sp.lo, &sp.hi)
 		k.stream = uint64(number) //nolint:gosec // stored so
-		w.earlier[k] = append(w.earlier[k], sp)
+		w.numbers[k] = addSpan(w.numbers[k], sp)
 		return err
-	}, `SELECT w.text, s.number, e.lo, e.hi FROM earlier e JOIN stream s ON s.id = e.stream
-		JOIN word w ON w.id = s.pop ORDER BY e.stream, e.lo`)
+	}, `SELECT w.text, s.number, min(m.number), max(m.number) FROM
+		(SELECT stream, number, number - row_number() OVER (PARTITION BY stream ORDER BY number) AS run FROM message) m
+		JOIN stream s ON s.id = m.stream JOIN word w ON w.id = s.pop GROUP BY m.stream, m.run ORDER BY m.stream, min(m.number)`)
 }
 
 // create makes the tables, in one transaction with what is carried over: a
@@ -187,23 +207,12 @@ func (w *dayWriter) fill(ctx context.Context, carry carried) error {
 }
 
 // carry is what the next day's file begins with.
-func (w *dayWriter) carry(ctx context.Context) (carried, error) {
+func (w *dayWriter) carry() carried {
 	c := carried{day: w.day, chain: w.chain, streams: map[streamKey][]span{}}
-	for k, spans := range w.earlier {
+	for k, spans := range w.numbers {
 		c.streams[k] = slices.Clone(spans)
 	}
-	err := w.tx.each(ctx, func(rows *sql.Rows) error {
-		var k streamKey
-		var stream, number int64
-		if err := rows.Scan(&k.pop, &stream, &number); err != nil {
-			return err
-		}
-		k.stream = uint64(stream) //nolint:gosec // stored so
-		c.streams[k] = addNumber(c.streams[k], number)
-		return nil
-	}, `SELECT w.text, s.number, m.number FROM message m JOIN stream s ON s.id = m.stream
-		JOIN word w ON w.id = s.pop ORDER BY m.stream, m.number`)
-	return c, err
+	return c
 }
 
 // word gives a string its number.
@@ -256,11 +265,30 @@ func (w *dayWriter) save(ctx context.Context, msgs []*store.Received) (lo, hi fr
 			hi = freshet.Later(hi, f.At)
 		}
 	}
-	if err := w.tx.commit(ctx); err != nil {
-		w.tx.rollback(ctx)
-		return lo, hi, err
+	err = w.flush(ctx)
+	if err == nil {
+		err = w.tx.commit(ctx)
 	}
-	return lo, hi, nil
+	if err != nil {
+		w.tx.rollback(ctx)
+	}
+	return lo, hi, err
+}
+
+// flush inserts what waits. Most of the cost of a small insert is the call,
+// and the evidence of a hundred POPs is hundreds of them.
+func (w *dayWriter) flush(ctx context.Context) error {
+	if err := w.messages.flush(ctx, w.tx); err != nil {
+		return err
+	}
+	for _, d := range w.added {
+		if err := w.tx.exec(ctx, `INSERT INTO dict (message, epoch, pos, part) VALUES (?, ?, ?, ?)`,
+			d.message, d.at.Epoch, int64(d.at.Pos), d.part); err != nil { //nolint:gosec // checked at the door
+			return err
+		}
+	}
+	w.added = w.added[:0]
+	return w.parts.flush(ctx, w.tx)
 }
 
 // put stores one message, unless it is there.
@@ -271,13 +299,8 @@ func (w *dayWriter) put(ctx context.Context, m *store.Received) error {
 	if err != nil {
 		return err
 	}
-	var one int
-	m.Duplicate = hasNumber(w.earlier[k], number)
-	if !m.Duplicate {
-		m.Duplicate, err = w.tx.get(ctx, []any{&one}, `SELECT 1 FROM message WHERE stream = ? AND number = ?`, stream, number)
-	}
-	if err != nil || m.Duplicate {
-		return err
+	if m.Duplicate = hasNumber(w.numbers[k], number); m.Duplicate {
+		return nil
 	}
 	incarnation, err := w.word(ctx, m.Incarnation)
 	if err != nil {
@@ -289,35 +312,33 @@ func (w *dayWriter) put(ctx context.Context, m *store.Received) error {
 	}
 	w.last++
 	w.chain = link(w.chain, m, facts, added)
-	if err := w.tx.exec(ctx, `INSERT INTO message (id, stream, number, received, incarnation, facts, chain) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		w.last, stream, number, millis(m.ReceivedAt), incarnation, facts, w.chain); err != nil {
-		return err
-	}
+	w.numbers[k] = addNumber(w.numbers[k], number)
+	w.messages.add(w.last, stream, number, millis(m.ReceivedAt), incarnation, facts, w.chain)
 	for _, d := range added {
-		if err := w.tx.exec(ctx, `INSERT INTO dict (message, epoch, pos, part) VALUES (?, ?, ?, ?)`,
-			w.last, d.at.Epoch, int64(d.at.Pos), d.part); err != nil { //nolint:gosec // checked at the door
-			return err
-		}
+		d.message = w.last
+		w.added = append(w.added, d)
 	}
 	for _, f := range m.Entries {
-		if err := w.tx.exec(ctx, `INSERT OR IGNORE INTO part (epoch, pos, message) VALUES (?, ?, ?)`,
-			f.At.Epoch, int64(f.At.Pos), w.last); err != nil { //nolint:gosec // checked at the door
-			return err
-		}
+		w.parts.add(f.At.Epoch, int64(f.At.Pos), w.last) //nolint:gosec // checked at the door
 	}
 	return nil
 }
 
 // dictPart is what one message added to the dictionary of an entry.
 type dictPart struct {
-	at   freshet.Position
-	part []byte
+	message int64
+	at      freshet.Position
+	part    []byte
 }
 
 // pack packs facts, and yields what that added to the dictionaries of their
 // entries, in order of position.
 func (w *dayWriter) pack(ctx context.Context, entries []freshet.EntryFacts) ([]byte, []dictPart, error) {
 	if len(w.dicts)+len(entries) > maxDicts {
+		// What is dropped is read again, and so must be there.
+		if err := w.flush(ctx); err != nil {
+			return nil, nil, err
+		}
 		clear(w.dicts)
 	}
 	for _, f := range entries {
