@@ -2,14 +2,16 @@ package agent
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
-// sendAtOnce bounds how many spooled messages are read into memory.
-const sendAtOnce = 8
+// sendAtOnce bounds how many spooled messages are read into memory, and taken
+// off the spool in one step.
+const sendAtOnce = 16
 
 // sendEvidence sends what is spooled, in order, one message at a time, until
 // ctx ends. A message stays spooled until the control plane says that it is
@@ -48,18 +50,20 @@ func (a *Agent) sendEvidence(ctx context.Context, more <-chan struct{}) {
 
 // sendSpooled returns the number of the last message that was acknowledged.
 func (a *Agent) sendSpooled(ctx context.Context, acked uint64, msgs []store.SpooledMessage) (uint64, error) {
+	var err error
+	sent := acked
 	for _, m := range msgs {
-		if err := a.sendOne(ctx, m.Message); err != nil {
-			return acked, err
+		if err = a.sendOne(ctx, m.Message); err != nil {
+			break
 		}
-		acked = m.Number
-		// Left behind, it would be sent once more in the next life, which the
-		// control plane recognises.
-		if err := a.o.Journal.Unspool(ctx, acked); err != nil {
-			return acked, err
-		}
+		sent = m.Number
 	}
-	return acked, nil
+	if sent == acked {
+		return acked, err
+	}
+	// Left behind, they would be sent once more in the next life, which the
+	// control plane recognises. One step for all of them: each waits for the disk.
+	return sent, errors.Join(err, a.o.Journal.Unspool(ctx, sent))
 }
 
 func (a *Agent) sendOne(ctx context.Context, msg []byte) error {
