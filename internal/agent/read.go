@@ -194,7 +194,7 @@ func (l *life) gathering() bool {
 // maxFacts bounds the facts that wait for the journal. Entries leave the
 // queues when they are carried out, so if the journal cannot be written
 // nothing else would keep the agent from reading on for ever.
-const maxFacts = 64 * factsPerMessage
+const maxFacts = 64_000
 
 func (l *life) room(name string) bool {
 	if l.ledger.nfacts >= maxFacts {
