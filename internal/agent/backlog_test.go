@@ -10,8 +10,11 @@ import (
 	"github.com/freshet-vod/freshet/internal/agent"
 )
 
+// films is how many films a backlog names, over and over.
+const films = 20
+
 // piled appends purges of a few films, one after the other, many times over.
-func piled(w *world, films, times int) (log []*freshet.Entry) {
+func piled(w *world, times int) (log []*freshet.Entry) {
 	for range times {
 		for f := range films {
 			log = append(log, w.append(purge(fmt.Sprintf("http://vod.example.com/%d/1.ts", f), fmt.Sprintf("http://vod.example.com/%d/2.ts", f))))
@@ -26,9 +29,9 @@ func TestP2_BacklogIsReadBeforeItIsCarriedOut(t *testing.T) {
 		t := w.t
 		s := w.sites["a"]
 		s.cache.powers.MaxBatch = 100
-		const films, times = 20, 15
+		const times = 15
 		w.weather.turn(faults{Mute: true})
-		log := piled(w, films, times) // a pull is answered with five of the 300 entries
+		log := piled(w, times) // a pull is answered with five of the 300 entries
 		w.weather.turn(faults{Delay: 20 * time.Millisecond})
 		s.start("", 0)
 		pass(20 * time.Second)
@@ -57,7 +60,7 @@ func TestP4_BacklogIsNotWaitedForLong(t *testing.T) {
 		t := w.t
 		s := w.sites["a"]
 		w.weather.turn(faults{Mute: true})
-		log := piled(w, 20, 100)
+		log := piled(w, 100)
 		w.weather.turn(faults{Delay: 2 * time.Second}) // 400 pulls of a second or two
 		s.start("", 0)
 		pass(15 * time.Second)
@@ -90,7 +93,7 @@ func TestP4_PurgesAreNotHeldUpWhileTheLogCannotBeRead(t *testing.T) {
 		pass(time.Second)
 		// The cache is well again; the log has gone far ahead, out of reach.
 		w.weather.turn(faults{Mute: true, Cut: true})
-		piled(w, 20, 10)
+		piled(w, 10)
 		w.weather.turn(faults{Cut: true})
 		pass(1500 * time.Millisecond) // a head arrives
 		s.cache.with(func() { sick = false })
@@ -114,7 +117,7 @@ func TestP10_BacklogBeyondItsRoomIsWorkedOff(t *testing.T) {
 				s := w.sites["a"]
 				s.opts = func(o *agent.Options) { o.ReadAhead, o.ReadAheadBytes = tc.entries, tc.bytes }
 				w.weather.turn(faults{Mute: true})
-				log := piled(w, 20, 30)
+				log := piled(w, 30)
 				w.weather.turn(faults{})
 				s.start("", 0)
 				pass(time.Minute)
