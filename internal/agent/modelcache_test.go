@@ -23,6 +23,7 @@ type effect struct {
 	began  uint64 // tick at which the purge was asked for
 	life   int
 	prefix bool
+	again  bool // it was ordered as a redo
 }
 
 // warming is one prefetch of one URL that was asked for.
@@ -142,7 +143,7 @@ func (h *handle) Purge(ctx context.Context, o cache.Order) []cache.Result {
 			out[i] = cache.Failed(freshet.ReasonUnreachable, "now and then")
 			continue
 		}
-		h.effects = append(h.effects, effect{at, u, began, h.k.life, sel.Kind == freshet.SelectPrefix})
+		h.effects = append(h.effects, effect{at, u, began, h.k.life, sel.Kind == freshet.SelectPrefix, o.Again})
 		if sel.Kind != freshet.SelectExact {
 			out[i] = h.remove(h.names(sel), at)
 			continue

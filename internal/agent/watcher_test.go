@@ -110,23 +110,18 @@ func (v *watcher) weigh(h *history) string {
 }
 
 // judgeOrder: in one life, an object is never purged at a position for the
-// first time after it was purged at a later one. A repeat may come late.
+// first time after it was purged at a later one. A repeat may come late, and so
+// may a redo for a parent that is back: it is of a whole entry, of which this
+// object may have been covered by a later one.
 func (v *watcher) judgeOrder(s *site) {
 	for i, f := range s.cache.effects {
 		first := !slices.ContainsFunc(s.cache.effects[:i], func(g effect) bool { return g.url == f.url && g.at == f.at })
 		if first && slices.ContainsFunc(s.cache.effects[:i], func(g effect) bool {
 			return g.url == f.url && f.at.Before(g.at) && g.life == f.life
-		}) && !v.redone(s, f) {
+		}) && !f.again {
 			v.say("%s: %s was purged at %s after a later position", s.id, f.url, f.at)
 		}
 	}
-}
-
-// redone allows for the repeat of a whole entry of which this object had been
-// covered by a later one.
-func (v *watcher) redone(s *site, f effect) bool {
-	a, ok := v.w.answers[delivery{s.id, f.at, v.item(f)}]
-	return ok && a.repeats > 0
 }
 
 func (v *watcher) entry(at freshet.Position) *freshet.Entry {
@@ -136,10 +131,6 @@ func (v *watcher) entry(at freshet.Position) *freshet.Entry {
 		}
 	}
 	return nil
-}
-
-func (v *watcher) item(f effect) int {
-	return max(0, slices.Index(v.entry(f.at).Selector.URLs, f.url))
 }
 
 // judgeParents: a purge never runs before the parents' watermarks cover it,
