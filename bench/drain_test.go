@@ -2,9 +2,11 @@ package bench_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"github.com/freshet-vod/freshet/internal/bus/membus"
 	"github.com/freshet-vod/freshet/internal/cache"
 	cacheedge "github.com/freshet-vod/freshet/internal/cache/edge"
+	"github.com/freshet-vod/freshet/internal/cache/varnish"
+	"github.com/freshet-vod/freshet/internal/cache/varnish/varnishtest"
 	"github.com/freshet-vod/freshet/internal/edge"
 	"github.com/freshet-vod/freshet/internal/store/journal"
 	"github.com/freshet-vod/freshet/internal/wire"
@@ -33,12 +37,21 @@ const (
 // time, of as many URLs each, and looked into afterwards in the same way.
 func BenchmarkDrain(b *testing.B) {
 	log := pileUp()
+	b.Run("Varnish", func(b *testing.B) { drain(b, log, openVarnish) })
+	b.Run("Edge", func(b *testing.B) { drain(b, log, openEdge) })
+}
+
+// opener opens a cache that is empty, and returns what closes it.
+type opener func(b *testing.B) (d cache.Driver, shut func())
+
+func drain(b *testing.B, log []*freshet.Entry, open opener) {
+	b.Helper()
 	var direct, alone, piled time.Duration
 	n := 0.0
 	for b.Loop() {
-		direct += sendDirectly(b, log[:drainFilms])
-		alone += workOff(b, log[:drainFilms])
-		piled += workOff(b, log)
+		direct += sendDirectly(b, open, log[:drainFilms])
+		alone += workOff(b, open, log[:drainFilms])
+		piled += workOff(b, open, log)
 		n++
 	}
 	b.ReportMetric(direct.Seconds()/n, "s-direct")
@@ -66,7 +79,7 @@ func pileUp() []*freshet.Entry {
 	return log
 }
 
-func openDriver(b *testing.B) (cache.Driver, func()) {
+func openEdge(b *testing.B) (d cache.Driver, shut func()) {
 	b.Helper()
 	c, err := edge.Open(b.Context(), edge.Options{Dir: b.TempDir(), POP: "a"})
 	if err != nil {
@@ -79,12 +92,29 @@ func openDriver(b *testing.B) (cache.Driver, func()) {
 	}
 }
 
+func openVarnish(b *testing.B) (d cache.Driver, shut func()) {
+	b.Helper()
+	srv, err := varnishtest.Start(b.Context(), varnishtest.Options{Dir: b.TempDir(), Origin: "http://127.0.0.1:9"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	v, err := varnish.New(b.Context(), varnish.Options{Control: srv.Control, URL: srv.URL})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return v, func() {
+		if err := errors.Join(v.Close(), srv.Stop()); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
 // sendDirectly purges without a log: four calls at a time of 256 URLs, as an
 // agent makes them.
-func sendDirectly(b *testing.B, log []*freshet.Entry) time.Duration {
+func sendDirectly(b *testing.B, open opener, log []*freshet.Entry) time.Duration {
 	b.Helper()
-	d, stop := openDriver(b)
-	defer stop()
+	d, shut := open(b)
+	defer shut()
 	orders := make(chan cache.Order)
 	var wg sync.WaitGroup
 	began := time.Now()
@@ -112,18 +142,18 @@ func sendDirectly(b *testing.B, log []*freshet.Entry) time.Duration {
 }
 
 // workOff lets an agent read a log and carry it out.
-func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
+func workOff(b *testing.B, open opener, log []*freshet.Entry) time.Duration {
 	b.Helper()
-	d, stop := openDriver(b)
-	defer stop()
+	d, shut := open(b)
+	defer shut()
 	diary, err := journal.Open(b.Context(), b.TempDir()+"/agent.db")
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer func() { _ = diary.Close() }()
-	wires := membus.New()
+	wires, desk := membus.New(), newShelf(log)
 	control := wires.Control()
-	unserve, err := control.Serve(bus.ControlHandlers{Call: newShelf(log).call, Heartbeat: func(string, []byte) {}})
+	unserve, err := control.Serve(bus.ControlHandlers{Call: desk.call, Heartbeat: func(string, []byte) {}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -141,14 +171,13 @@ func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
 	for a.Heartbeat().Watermark.Before(log[len(log)-1].At) {
 		<-tick.C
 	}
-	for { // what is journalled is on its way
-		left, err := diary.Spooled(ctx, 0, 1)
-		if err != nil {
-			b.Fatal(err)
-		}
-		if len(left) == 0 {
-			break
-		}
+	// What is journalled is on its way. (It is cleared from the journal later,
+	// when nothing else is to be done.)
+	state, _, err := diary.LoadAgent(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for desk.messages.Load() < state.LastNumber {
 		<-tick.C
 	}
 	took := time.Since(began)
@@ -163,8 +192,9 @@ func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
 // engine's, and takes evidence. The pieces are packed before any clock runs: it
 // is another machine's work.
 type shelf struct {
-	log    []*freshet.Entry
-	pieces map[freshet.Position][]byte
+	log      []*freshet.Entry
+	pieces   map[freshet.Position][]byte
+	messages atomic.Uint64 // of evidence
 }
 
 func newShelf(log []*freshet.Entry) *shelf {
@@ -183,6 +213,7 @@ func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]
 	case bus.CallTopology:
 		return wire.EncodeTopology(freshet.Topology{Version: 1, POPs: []freshet.POP{{ID: "a"}}}), nil
 	case bus.CallEvidence:
+		s.messages.Add(1)
 		return nil, nil
 	case bus.CallPull:
 	}
