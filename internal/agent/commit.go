@@ -8,17 +8,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/store"
-	"github.com/freshet-vod/freshet/internal/wire"
-)
-
-const (
-	// factsPerMessage bounds a message of evidence, so that the control plane can
-	// fold it in a moment. Each message costs it a commit.
-	factsPerMessage = 4000
-	// manyFacts is how many are not gathered any longer.
-	manyFacts = 1000
 )
 
 // ledger gathers what the next durable step must hold. Only one step is being
@@ -59,57 +49,6 @@ func newLedger(gather time.Duration) ledger {
 	}
 }
 
-// fact adds a fact to the evidence. Of two facts about one item the later one
-// holds. Facts that somebody waits for are urgent; others are gathered.
-func (g *ledger) fact(at freshet.Position, f freshet.Fact, urgent bool) {
-	m := g.facts[at]
-	if m == nil {
-		if n := len(g.spare); n > 0 {
-			m, g.spare = g.spare[n-1], g.spare[:n-1]
-			g.spared -= cap(m.list)
-		} else {
-			m = &itemFacts{}
-		}
-		g.facts[at] = m
-	}
-	m.add(&f)
-	g.nfacts++
-	g.urgent = g.urgent || urgent || g.nfacts >= manyFacts
-	if g.factsDue.IsZero() {
-		g.factsDue = time.Now().Add(g.gather)
-	}
-}
-
-// itemFacts are facts about one entry, in the order in which they came.
-type itemFacts struct {
-	list   []freshet.Fact
-	untidy bool // items are out of order, or come twice
-}
-
-func (m *itemFacts) add(f *freshet.Fact) {
-	if n := len(m.list); n > 0 && f.Item <= m.list[n-1].Item {
-		m.untidy = true
-	}
-	m.list = append(m.list, *f)
-}
-
-// tidy returns the facts in the order of their items, the last one of each.
-func (m *itemFacts) tidy() []freshet.Fact {
-	if !m.untidy {
-		return m.list
-	}
-	slices.SortStableFunc(m.list, func(a, b freshet.Fact) int { return a.Item - b.Item })
-	n := 0
-	for i, f := range m.list {
-		if i+1 < len(m.list) && m.list[i+1].Item == f.Item {
-			continue
-		}
-		m.list[n] = f
-		n++
-	}
-	return m.list[:n]
-}
-
 func (g *ledger) keep(e *freshet.Entry) {
 	delete(g.dropped, e.At)
 	g.kept[e.At] = e
@@ -148,10 +87,11 @@ func (g *ledger) due(every time.Duration) (ok bool, at time.Time) {
 }
 
 // step is what a worker writes: first the cursor inside the cache, then the
-// journal.
+// journal. The worker also encodes the evidence in it.
 type step struct {
 	store.Step
 	state  store.AgentState
+	facts  map[freshet.Position]*itemFacts
 	cursor bool             // the cursor must be written first
 	retry  bool             // it may be tried now
 	done   freshet.Position // the watermark without it
@@ -173,6 +113,7 @@ func (l *life) commit(ctx context.Context) {
 	s := l.nextStep()
 	g.committing = true
 	l.work(ctx, func() func() {
+		l.evidence(s)
 		cursorErr, err := l.write(ctx, s)
 		return func() { l.committed(ctx, s, cursorErr, err) }
 	})
@@ -186,7 +127,7 @@ func (l *life) nextStep() *step {
 		retry:  !time.Now().Before(g.cursorNext),
 		done:   g.durable,
 	}
-	s.Evidence = l.evidence()
+	s.facts = g.takeFacts()
 	s.Keep = slices.SortedFunc(maps.Values(g.kept), func(a, b *freshet.Entry) int { return a.At.Compare(b.At) })
 	s.Drop = slices.SortedFunc(maps.Keys(g.dropped), freshet.Position.Compare)
 	s.state = store.AgentState{
@@ -208,74 +149,6 @@ func (l *life) cursors() []freshet.Cursor {
 		list = append(list, freshet.Cursor{Subject: name, At: l.reader.subjects[name].cursor})
 	}
 	return list
-}
-
-// evidence encodes the facts gathered so far into numbered messages.
-func (l *life) evidence() []store.SpooledMessage {
-	g := &l.ledger
-	var all, part []freshet.EntryFacts
-	n := 0
-	var msgs []store.SpooledMessage
-	flush := func() {
-		if len(part) > 0 {
-			msgs = append(msgs, l.encode(part)...)
-		}
-		part, n = nil, 0
-	}
-	for _, at := range slices.SortedFunc(maps.Keys(g.facts), freshet.Position.Compare) {
-		all = append(all, freshet.EntryFacts{At: at, Facts: g.facts[at].tidy()})
-	}
-	for _, e := range all {
-		for len(e.Facts) > 0 {
-			k := min(len(e.Facts), factsPerMessage-n)
-			part = append(part, freshet.EntryFacts{At: e.At, Facts: e.Facts[:k]})
-			e.Facts = e.Facts[k:]
-			if n += k; n == factsPerMessage {
-				flush()
-			}
-		}
-	}
-	flush()
-	for _, m := range g.facts {
-		if g.spared+cap(m.list) <= maxFacts {
-			clear(m.list) // it holds validators
-			m.list, m.untidy = m.list[:0], false
-			g.spare = append(g.spare, m)
-			g.spared += cap(m.list)
-		}
-	}
-	clear(g.facts)
-	g.nfacts, g.factsDue = 0, time.Time{}
-	return msgs
-}
-
-// encode makes one message of facts, or several if it would be too long.
-func (l *life) encode(part []freshet.EntryFacts) []store.SpooledMessage {
-	g := &l.ledger
-	e := freshet.Evidence{
-		POP: l.o.POP, Stream: g.stream, Number: g.number + 1, Incarnation: g.incarnation, Entries: part,
-	}
-	msg := wire.EncodeEvidenceAs(l.dialect.now(), e)
-	if len(msg) > bus.MaxMessage {
-		if a, b, ok := halves(part); ok {
-			return append(l.encode(a), l.encode(b)...)
-		}
-	}
-	g.number++
-	return []store.SpooledMessage{{Number: g.number, Message: msg}}
-}
-
-// halves splits facts in two; false if there is only one.
-func halves(part []freshet.EntryFacts) (a, b []freshet.EntryFacts, ok bool) {
-	if n := len(part); n > 1 {
-		return part[:n/2], part[n/2:], true
-	}
-	at, facts := part[0].At, part[0].Facts
-	n := len(facts)
-	if n < 2 {
-		return nil, nil, false
-	}
-	return []freshet.EntryFacts{{At: at, Facts: facts[:n/2]}}, []freshet.EntryFacts{{At: at, Facts: facts[n/2:]}}, true
 }
 
 // write makes a step durable: the cache's own cursor first, because a cursor
@@ -314,6 +187,8 @@ func (l *life) committed(ctx context.Context, s *step, cursorErr, err error) {
 	if err != nil {
 		return
 	}
+	g.number = s.state.LastNumber
+	g.recycle(s.facts)
 	if freshet.ErrorCode(cursorErr) == freshet.CodeConflict {
 		l.replaced(ctx)
 	}

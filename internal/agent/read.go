@@ -216,13 +216,17 @@ func (l *life) pull(ctx context.Context) {
 			l.wakeAt(s.after)
 			continue
 		}
-		s.pulling = true
-		req := wire.EncodePull(wire.PullRequest{Subject: s.name, After: s.cursor, Limit: l.o.PullLimit})
-		l.work(ctx, func() func() {
-			b, err := l.askEntries(ctx, req)
-			return func() { l.pulled(ctx, s, b, err) }
-		})
+		l.pullFrom(ctx, s, s.cursor)
 	}
+}
+
+func (l *life) pullFrom(ctx context.Context, s *subject, after freshet.Position) {
+	s.pulling = true
+	req := wire.EncodePull(wire.PullRequest{Subject: s.name, After: after, Limit: l.o.PullLimit})
+	l.work(ctx, func() func() {
+		b, err := l.askEntries(ctx, req)
+		return func() { l.pulled(ctx, s, b, err) }
+	})
 }
 
 func (a *Agent) askEntries(ctx context.Context, req []byte) (wire.EntryBatch, error) {
@@ -256,8 +260,16 @@ func (l *life) pulled(ctx context.Context, s *subject, b wire.EntryBatch, err er
 		s.tail, s.target = false, s.cursor
 		return
 	}
-	s.target = freshet.Later(s.target, b.Entries[len(b.Entries)-1].At)
-	l.take(s, b.Entries)
+	last := b.Entries[len(b.Entries)-1].At
+	s.target = freshet.Later(s.target, last)
+	if last.Before(s.target) && s.cursor.Before(last) && l.room(s.name) {
+		// The next ones travel while these are taken in. If there turns out to be
+		// no room for all of these, those do not follow on, and are asked for again.
+		l.pullFrom(ctx, s, last)
+	}
+	if !s.cursor.Before(b.Prev) {
+		l.take(s, b.Entries)
+	}
 }
 
 // regain tries at once what failed while the control plane could not be

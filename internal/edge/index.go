@@ -50,6 +50,10 @@ type index struct {
 	poke chan struct{} // there is something to delete
 	stop chan struct{}
 	done sync.WaitGroup
+
+	// The writer's own.
+	passed  freshet.Position // up to it fences have done their work and may still be on disk; zero: none are known of
+	dropped time.Time        // when such fences were deleted last
 }
 
 // savedState is what the index knew at start.
@@ -148,7 +152,9 @@ func (s *savedState) readState(ctx context.Context, tx *sql.Tx) error {
 }
 
 func (s *savedState) readFence(ctx context.Context, tx *sql.Tx) error {
-	return scan(ctx, tx, "SELECT kind, pattern, hosts, epoch, pos FROM fence ORDER BY epoch, pos", func(row *sql.Rows) error {
+	// Those up to the cursor have done their work and were not deleted yet.
+	const q = "SELECT kind, pattern, hosts, epoch, pos FROM fence WHERE (epoch, pos) > (?, ?) ORDER BY epoch, pos"
+	return scan(ctx, tx, q, func(row *sql.Rows) error {
 		var sel freshet.Selector
 		var hosts string
 		var at freshet.Position
@@ -165,7 +171,7 @@ func (s *savedState) readFence(ctx context.Context, tx *sql.Tx) error {
 			s.fence.raisePattern(p)
 		}
 		return err
-	})
+	}, s.fence.cursor.Epoch, signed(s.fence.cursor.Pos))
 }
 
 func (s *savedState) readVariants(ctx context.Context, tx *sql.Tx) error {
@@ -183,8 +189,8 @@ func (s *savedState) readVariants(ctx context.Context, tx *sql.Tx) error {
 	})
 }
 
-func scan(ctx context.Context, tx *sql.Tx, query string, each func(*sql.Rows) error) error {
-	rows, err := tx.QueryContext(ctx, query)
+func scan(ctx context.Context, tx *sql.Tx, query string, each func(*sql.Rows) error, args ...any) error {
+	rows, err := tx.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}

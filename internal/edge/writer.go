@@ -22,7 +22,7 @@ const maxCommit = 256
 // out.
 type change struct {
 	fences  []fenceRow
-	cursor  *freshet.Position // with it the fences at or below are deleted
+	cursor  *freshet.Position // the fences at or below have done their work
 	flushed *time.Time
 	done    chan error // buffered
 }
@@ -182,10 +182,37 @@ func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*
 			return fmt.Errorf("write change: %w", err)
 		}
 	}
+	dropped, err := ix.dropFences(ctx, tx, changes)
+	if err != nil {
+		return fmt.Errorf("drop fences: %w", err)
+	}
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	if dropped {
+		ix.passed, ix.dropped = freshet.Position{}, time.Now()
+	}
 	return nil
+}
+
+// dropFencesEvery bounds how often fences that have done their work are looked
+// for, which reads them all. While a backlog is worked off the cursor moves many
+// times a second.
+const dropFencesEvery = time.Second
+
+// dropFences deletes the fences at or below the newest cursor, unless some were
+// deleted a moment ago. Those that stay are passed over at the next start.
+func (ix *index) dropFences(ctx context.Context, tx *sql.Tx, changes []change) (bool, error) {
+	for _, ch := range changes {
+		if ch.cursor != nil {
+			ix.passed = *ch.cursor
+		}
+	}
+	if ix.passed.IsZero() || time.Since(ix.dropped) < dropFencesEvery {
+		return false, nil
+	}
+	_, err := tx.ExecContext(ctx, "DELETE FROM fence WHERE (epoch, pos) <= (?, ?)", ix.passed.Epoch, signed(ix.passed.Pos))
+	return err == nil, err
 }
 
 func writeRows(ctx context.Context, tx *sql.Tx, s *shelf, rows []*variant) error {
@@ -247,11 +274,7 @@ func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
 		}
 	}
 	if ch.cursor != nil {
-		at := *ch.cursor
-		if err := setState(ctx, tx, stateCursor, at.String()); err != nil {
-			return err
-		}
-		if _, err := tx.ExecContext(ctx, "DELETE FROM fence WHERE (epoch, pos) <= (?, ?)", at.Epoch, signed(at.Pos)); err != nil {
+		if err := setState(ctx, tx, stateCursor, ch.cursor.String()); err != nil {
 			return err
 		}
 	}
