@@ -21,6 +21,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/app"
 	"github.com/freshet-vod/freshet/internal/cache/varnish/varnishtest"
 	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/engine"
 )
 
 const (
@@ -102,6 +103,13 @@ func newVarnishWorld(b *testing.B) *varnishWorld {
 // API once they are ready.
 func serve(b *testing.B, origin string, pops ...config.POP) *client.Client {
 	b.Helper()
+	api, _ := serveCore(b, origin, pops...)
+	return api
+}
+
+// serveCore is serve for those who also look at what no interface shows.
+func serveCore(b *testing.B, origin string, pops ...config.POP) (*client.Client, *engine.Engine) {
+	b.Helper()
 	conf := config.Default()
 	conf.Listen, conf.Data, conf.POPs = "127.0.0.1:0", b.TempDir(), pops
 	conf.Domains = []config.Domain{{Name: benchDomain, Origin: config.URL(origin), Account: config.DefaultAccount}}
@@ -139,7 +147,7 @@ func serve(b *testing.B, origin string, pops ...config.POP) *client.Client {
 			}
 		}
 	}
-	return api
+	return api, server.Engine()
 }
 
 // each calls do for every URL from as many goroutines as there are connections.
