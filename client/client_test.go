@@ -131,6 +131,9 @@ func TestTask_EveryOutcomeReasonAndVerificationComesBack(t *testing.T) {
 	for v := freshet.VerifiedNone; v <= freshet.VerifiedProbe; v++ {
 		want.Deliveries = append(want.Deliveries, freshet.Delivery{POP: "p", Verified: v, ExecutedAt: apitest.Epoch()})
 	}
+	for rounds := range 5 {
+		want.Deliveries = append(want.Deliveries, freshet.Delivery{POP: "p", Rounds: rounds, WindowMs: int64(rounds) * 86_400_000})
+	}
 	f.Tasks[9] = want
 	got, err := c.Task(t.Context(), 9)
 	if err != nil {

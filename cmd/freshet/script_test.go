@@ -115,6 +115,7 @@ func scripted() *apitest.Fake {
 			{
 				POP: "shield", Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1, ExecutedAt: at.Add(time.Second),
 				ReceivedAt: at.Add(time.Second), Before: &freshet.Copy{FetchedAt: at, Validator: "\"v1\x1b[2J\u009b31m\"", Size: 1536}, Incarnation: "i",
+				Rounds: 2, WindowMs: 1250,
 			},
 			{POP: "edge-1"},
 		},

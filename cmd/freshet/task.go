@@ -71,7 +71,7 @@ func taskTables(r *remote, task *freshet.TaskReport) error {
 	return t.flush()
 }
 
-// rounds is blank where nothing was purged.
+// rounds is blank where nothing was purged, or the POP did not tell.
 func rounds(n int) string {
 	if n == 0 {
 		return ""

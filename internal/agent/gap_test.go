@@ -176,8 +176,18 @@ func TestVersions_TheAgentSpeaksAsItsControlPlaneDoes(t *testing.T) {
 		if f := w.refilled(nil); f.Rounds != 0 || f.Attempts != 2 {
 			t.Fatalf("a control plane of the first release reads %+v", f)
 		}
+		// What is spooled meanwhile is of that version, too: an agent that is put
+		// back to the first release would send it as it is.
+		w.weather.turn(faults{Cut: true})
+		w.append(purge(u2))
+		pass(time.Second)
+		spooled, err := w.sites["a"].disk.Spooled(t.Context(), 0, 10)
+		if err != nil || len(spooled) != 1 || spooled[0].Message[1] != 1 {
+			t.Fatalf("spooled is %v (%v)", spooled, err)
+		}
+		w.weather.turn(faults{})
 		w.release(wire.Version2, 20)
-		pass(31 * time.Second) // it asks now and then
+		pass(time.Minute) // it asks now and then
 		if f := w.refilled(nil); f.Rounds != 2 || f.Window < time.Millisecond {
 			t.Fatalf("after the upgrade it reads %+v", f)
 		}

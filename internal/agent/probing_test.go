@@ -208,7 +208,10 @@ func TestP6_ProbedPrefetch(t *testing.T) {
 		t := w.t
 		p.finds = func(q cache.Probe) cache.Finding {
 			stored, ok := q.Newer(t.Context())
-			if !q.Whole || q.Before.Stored() || !ok || stored.Validator != `"v"` {
+			if !q.Whole {
+				return cache.Finding{}
+			}
+			if q.Before.Stored() || !ok || stored.Validator != `"v"` {
 				return cache.Finding{Reason: freshet.ReasonRefused, Detail: "not what a prefetch stored"}
 			}
 			if q.URL == u2 {

@@ -2,9 +2,12 @@ package api_test
 
 import (
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/freshet-vod/freshet"
 )
 
 func TestManual_NamesEveryRoute(t *testing.T) {
@@ -24,6 +27,34 @@ func TestManual_NamesEveryRoute(t *testing.T) {
 	for _, p := range patterns {
 		if !strings.Contains(string(manual), "| `"+p[1]+"` |") {
 			t.Errorf("docs/api.md lacks %s", p[1])
+		}
+	}
+}
+
+func TestManual_TellsAllOfEvidence(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, of := range []reflect.Type{reflect.TypeFor[freshet.Delivery](), reflect.TypeFor[freshet.Copy]()} {
+		for i := range of.NumField() {
+			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+			names = append(names, name)
+		}
+	}
+	for o := freshet.OutcomeNone; o <= freshet.OutcomeExcused; o++ {
+		names = append(names, o.String())
+	}
+	for v := freshet.VerifiedNone; v <= freshet.VerifiedProbe; v++ {
+		names = append(names, v.String())
+	}
+	_, chapter, _ := strings.Cut(string(manual), "## Evidence")
+	chapter, _, _ = strings.Cut(chapter, "\n## ")
+	for _, name := range names {
+		if !strings.Contains(chapter, "`"+name+"`") {
+			t.Errorf("docs/api.md does not say what %s is", name)
 		}
 	}
 }

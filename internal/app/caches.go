@@ -6,14 +6,18 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
+	"net/http"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/door"
+	"github.com/freshet-vod/freshet/internal/cache/nginx"
 	"github.com/freshet-vod/freshet/internal/cache/purgeport"
 	"github.com/freshet-vod/freshet/internal/cache/varnish"
 	"github.com/freshet-vod/freshet/internal/config"
@@ -42,6 +46,7 @@ type worked struct {
 // newForeign makes the driver of caches that are programs of their own.
 func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, error) {
 	layers := map[int][]cache.Driver{}
+	inner := slices.MinFunc(s.caches, byLayer).Layer
 	var followers []cache.Follower
 	var runs []func(context.Context) error
 	for _, k := range s.caches {
@@ -59,12 +64,15 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 			followers = append(followers, f)
 		}
 		d = cache.Timeout(d, cache.Timeouts{Purge: purgeWithin, Inspect: inspectWithin, Other: otherWithin})
-		fenced, file, err := cache.Fence(d, filepath.Join(s.dir, "fence-"+short(string(k.URL))))
-		if err != nil {
-			return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+		if k.Layer == inner { // further out a fence says nothing: see cache.Group
+			fenced, file, err := cache.Fence(d, filepath.Join(s.dir, "fence-"+short(string(k.Control))))
+			if err != nil {
+				return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
+			}
+			group.OnStop("times of purges at "+s.id, func(context.Context) error { return file.Close() })
+			d = fenced
 		}
-		group.OnStop("times of purges at "+s.id, func(context.Context) error { return file.Close() })
-		layers[k.Layer] = append(layers[k.Layer], fenced)
+		layers[k.Layer] = append(layers[k.Layer], d)
 	}
 	w := worked{
 		url: string(outermost(s.caches).URL), onReady: func(bool) {}, runs: runs,
@@ -102,14 +110,35 @@ func newDriver(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, er
 		return purgeport.New(purgeport.Options{Driver: k.Driver, URL: string(k.URL), Purge: string(k.Control)})
 	case k.Driver == config.DriverVarnish:
 		return varnish.New(ctx, varnish.Options{Control: string(k.Control), URL: string(k.URL), Soft: k.Soft})
+	case k.Driver == config.DriverNginx:
+		return newNginx(ctx, s, k)
 	}
 	return nil, fmt.Errorf("there is no driver %q", k.Driver)
 }
 
+func newNginx(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, error) {
+	n := k.Nginx
+	o := nginx.Options{
+		Path: n.Path, Levels: n.Levels, Key: n.Key, Slice: n.Slice.Bytes(),
+		Control: string(k.Control), URL: string(k.URL), Log: s.log.With(slog.String("pop", s.id)),
+	}
+	for _, v := range n.Variants {
+		header := http.Header{}
+		for _, line := range v.Headers {
+			name, value, _ := strings.Cut(line, ":")
+			header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+		}
+		o.Variants = append(o.Variants, nginx.Variant{Label: v.Label, Header: header})
+	}
+	return nginx.New(ctx, o)
+}
+
 // outermost returns a cache of the layer that viewers reach first.
 func outermost(caches []config.Cache) config.Cache {
-	return slices.MaxFunc(caches, func(a, b config.Cache) int { return a.Layer - b.Layer })
+	return slices.MaxFunc(caches, byLayer)
 }
+
+func byLayer(a, b config.Cache) int { return a.Layer - b.Layer }
 
 // short names a file after an address.
 func short(address string) string {

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"slices"
@@ -19,8 +20,9 @@ import (
 // serves nothing old.
 const maxFences = 100_000
 
-// fenceSize is a record of the file: epoch, position, and nanoseconds.
-const fenceSize = 4 + 8 + 8
+// fenceSize is a record of the file: epoch, position, nanoseconds, and a sum of
+// those.
+const fenceSize = 4 + 8 + 8 + 4
 
 // Fence makes repeated purges harmless at a cache that stamps its copies and
 // keeps no generations (P2): it remembers when each position was first carried
@@ -29,7 +31,8 @@ const fenceSize = 4 + 8 + 8
 // accepted, so that it may stay.
 //
 // The memory is kept in a file, which is appended to and not synced: what a
-// power cut loses of it costs a fetch. Orders with Again are carried out anew
+// power cut, or a full disk, loses of it costs a fetch. A time that is not what
+// was written would cost more, so that each record has a sum. Orders with Again are carried out anew
 // and replace what was remembered. d is returned as it is if it does not stamp.
 // The closer closes the file.
 func Fence(d Driver, path string) (Driver, io.Closer, error) {
@@ -49,10 +52,12 @@ type fenced struct {
 	mu    sync.Mutex // guards what follows
 	marks []fenceMark
 	file  *os.File
+	torn  bool // a record was written in part: what came after it could not be read
 }
 
 // fenceMark says when a position was first carried out. Marks are in the order
-// of their positions.
+// of their positions and, since one says nothing if a later position ran before
+// it, in the order of their times.
 type fenceMark struct {
 	at   freshet.Position
 	time time.Time
@@ -89,11 +94,8 @@ func (f *fenced) order(o Order) Order {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(f.marks, o.At, func(m fenceMark, at freshet.Position) int { return m.at.Compare(at) })
-	for _, m := range f.marks[i:] {
-		if o.Since.IsZero() || m.time.Before(o.Since) {
-			o.Since = m.time
-		}
+	if i, _ := f.find(o.At); i < len(f.marks) {
+		o.Since = f.marks[i].time
 	}
 	return o
 }
@@ -118,21 +120,36 @@ func (f *fenced) note(o Order, results []Result) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.add(fenceMark{o.At, first})
-	// A failure to write costs what a lost record costs.
-	_, _ = f.file.Write(encodeFence(fenceMark{o.At, first}))
+	if f.torn {
+		return
+	}
+	_, err := f.file.Write(encodeFence(fenceMark{o.At, first}))
+	f.torn = err != nil
+}
+
+// find returns the place of the first mark at a position or above it.
+func (f *fenced) find(at freshet.Position) (i int, found bool) {
+	return slices.BinarySearchFunc(f.marks, at, func(m fenceMark, at freshet.Position) int { return m.at.Compare(at) })
 }
 
 func (f *fenced) add(m fenceMark) {
-	i, found := slices.BinarySearchFunc(f.marks, m.at, func(m fenceMark, at freshet.Position) int { return m.at.Compare(at) })
-	if found {
+	i, found := f.find(m.at)
+	switch {
+	case found && !f.marks[i].time.Before(m.time):
+		return
+	case found:
 		// An order that took several calls, or one that was carried out again.
 		// The later time removes more.
-		if f.marks[i].time.Before(m.time) {
-			f.marks[i].time = m.time
-		}
-		return
+		f.marks = slices.Delete(f.marks, i, i+1)
 	}
-	f.marks = slices.Insert(f.marks, i, m)
+	if i < len(f.marks) && !m.time.Before(f.marks[i].time) {
+		return // a later position ran before: its time holds for this one too
+	}
+	keep := i
+	for keep > 0 && !f.marks[keep-1].time.Before(m.time) {
+		keep--
+	}
+	f.marks = slices.Replace(f.marks, keep, i, m)
 	if len(f.marks) > maxFences {
 		f.marks = slices.Delete(f.marks, 0, len(f.marks)-maxFences)
 	}
@@ -141,7 +158,14 @@ func (f *fenced) add(m fenceMark) {
 func encodeFence(m fenceMark) []byte {
 	b := binary.BigEndian.AppendUint32(nil, m.at.Epoch)
 	b = binary.BigEndian.AppendUint64(b, m.at.Pos)
-	return binary.BigEndian.AppendUint64(b, uint64(m.time.UnixNano())) //nolint:gosec // times after 1970
+	b = binary.BigEndian.AppendUint64(b, uint64(m.time.UnixNano())) //nolint:gosec // times after 1970
+	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
+}
+
+func decodeFence(b []byte) (m fenceMark, ok bool) {
+	m.at = freshet.Position{Epoch: binary.BigEndian.Uint32(b), Pos: binary.BigEndian.Uint64(b[4:])}
+	m.time = time.Unix(0, int64(binary.BigEndian.Uint64(b[12:]))) //nolint:gosec // as it was written
+	return m, binary.BigEndian.Uint32(b[20:]) == crc32.ChecksumIEEE(b[:20])
 }
 
 // open reads the file and writes it anew, so that it does not grow for ever.
@@ -151,10 +175,11 @@ func (f *fenced) open(path string) error {
 		return fmt.Errorf("reading the times of purges: %w", err)
 	}
 	for ; len(old) >= fenceSize; old = old[fenceSize:] {
-		f.add(fenceMark{
-			at:   freshet.Position{Epoch: binary.BigEndian.Uint32(old), Pos: binary.BigEndian.Uint64(old[4:])},
-			time: time.Unix(0, int64(binary.BigEndian.Uint64(old[12:]))), //nolint:gosec // as it was written
-		})
+		m, ok := decodeFence(old)
+		if !ok {
+			break // the end of what is known to be whole
+		}
+		f.add(m)
 	}
 	var b []byte
 	for _, m := range f.marks {

@@ -109,6 +109,34 @@ func TestFence_ForgetsAtMostATornRecord(t *testing.T) {
 	}
 }
 
+// TestFence_BelievesNoDamagedRecord holds for every byte of a file: a time that
+// is too early would keep old bodies.
+func TestFence_BelievesNoDamagedRecord(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "fence")
+	m := newModel(nil)
+	d, done := fence(t, m, path)
+	d.Purge(t.Context(), orderOf(5, film))
+	done()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range whole {
+		bad := append([]byte(nil), whole...)
+		bad[i] ^= 0x40
+		if err := os.WriteFile(path, bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		d, done := fence(t, m, path)
+		m.get(film)
+		if r := d.Purge(t.Context(), orderOf(5, film))[0]; r.Outcome != freshet.OutcomeDone {
+			t.Errorf("byte %d: a damaged record is believed: %+v", i, r)
+		}
+		done()
+	}
+}
+
 func TestFence_AFailedPurgeIsNotRemembered(t *testing.T) {
 	t.Parallel()
 	m := newModel(nil)

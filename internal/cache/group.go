@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,19 +30,22 @@ type Filler interface {
 	Fill(ctx context.Context, obj Object) Result
 }
 
-// fillAttempts bounds how often a Group asks for an object that was answered
-// well and stored nowhere: some caches store what is asked for again.
-const fillAttempts = 4
-
 // Group is the caches of one POP as one Driver. A layer is settled before the
 // next is purged: an outer cache refills from an inner one at once, and its
 // copy would be new by its stamp and old by its bytes.
+//
+// For the same reason only the innermost layer keeps what Fence would let it
+// keep: further out every order removes whatever is stored. A repeat then costs
+// a fetch from the inner cache, and none from the origin.
 type Group struct {
 	layers [][]Driver
 	all    []Driver
 	outer  []Driver
 	via    Filler
 	powers Powers
+
+	mu   sync.Mutex         // guards kept, and adopting against writing
+	kept []freshet.Position // the cursor of each cache as read last
 }
 
 var (
@@ -66,28 +70,32 @@ func NewGroup(o GroupOptions) (*Group, error) {
 	if len(g.outer) > 1 && g.via == nil {
 		return nil, errors.New("a group whose outermost layer has several caches needs a door to prefetch through")
 	}
+	g.kept = make([]freshet.Position, len(g.all))
 	g.powers = g.all[0].Powers()
+	names := []string{g.powers.Driver}
 	for _, d := range g.all[1:] {
-		g.powers = g.powers.with(d.Powers())
+		p := d.Powers()
+		if !slices.Contains(names, p.Driver) {
+			names = append(names, p.Driver)
+		}
+		g.powers = g.powers.with(p)
 	}
-	g.powers.Stamps = false // each member has a fence of its own
-	if g.via != nil {
-		g.powers.Prefetch = true
-	}
+	g.powers.Driver = strings.Join(names, "+")
+	g.powers.Stamps = false // the caches have fences of their own
+	// An object may be stored once in each layer, and a fill that is ended
+	// further out goes on further in.
+	g.powers.Counts = g.powers.Counts && len(g.layers) == 1
+	g.powers.CancelsFills = g.powers.CancelsFills && len(g.layers) == 1 && g.via == nil
+	g.powers.Prefetch = g.via != nil || g.outer[0].Powers().Prefetch
 	return g, nil
 }
 
 // with returns what both of two caches can do.
 func (p Powers) with(q Powers) Powers {
-	name := p.Driver
-	if name != q.Driver {
-		name += "+" + q.Driver
-	}
 	return Powers{
-		Driver: name, MaxBatch: min(p.MaxBatch, q.MaxBatch),
-		Prefix: p.Prefix && q.Prefix, Regex: p.Regex && q.Regex, Tag: p.Tag && q.Tag,
-		Soft: p.Soft && q.Soft, Prefetch: p.Prefetch && q.Prefetch, Inspect: p.Inspect && q.Inspect,
-		Stamps: p.Stamps || q.Stamps, DefeatsFills: p.DefeatsFills && q.DefeatsFills,
+		MaxBatch: min(p.MaxBatch, q.MaxBatch),
+		Prefix:   p.Prefix && q.Prefix, Regex: p.Regex && q.Regex, Tag: p.Tag && q.Tag,
+		Soft: p.Soft && q.Soft, Inspect: p.Inspect && q.Inspect, DefeatsFills: p.DefeatsFills && q.DefeatsFills,
 		CancelsFills: p.CancelsFills && q.CancelsFills, KeepsCursor: p.KeepsCursor && q.KeepsCursor,
 		Survives: p.Survives && q.Survives, Counts: p.Counts && q.Counts,
 	}
@@ -126,15 +134,16 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 		left[i] = i
 	}
 	for n, layer := range g.layers {
+		if len(left) == 0 {
+			break
+		}
 		order := o
+		order.Again = o.Again || n > 0 // what was fetched since may come from an inner cache that had not purged yet
 		if o.Selector.Kind == freshet.SelectExact {
 			order.Selector.URLs = choose(o.Selector.URLs, left)
 		}
-		if order.Len() == 0 || len(left) == 0 {
-			break
-		}
 		before := time.Since(began)
-		shards := concurrently(layer, func(d Driver) []Result { return exactly(order.Len(), purge(d, order)) })
+		shards := concurrently(layer, func(_ int, d Driver) []Result { return exactly(order.Len(), purge(d, order)) })
 		var good []int
 		for k, i := range left {
 			for s := range shards {
@@ -148,7 +157,7 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 					all[i] = all[i].and(r)
 				}
 			}
-			if all[i].Outcome != freshet.OutcomeFailed && all[i].Outcome != freshet.OutcomeCancelled {
+			if all[i].Outcome == freshet.OutcomeDone || all[i].Outcome == freshet.OutcomeAlready {
 				good = append(good, i)
 			}
 		}
@@ -158,7 +167,9 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 }
 
 // and combines what two caches of a POP said of one object: the worse outcome,
-// the weaker proof, the older copy.
+// the weaker proof, the older copy. Of the rounds the higher number counts,
+// since the caches of a layer do theirs at the same time; the window ends with
+// the last look at the last layer.
 func (r Result) and(q Result) Result {
 	out := r
 	if rank(q.Outcome) > rank(r.Outcome) {
@@ -204,147 +215,19 @@ func older(a, b freshet.Copy) freshet.Copy {
 // weaker returns the weaker proof; that one of two looks waited for a fill is
 // worth telling.
 func weaker(a, b freshet.Verified) freshet.Verified {
-	if min(a, b) == freshet.VerifiedInspect {
-		return max(a, b)
+	if lo, hi := min(a, b), max(a, b); lo != freshet.VerifiedInspect || hi != freshet.VerifiedInspectJoined {
+		return lo
 	}
-	return min(a, b)
+	return freshet.VerifiedInspectJoined
 }
 
 // concurrently asks several caches at once.
-func concurrently[T any](list []Driver, ask func(Driver) T) []T {
+func concurrently[T any](list []Driver, ask func(n int, d Driver) T) []T {
 	out := make([]T, len(list))
 	var wg sync.WaitGroup
 	for i, d := range list {
-		wg.Go(func() { out[i] = ask(d) })
+		wg.Go(func() { out[i] = ask(i, d) })
 	}
 	wg.Wait()
 	return out
-}
-
-// Prefetch implements Driver: through the outermost cache, or the door in front
-// of several.
-func (g *Group) Prefetch(ctx context.Context, objs []Object) []Result {
-	if g.via == nil {
-		return exactly(len(objs), g.outer[0].Prefetch(ctx, objs))
-	}
-	out := make([]Result, len(objs))
-	for i, obj := range objs {
-		if ctx.Err() != nil {
-			out[i] = stopped(ctx)
-			continue
-		}
-		out[i] = g.fill(ctx, obj)
-	}
-	return out
-}
-
-// fill asks through the door until a cache has stored the object.
-func (g *Group) fill(ctx context.Context, obj Object) Result {
-	before := g.Inspect(ctx, []Object{obj}, InspectNow)[0]
-	if before.Fault == freshet.ReasonNone && before.Fresh {
-		return Result{Outcome: freshet.OutcomeAlready, Before: before.Copy, After: before.Copy}
-	}
-	var r Result
-	for range fillAttempts {
-		r = g.via.Fill(ctx, obj)
-		r.Before = before.Copy
-		if r.Outcome != freshet.OutcomeDone {
-			g.clean(ctx, obj, before)
-			return r
-		}
-		after := g.Inspect(ctx, []Object{obj}, InspectJoin)[0]
-		if !g.powers.Inspect || after.Fault == freshet.ReasonUnsupported {
-			return r
-		}
-		if after.Fault == freshet.ReasonNone && after.Fresh {
-			r.After = after.Copy
-			return r
-		}
-	}
-	return Failed(freshet.ReasonNoSpace, "no cache behind the door stored the object")
-}
-
-// clean removes what a failed prefetch may have left, such as a stored error,
-// unless a copy was there before.
-func (g *Group) clean(ctx context.Context, obj Object, before State) {
-	if before.Copy.Stored() || ctx.Err() != nil {
-		return
-	}
-	o := Order{At: obj.Generation, Again: true, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{obj.URL}}}
-	concurrently(g.outer, func(d Driver) []Result { return d.Purge(ctx, o) })
-}
-
-// Inspect implements Driver: what viewers may get, which is what any cache of
-// the outermost layer holds. Of several copies the oldest is told.
-func (g *Group) Inspect(ctx context.Context, objs []Object, mode InspectMode) []State {
-	shards := concurrently(g.outer, func(d Driver) []State { return exactStates(len(objs), d.Inspect(ctx, objs, mode)) })
-	out := shards[0]
-	for _, states := range shards[1:] {
-		for i, st := range states {
-			a := &out[i]
-			if a.Fault == freshet.ReasonNone {
-				a.Fault = st.Fault
-			}
-			a.Copy = older(a.Copy, st.Copy)
-			a.Fresh, a.Joined, a.Filling = a.Fresh || st.Fresh, a.Joined || st.Joined, a.Filling || st.Filling
-		}
-	}
-	return out
-}
-
-// Flush implements Driver, from the inside.
-func (g *Group) Flush(ctx context.Context, before time.Time) error {
-	for _, layer := range g.layers {
-		if err := errors.Join(concurrently(layer, func(d Driver) error { return d.Flush(ctx, before) })...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Incarnation implements Driver: it changes when that of any cache does.
-func (g *Group) Incarnation(ctx context.Context) (string, error) {
-	ids := make([]string, len(g.all))
-	for i, d := range g.all {
-		id, err := d.Incarnation(ctx)
-		if err != nil {
-			return "", err
-		}
-		ids[i] = id
-	}
-	return strings.Join(ids, "+"), nil
-}
-
-// ReadCursor implements Driver: the lowest of all.
-func (g *Group) ReadCursor(ctx context.Context) (freshet.Position, error) {
-	var low freshet.Position
-	for i, d := range g.all {
-		at, err := d.ReadCursor(ctx)
-		if err != nil {
-			return freshet.Position{}, err
-		}
-		if i == 0 {
-			low = at
-		}
-		low = freshet.Earlier(low, at)
-	}
-	return low, nil
-}
-
-// WriteCursor implements Driver. One cache may be ahead of another after a
-// crash between two writes; that one is left as it is.
-func (g *Group) WriteCursor(ctx context.Context, at freshet.Position) error {
-	for _, d := range g.all {
-		have, err := d.ReadCursor(ctx)
-		if err != nil {
-			return err
-		}
-		if at.Before(have) {
-			continue
-		}
-		if err := d.WriteCursor(ctx, at); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -79,16 +79,113 @@ func TestGroup_EveryShardIsPurgedAndAnyMayHold(t *testing.T) {
 	}
 }
 
-func TestGroup_AFailedFillLeavesNothing(t *testing.T) {
+// TestGroup_AFailedPrefetchLeavesNoErrorBehind holds that an error is removed
+// wherever a layer stored it, while what was there before stays: viewers may
+// live on it.
+func TestGroup_AFailedPrefetchLeavesNoErrorBehind(t *testing.T) {
 	t.Parallel()
-	a, b := newModel(nil), newModel(nil)
-	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{a, b}}, Via: filler(func() cache.Result {
-		a.get(film) // an error that is stored
-		return cache.Failed(freshet.ReasonOrigin4xx, "404")
+	const stale = "http://h/stale"
+	shield, a, b := newModel(nil), newModel(nil), newModel(nil)
+	for _, m := range []*model{shield, a} {
+		m.get(stale)
+		m.bad[stale] = true
+	}
+	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{shield}, {a, b}}, Via: filler(func() cache.Result {
+		for _, m := range []*model{shield, b} {
+			m.get(film)
+			m.bad[film] = true
+		}
+		return cache.Failed(freshet.ReasonOrigin5xx, "503")
 	})})
-	p := g.Prefetch(t.Context(), []cache.Object{{URL: film}})[0]
-	if _, ok := a.stored[film]; ok || p.Reason != freshet.ReasonOrigin4xx {
-		t.Errorf("%+v, stored %v", p, ok)
+	for _, p := range g.Prefetch(t.Context(), []cache.Object{{URL: film}, {URL: stale}}) {
+		if p.Reason != freshet.ReasonOrigin5xx {
+			t.Errorf("%+v", p)
+		}
+	}
+	for n, m := range []*model{shield, a, b} {
+		if _, ok := m.stored[film]; ok {
+			t.Errorf("cache %d keeps the error", n)
+		}
+		if _, ok := m.stored[stale]; ok != (n < 2) {
+			t.Errorf("cache %d: the stale copy is there: %t", n, ok)
+		}
+	}
+}
+
+// TestGroup_AStoredRefusalIsNoAnswerOfTheOrigin has an error in the inner cache
+// from before there was an object.
+func TestGroup_AStoredRefusalIsNoAnswerOfTheOrigin(t *testing.T) {
+	t.Parallel()
+	shield, out := newModel(nil), newModel(nil)
+	shield.get(film)
+	shield.bad[film] = true
+	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{shield}, {out}}, Via: filler(func() cache.Result {
+		if _, ok := shield.stored[film]; ok {
+			return cache.Failed(freshet.ReasonOrigin4xx, "404, stored by the shield")
+		}
+		out.get(film)
+		return cache.Result{Outcome: freshet.OutcomeDone}
+	})})
+	if p := g.Prefetch(t.Context(), []cache.Object{{URL: film}})[0]; p.Outcome != freshet.OutcomeDone {
+		t.Errorf("%+v", p)
+	}
+}
+
+// TestGroup_AShardThatIsAwayIsNoAnswer holds that what cannot be looked at is
+// not taken for absent, and hides nothing that another shard has.
+func TestGroup_AShardThatIsAwayIsNoAnswer(t *testing.T) {
+	t.Parallel()
+	a, b := newModel(nil), &fake{inspect: func(_ context.Context, objs []cache.Object) []cache.State {
+		return make([]cache.State, 7*len(objs))
+	}}
+	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{a, b}}, Via: filler(nil)})
+	a.get(film)
+	st := g.Inspect(t.Context(), []cache.Object{{URL: film}, {URL: "http://h/none"}}, cache.InspectNow)
+	if !st[0].Fresh || st[0].Fault != freshet.ReasonNone || st[1].Fault == freshet.ReasonNone {
+		t.Errorf("%+v", st)
+	}
+}
+
+// TestP5_OneCacheRestartsAndTheOthersKeepTheirContent has one cache of a POP
+// come back empty: it and what fills from it revalidate, and its siblings do
+// not.
+func TestP5_OneCacheRestartsAndTheOthersKeepTheirContent(t *testing.T) {
+	t.Parallel()
+	in := [2]*model{newModel(nil), newModel(nil)}
+	out := [2]*model{newModel(in[0]), newModel(in[1])}
+	g := group(t, cache.GroupOptions{Layers: [][]cache.Driver{{in[0], in[1]}, {out[0], out[1]}}, Via: filler(nil)})
+	at := freshet.Position{Epoch: 1, Pos: 9}
+	if _, err := g.Incarnation(t.Context()); err != nil || in[0].flushes+out[0].flushes > 0 {
+		t.Fatalf("a POP that is new as a whole is the agent's to flush: %v", err)
+	}
+	for step, c := range []struct {
+		lost *model
+		want [4]int // flushes of in and out
+	}{{nil, [4]int{}}, {out[1], [4]int{0, 0, 0, 1}}, {in[0], [4]int{1, 0, 1, 2}}} {
+		if err := g.WriteCursor(t.Context(), at); err != nil {
+			t.Fatal(err)
+		}
+		before, err := g.Incarnation(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if c.lost != nil {
+			c.lost.lose(string(rune('a' + step)))
+		}
+		after, err := g.Incarnation(t.Context())
+		if err != nil || (before == after) != (c.lost == nil) {
+			t.Fatalf("step %d: %q became %q, %v", step, before, after, err)
+		}
+		if got := [4]int{in[0].flushes, in[1].flushes, out[0].flushes, out[1].flushes}; got != c.want {
+			t.Errorf("step %d: flushes %v, want %v", step, got, c.want)
+		}
+		if got, err := g.ReadCursor(t.Context()); err != nil || got != at {
+			t.Errorf("step %d: cursor %v, %v", step, got, err)
+		}
+		at.Pos++
+	}
+	if err := g.WriteCursor(t.Context(), freshet.Position{Epoch: 1, Pos: 3}); freshet.ErrorCode(err) != freshet.CodeConflict {
+		t.Errorf("a cursor that goes back: %v", err)
 	}
 }
 

@@ -21,16 +21,19 @@ type model struct {
 	fills    map[string][]time.Time // begun, not ended
 	upstream *model                 // where it fills from; nil: from an origin that is always new
 	born     map[string]time.Time   // when the bytes of what is stored left the origin
+	bad      map[string]bool        // what is stored is an error
 	purges   int
 	refuse   bool
 	cursor   freshet.Position
 	replaced bool
+	id       string // its incarnation
+	flushes  int
 }
 
 func newModel(upstream *model) *model {
 	return &model{
 		now: time.Unix(1_700_000_000, 0), stored: map[string]time.Time{}, fills: map[string][]time.Time{},
-		born: map[string]time.Time{}, upstream: upstream,
+		born: map[string]time.Time{}, bad: map[string]bool{}, upstream: upstream, id: "one",
 	}
 }
 
@@ -57,7 +60,7 @@ func (m *model) get(url string) (born time.Time) {
 }
 
 func (m *model) Powers() cache.Powers {
-	return cache.Powers{Driver: "model", MaxBatch: 10, Prefetch: true, Inspect: true, Stamps: true, KeepsCursor: true}
+	return cache.Powers{Driver: "model", MaxBatch: 10, Prefetch: true, Inspect: true, Stamps: true, KeepsCursor: true, Soft: true}
 }
 
 func (m *model) Purge(_ context.Context, o cache.Order) []cache.Result {
@@ -93,7 +96,7 @@ func (m *model) Inspect(_ context.Context, objs []cache.Object, mode cache.Inspe
 			m.fills[obj.URL] = slices.Delete(fills, 0, 1)
 		}
 		if at, ok := m.stored[obj.URL]; ok {
-			out[i].Copy, out[i].Fresh = freshet.Copy{FetchedAt: at, Size: 1}, true
+			out[i].Copy, out[i].Fresh = freshet.Copy{FetchedAt: at, Size: 1}, !m.bad[obj.URL]
 		}
 	}
 	return out
@@ -110,9 +113,19 @@ func (m *model) Prefetch(_ context.Context, objs []cache.Object) []cache.Result 
 	return out
 }
 
-func (m *model) Flush(context.Context, time.Time) error { clear(m.stored); return nil }
+func (m *model) Flush(context.Context, time.Time) error {
+	m.flushes++
+	clear(m.stored)
+	return nil
+}
 
-func (m *model) Incarnation(context.Context) (string, error) { return "one", nil }
+// lose makes it a cache that was started anew, empty.
+func (m *model) lose(id string) {
+	m.id, m.cursor = id, freshet.Position{}
+	clear(m.stored)
+}
+
+func (m *model) Incarnation(context.Context) (string, error) { return m.id, nil }
 
 func (m *model) ReadCursor(context.Context) (freshet.Position, error) { return m.cursor, nil }
 

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -27,6 +28,10 @@ const Domain = "vod.example.com"
 type POP struct {
 	ID      string
 	Parents []string
+	// Via returns the address at which the POP reaches the control plane's
+	// bus, which listens on addr (HOST:PORT): that of a proxy, say. Without it
+	// the POP connects directly.
+	Via func(addr string) (string, error)
 	// Foreign starts another cache than the built-in one for the POP.
 	Foreign Foreign
 }
@@ -132,8 +137,14 @@ func (c *Cluster) configure(ctx context.Context, o Options) error {
 			fmt.Fprintf(&conf, "    remote: true\n")
 		}
 		file := c.path(p.ID + ".yaml")
+		control := bus
+		if p.Via != nil {
+			if control, err = p.Via(bus); err != nil {
+				return err
+			}
+		}
 		text := fmt.Sprintf("data: %s\npop: {id: %s, control: 'nats://%s', token_file: %s}\ncaches: %s\n",
-			c.path(p.ID), p.ID, bus, token, caches)
+			c.path(p.ID), p.ID, control, token, caches)
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 			return err
 		}
@@ -176,16 +187,18 @@ func (c *Cluster) Start(ctx context.Context) error {
 
 // Close ends everything.
 func (c *Cluster) Close() {
+	c.http.CloseIdleConnections() // a server waits for connections that were never used
+	var pops sync.WaitGroup
 	for _, p := range c.POPs {
-		p.Stop()
+		pops.Go(p.Stop)
 	}
+	pops.Wait()
 	c.Control.Stop()
 	c.Origin.Free() // a cache may wait for an answer before it ends
 	for _, k := range c.Caches {
 		k.Stop()
 	}
 	c.Origin.Close()
-	c.http.CloseIdleConnections()
 }
 
 // IDs returns the POPs in order of declaration.

@@ -46,12 +46,23 @@ func checkCaches(f *faults, l cacheList) {
 // checkLayers holds a POP of several caches to what can be worked: the
 // built-in cache is a POP of its own, and prefetches need one door.
 func checkLayers(f *faults, l cacheList) {
-	httpURL(f, l.viaKey, l.via)
+	frontDoor(f, l.viaKey, l.via)
 	if len(l.caches) < 2 {
 		return
 	}
 	if i := slices.IndexFunc(l.caches, func(k Cache) bool { return k.Driver == DriverEdge }); i >= 0 {
 		f.add(fmt.Sprintf("%s[%d].driver", l.key, i), "edge cannot share a POP with other caches; make it a POP of its own, as their parent or child")
+	}
+	ports := map[Endpoint]int{}
+	for i, k := range l.caches {
+		port := k.Control
+		if port == "" {
+			port = Endpoint(k.URL)
+		}
+		if first, ok := ports[port]; ok && port != "" {
+			f.add(fmt.Sprintf("%s[%d]", l.key, i), "is the same cache as %s[%d]: both are worked through %s", l.key, first, port)
+		}
+		ports[port] = i
 	}
 	last := slices.MaxFunc(l.caches, func(a, b Cache) int { return a.Layer - b.Layer }).Layer
 	outer := 0
@@ -85,6 +96,7 @@ func checkForeign(f *faults, key string, k Cache) {
 	if k.URL == "" {
 		f.add(key+".url", "is missing: it is where the cache answers viewers, as in http://127.0.0.1:6081")
 	}
+	frontDoor(f, key+".url", k.URL)
 	if k.Control == "" {
 		f.add(key+".control", "is missing: it is Freshet's own listener inside the cache, as in http://127.0.0.1:6083 or unix:/run/freshet.sock")
 	}
@@ -119,6 +131,7 @@ func checkAgentless(f *faults, key string, k Cache) {
 	if k.URL == "" {
 		f.add(key+".url", "is missing: it is where the cache answers viewers, as in http://varnish.example.com:6081")
 	}
+	frontDoor(f, key+".url", k.URL)
 	refuse(f, key, "of a cache of an agentless POP", map[string]bool{"listen": k.Listen != "", "soft": k.Soft, "nginx": k.Nginx != nil})
 }
 
@@ -128,6 +141,20 @@ func refuse(f *faults, key, of string, set map[string]bool) {
 		if set[name] {
 			f.add(key+"."+name, "is no key %s", of)
 		}
+	}
+}
+
+// frontDoor checks where Freshet itself asks a cache as viewers do. It speaks
+// plain HTTP there, to the cache and not to what may stand before it.
+func frontDoor(f *faults, key string, u URL) {
+	host, ok := strings.CutPrefix(string(u), "http://")
+	switch {
+	case u == "" || u.Scheme() != "http" && u.Scheme() != "https" && strings.HasSuffix(key, ".url"):
+		return // told already
+	case u.Scheme() != "http":
+		f.add(key, "%q does not begin with http://: Freshet asks the cache itself, without TLS", u)
+	case !ok || strings.Contains(strings.TrimSuffix(host, "/"), "/"):
+		f.add(key, "%q is not of the form http://HOST:PORT", u)
 	}
 }
 

@@ -330,7 +330,7 @@ func (n *Nginx) fill() {
 		n.Levels = "1:2"
 	}
 	if n.Key == "" {
-		n.Key = "$freshet_host$freshet_uri|$freshet_variant"
+		n.Key = "$freshet_host$freshet_uri|$freshet_variant$slice_range"
 	}
 	if n.Variants == nil {
 		n.Variants = []Variant{{}, {Label: "gzip", Headers: []string{"Accept-Encoding: gzip"}}}

@@ -2,7 +2,9 @@ package edge
 
 import (
 	"context"
+	"net/http"
 	"slices"
+	"time"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -10,6 +12,7 @@ import (
 // State is what the cache holds of one object.
 type State struct {
 	Copy    freshet.Copy // of the variant with the lowest generation
+	Fresh   bool         // it is a whole object, and viewers get it without the origin being asked
 	Joined  bool         // a fill in flight was waited for
 	Filling bool         // a fill that can be joined is in flight
 }
@@ -45,5 +48,9 @@ func (c *Cache) look(url string) (State, []*flight) {
 		return State{}, nil
 	}
 	flights := slices.DeleteFunc(slices.Clone(o.flights), func(f *flight) bool { return f.alone })
-	return State{Copy: worst(o.variants).copy(), Filling: len(flights) > 0}, flights
+	w := worst(o.variants)
+	return State{
+		Copy: w.copy(), Filling: len(flights) > 0,
+		Fresh: w != nil && w.Status == http.StatusOK && w.fresh(time.Now()),
+	}, flights
 }

@@ -19,7 +19,7 @@ import (
 
 // TestBook_ADeclarationCounts holds that the configuration decides where a POP
 // fills from, and that what it took away is left out loudly, cycles too.
-func TestBook_ADeclarationCounts(t *testing.T) { //nolint:tparallel // lives of one store, in order
+func TestBook_ADeclarationCounts(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	live := func(name string, pops []freshet.POP, f func(*testing.T, *desk)) {

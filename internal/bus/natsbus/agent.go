@@ -150,8 +150,13 @@ func (a *Agent) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, erro
 	if err := check(ctx, what, req); err != nil {
 		return nil, err
 	}
-	m, err := a.conn.RequestWithContext(ctx, subjectCall+string(call)+"."+a.pop, req)
+	waiting, end := a.calls.begin(ctx)
+	defer end()
+	m, err := a.conn.RequestWithContext(waiting, subjectCall+string(call)+"."+a.pop, req)
 	if err != nil {
+		if errors.Is(context.Cause(waiting), errLost) {
+			err = errLost
+		}
 		return nil, fault(ctx, what, err)
 	}
 	if m.Header.Get(failedHeader) != "" {

@@ -33,6 +33,7 @@ func noContext() context.Context { return context.Background() }
 type endpoint struct {
 	conn   *nats.Conn
 	closed chan struct{} // closed when the connection's last callback has run
+	calls  *calls        // that wait for an answer over it
 }
 
 // target says where an endpoint connects to, and as whom.
@@ -55,8 +56,8 @@ func dial(ctx context.Context, t target) (endpoint, error) {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
-	e := endpoint{closed: make(chan struct{})}
-	opts := append(t.options(), //nolint:contextcheck // the handlers outlive the call and its context
+	e := endpoint{closed: make(chan struct{}), calls: &calls{}}
+	opts := append(t.options(e.calls), //nolint:contextcheck // the handlers outlive the call and its context
 		nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
 	url := t.url
 	proof, err := t.proof()
@@ -96,7 +97,7 @@ func secured(url string, roots *x509.CertPool) []nats.Option {
 	return []nats.Option{nats.Secure(&tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS13})}
 }
 
-func (t target) options() []nats.Option {
+func (t target) options(under *calls) []nats.Option {
 	label := t.name
 	if label == "" {
 		label = "control"
@@ -120,6 +121,7 @@ func (t target) options() []nats.Option {
 		nats.ReconnectBufSize(-1),
 		nats.NoEcho(),
 		nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+			under.lose()
 			if err != nil {
 				t.log.LogAttrs(noContext(), slog.LevelWarn, "bus connection lost", slog.Any("error", err))
 			}

@@ -95,6 +95,8 @@ func fault(ctx context.Context, what string, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case errors.Is(err, errLost):
+		return freshet.Errorf(freshet.CodeUnavailable, "the %s was not answered: the connection to the control plane was lost", what)
 	case errors.Is(err, nats.ErrNoResponders):
 		return freshet.Errorf(freshet.CodeUnavailable, "no control plane answers the %s", what)
 	case errors.Is(err, nats.ErrReconnectBufExceeded):

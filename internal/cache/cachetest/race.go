@@ -21,7 +21,7 @@ func raceTests() []test {
 		{"P4_NoStaleAfterComplete_Vary_BodyPhase", nil, raceVaryBodyPhase},
 		{"P4_NoStaleAfterComplete_Vary_ManyFlights", nil, raceVaryManyFlights},
 		{"P4_NoStaleAfterComplete_Revalidating", nil, revalidationRace},
-		{"P4_PrefetchInFlightIsSuperseded", func(p cache.Powers) bool { return p.Prefetch && p.DefeatsFills }, prefetchInFlightIsSuperseded},
+		{"P4_PrefetchInFlightIsSuperseded", func(p cache.Powers) bool { return p.Prefetch && p.DefeatsFills && p.CancelsFills }, prefetchInFlightIsSuperseded},
 	}
 }
 

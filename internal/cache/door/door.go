@@ -216,15 +216,39 @@ func judge(resp *http.Response) (freshet.Reason, string) {
 	}
 }
 
-// Fill implements cache.Filler: one GET of the whole object.
+// Fill implements cache.Filler: one GET of the whole object. An answer that no
+// cache may store is refused: it would be asked for again and again.
 func (d *Door) Fill(ctx context.Context, obj cache.Object) cache.Result {
-	return d.Fetch(ctx, obj.URL, nil).Result()
+	a := d.Fetch(ctx, obj.URL, nil)
+	r := a.Result()
+	if why := a.Unstorable(); why != "" && r.Outcome == freshet.OutcomeDone {
+		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonRefused, Detail: why, FirstByte: a.FirstByte}
+	}
+	return r
+}
+
+// Unstorable says why no shared cache may store an answer, or "".
+func (a Answer) Unstorable() string {
+	for _, line := range a.Header.Values("Cache-Control") {
+		for directive := range strings.SplitSeq(line, ",") {
+			switch name, _, _ := strings.Cut(strings.ToLower(strings.TrimSpace(directive)), "="); name {
+			case "no-store", "private":
+				return "the answer says Cache-Control: " + name
+			}
+		}
+	}
+	for _, line := range a.Header.Values("Vary") {
+		if strings.Contains(line, "*") {
+			return "the answer says Vary: *"
+		}
+	}
+	return ""
 }
 
 // Result puts an answer into the words of a prefetch.
 func (a Answer) Result() cache.Result {
 	switch {
-	case a.Cancelled && a.Reason == freshet.ReasonNone:
+	case a.Cancelled:
 		return cache.Result{Outcome: freshet.OutcomeCancelled, Detail: a.Detail, FirstByte: a.FirstByte}
 	case a.Reason != freshet.ReasonNone:
 		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: a.Reason, Detail: a.Detail, FirstByte: a.FirstByte}

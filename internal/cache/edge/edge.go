@@ -63,7 +63,7 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 	out := make([]cache.State, len(objs))
 	inspect := func(i int) {
 		st, err := d.c.Inspect(ctx, objs[i].URL, mode == cache.InspectJoin)
-		out[i] = cache.State{Copy: st.Copy, Joined: st.Joined, Filling: st.Filling}
+		out[i] = cache.State{Copy: st.Copy, Fresh: st.Fresh, Joined: st.Joined, Filling: st.Filling}
 		if err != nil {
 			out[i] = cache.State{Fault: freshet.ReasonTimeout}
 		}

@@ -60,8 +60,12 @@ func (h *harness) start(t *testing.T) {
 	c.SetReady(true)
 	h.cache, h.driver = c, edgecache.New(c)
 	h.front = httptest.NewServer(c)
-	addr := h.front.Listener.Addr().String()
-	h.client = &http.Client{Transport: &http.Transport{
+	h.client = clientOf(h.front.Listener.Addr().String())
+}
+
+// clientOf makes a client to whom every host is at one address.
+func clientOf(addr string) *http.Client {
+	return &http.Client{Transport: &http.Transport{
 		DisableCompression: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			var d net.Dialer
@@ -82,6 +86,10 @@ func (h *harness) stop(t *testing.T) {
 func (h *harness) Driver() cache.Driver { return h.driver }
 
 func (h *harness) Get(ctx context.Context, url string, header http.Header) (*http.Response, error) {
+	return get(ctx, h.client, url, header)
+}
+
+func get(ctx context.Context, c *http.Client, url string, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err
@@ -89,7 +97,7 @@ func (h *harness) Get(ctx context.Context, url string, header http.Header) (*htt
 	if header != nil {
 		req.Header = header
 	}
-	return h.client.Do(req)
+	return c.Do(req)
 }
 
 func (h *harness) Restart(t *testing.T) {

@@ -150,6 +150,9 @@ func (d *Driver) send(ctx context.Context, host, path string) cache.Result {
 		return cache.Failed(freshet.ReasonRefused, "the URL cannot be asked for: "+err.Error())
 	}
 	req.Host = host
+	// Sent again if the port closed an idle connection at that moment; the field
+	// itself is not sent.
+	req.Header["Idempotency-Key"] = []string{}
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return unanswered(ctx, err)
@@ -185,14 +188,16 @@ func judge(status int) cache.Result {
 		return cache.Result{Outcome: freshet.OutcomeDone, Detail: "the cache will carry it out later"}
 	case status == http.StatusNotFound || status == http.StatusPreconditionFailed:
 		return cache.Result{Outcome: freshet.OutcomeAlready}
-	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented:
+	case status >= http.StatusInternalServerError && status != http.StatusNotImplemented,
+		status == http.StatusTooManyRequests, status == http.StatusRequestTimeout:
 		return cache.Failed(freshet.ReasonUnreachable, fmt.Sprintf("the purge port answers %d", status))
 	}
 	return cache.Failed(freshet.ReasonRefused, fmt.Sprintf("the purge port answers %d: does it take PURGE from this address?", status))
 }
 
 // Prefetch implements cache.Driver: a GET through the front door. That the
-// answer came whole is all that can be said.
+// answer came whole is all that can be said. A refusal may have been stored, so
+// that it is purged.
 func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
 	out := make([]cache.Result, len(objs))
 	for i, obj := range objs {
@@ -201,6 +206,9 @@ func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Resu
 			continue
 		}
 		out[i] = d.door.Fill(ctx, obj)
+		if r := out[i].Reason; r == freshet.ReasonOrigin4xx || r == freshet.ReasonRefused {
+			d.purge(ctx, obj.URL) // if it cannot be removed, the failure that is reported stands anyhow
+		}
 	}
 	return out
 }

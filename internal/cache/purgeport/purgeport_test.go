@@ -27,13 +27,17 @@ func (p *port) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
 	p.asked = append(p.asked, r.Method+" "+r.Host+r.RequestURI)
 	p.mu.Unlock()
+	if r.Method == http.MethodGet && r.URL.Path == "/absent" {
+		http.NotFound(w, r)
+		return
+	}
 	if r.Method == http.MethodGet {
 		_, _ = w.Write([]byte("film"))
 		return
 	}
 	for path, status := range map[string]int{
 		"/done": 200, "/empty": 204, "/later": 202, "/absent": 404, "/absent2": 412,
-		"/denied": 403, "/unknown": 405, "/never": 501, "/broken": 500, "/odd": 302,
+		"/denied": 403, "/unknown": 405, "/never": 501, "/broken": 500, "/odd": 302, "/busy": 429,
 	} {
 		if r.URL.Path == path {
 			w.WriteHeader(status)
@@ -68,7 +72,7 @@ func TestPurge_AnOddAnswerIsNeverASuccess(t *testing.T) {
 	d, _ := open(t)
 	want := map[string]freshet.Reason{
 		"/denied": freshet.ReasonRefused, "/unknown": freshet.ReasonRefused, "/never": freshet.ReasonRefused, "/odd": freshet.ReasonRefused,
-		"/broken": freshet.ReasonUnreachable, "/hangs-up": freshet.ReasonUnreachable,
+		"/broken": freshet.ReasonUnreachable, "/busy": freshet.ReasonUnreachable, "/hangs-up": freshet.ReasonUnreachable,
 	}
 	for path, reason := range want {
 		if r := d.Purge(t.Context(), order(path))[0]; r.Outcome != freshet.OutcomeFailed || r.Reason != reason {
@@ -113,6 +117,20 @@ func TestPrefetch_TakesAWholeAnswerForDone(t *testing.T) {
 	r := d.Prefetch(t.Context(), []cache.Object{{URL: "http://vod.example.com/film"}})[0]
 	if r.Outcome != freshet.OutcomeDone || r.After.Size != 4 {
 		t.Errorf("%+v", r)
+	}
+}
+
+// TestPrefetch_ARefusalIsNotLeftBehind holds that what may have been stored as
+// a refusal is purged, so that the object is asked for again.
+func TestPrefetch_ARefusalIsNotLeftBehind(t *testing.T) {
+	t.Parallel()
+	d, p := open(t)
+	r := d.Prefetch(t.Context(), []cache.Object{{URL: "http://vod.example.com/absent"}})[0]
+	if r.Outcome != freshet.OutcomeFailed || r.Reason != freshet.ReasonOrigin4xx {
+		t.Errorf("%+v", r)
+	}
+	if want := []string{"GET vod.example.com/absent", "PURGE vod.example.com/absent"}; !slices.Equal(p.asked, want) {
+		t.Errorf("asked %v, want %v", p.asked, want)
 	}
 }
 

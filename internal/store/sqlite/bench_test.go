@@ -231,6 +231,7 @@ func deliver(t *testing.T, s *sqlite.Store, entries []*freshet.Entry, pops int) 
 				fetched := start.Add(-time.Hour + time.Duration(i)*317*time.Millisecond + time.Duration(random>>54)*time.Millisecond)
 				f.Facts = append(f.Facts, freshet.Fact{
 					Item: i, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1,
+					Rounds: 1, Window: time.Duration(p+i/64*3) * time.Millisecond,
 					ExecutedAt: start.Add(time.Duration(i) * time.Millisecond),
 					Before: freshet.Copy{
 						FetchedAt: fetched, Generation: freshet.Position{Epoch: 1, Pos: 7},

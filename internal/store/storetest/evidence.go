@@ -33,6 +33,7 @@ func fact(item int) freshet.Fact {
 	at := day0().Add(time.Duration(item) * time.Millisecond)
 	return freshet.Fact{
 		Item: item, Outcome: freshet.OutcomeDone, Verified: freshet.VerifiedInspect, Attempts: 1 + item%3, ExecutedAt: at,
+		Rounds: 1 + item%3, Window: time.Duration(item*item) * time.Millisecond,
 		Before: freshet.Copy{
 			FetchedAt: at.Add(-time.Hour), Generation: freshet.Position{Epoch: 1, Pos: 3}, Validator: fmt.Sprintf(`"v%d"`, item), Size: 1000 + int64(item),
 		},
@@ -82,6 +83,7 @@ func evidenceKeepsEveryField(t *testing.T, s Everything) {
 	f := &m.Entries[0].Facts[1]
 	f.Outcome, f.Reason, f.Verified = freshet.OutcomeFailed, freshet.ReasonOrigin5xx, freshet.VerifiedProbe
 	f.After = freshet.Copy{FetchedAt: day0(), Generation: at(4), Validator: "w", Size: 5}
+	f.Rounds, f.Window = 4, 26*time.Hour+time.Millisecond
 	f = &m.Entries[1].Facts[2]
 	*f = freshet.Fact{Item: 2, Outcome: freshet.OutcomeCovered, CoveredBy: at(12)}
 	second := message("p2", 7, day0().Add(time.Second), 5, at(4)) // shares the validators

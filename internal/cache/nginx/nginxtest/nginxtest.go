@@ -38,6 +38,7 @@ type Options struct {
 	Location  string           // more of the viewers' location
 	HTTP      string           // more of http {}
 	Workers   int              // default 1
+	Parent    bool             // the origin is another POP, which knows the domains by their own names
 	Languages []string         // declares variants by Accept-Language, instead of gzip
 }
 
@@ -50,9 +51,11 @@ type Server struct {
 	Access  string // the file with viewers' requests: status of the cache, request line
 	Stamps  string // the file with requests to the origin
 
-	cmd  *exec.Cmd
-	out  *bytes.Buffer // read only once done is closed
-	done chan struct{} // closed when nginx has ended
+	dir, program string
+	ports        []string
+	cmd          *exec.Cmd
+	out          *bytes.Buffer // read only once done is closed
+	done         chan struct{} // closed when nginx has ended
 }
 
 // Start starts nginx and returns when it takes requests. The content of
@@ -88,27 +91,35 @@ func start(ctx context.Context, o Options, program string) (*Server, error) {
 	s := &Server{
 		URL: "http://" + ports[0], Control: "http://" + ports[1], Cache: filepath.Join(o.Dir, "cache"),
 		Log: filepath.Join(o.Dir, "error.log"), Access: filepath.Join(o.Dir, "access.log"),
-		out: &bytes.Buffer{}, done: make(chan struct{}),
+		dir: o.Dir, program: program, ports: ports,
 	}
+	return s, s.Again(ctx)
+}
+
+// Again starts a Server that has ended, on the same ports and content.
+func (s *Server) Again(ctx context.Context) error {
+	done := make(chan struct{})
+	s.out, s.done = &bytes.Buffer{}, done
 	// Not of ctx: nginx is stopped in good order by Stop.
-	s.cmd = exec.Command(program, "-p", o.Dir, "-c", filepath.Join(o.Dir, "nginx.conf"), "-e", s.Log) //nolint:gosec,noctx // the test's own arguments; see above
-	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.cmd.Start(); err != nil {
-		return nil, fmt.Errorf("starting nginx: %w", err)
+	cmd := exec.Command(s.program, "-p", s.dir, "-c", filepath.Join(s.dir, "nginx.conf"), "-e", s.Log) //nolint:gosec,noctx // the test's own arguments; see above
+	cmd.Stdout, cmd.Stderr = s.out, s.out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd = cmd
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting nginx: %w", err)
 	}
 	go func() {
-		defer close(s.done)
-		_ = s.cmd.Wait() // how it ended is seen by whoever needs it
+		defer close(done)
+		_ = cmd.Wait() // how it ended is seen by whoever needs it
 	}()
-	for _, addr := range ports {
+	for _, addr := range s.ports {
 		if err := s.await(ctx, addr); err != nil {
 			_ = s.Kill()
 			said, _ := os.ReadFile(s.Log)
-			return nil, fmt.Errorf("%w; nginx said: %s %s", err, s.out, said)
+			return fmt.Errorf("%w; nginx said: %s %s", err, s.out, said)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // find returns the path of a program.
@@ -277,7 +288,9 @@ func (o Options) site(s, origin string) string {
 			fmt.Fprintf(&hosts, "    %s %s;\n", n, d.Name)
 		}
 		fmt.Fprintf(&origins, "    %s http://origin.example.com;\n", d.Name)
-		fmt.Fprintf(&names, "    %s %s;\n", d.Name, origin)
+		if !o.Parent {
+			fmt.Fprintf(&names, "    %s %s;\n", d.Name, origin)
+		}
 	}
 	s = setMap(s, "$freshet_host", "    default \"\";\n"+hosts.String())
 	s = setMap(s, "$freshet_origin", "    default \"\";\n"+origins.String())
