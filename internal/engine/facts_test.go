@@ -204,17 +204,6 @@ func TestP7_StatesThatCouldNotBeSavedAreSavedLater(t *testing.T) {
 	w.refolded(job.ID)
 }
 
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for deadline := time.Now().Add(10 * time.Second); !holds(); <-tick.C {
-		if time.Now().After(deadline) {
-			t.Fatal(what + " did not come")
-		}
-	}
-}
-
 func TestAcknowledgement_WaitsForNobodyWhoCannotAnswer(t *testing.T) {
 	t.Parallel()
 	// With a linger of an hour, only the count of who owes something ends it.
