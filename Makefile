@@ -39,7 +39,7 @@ bench-smoke: ## each benchmark once: proves that they run
 
 soak: ## the long forms of the proofs: kills, fill races, log order
 	@scripts/ensure-test-tools
-	FRESHET_SOAK=1 CGO_ENABLED=1 $(GO) test -race -timeout 60m -run 'TestP[0-9]' -v ./...
+	FRESHET_SOAK=1 CGO_ENABLED=1 $(GO) test -race -timeout 60m -run 'TestP[0-9]|TestTheJobNames' -v ./...
 
 FUZZTIME ?= 1m
 fuzz: ## every fuzz target for FUZZTIME (1m)

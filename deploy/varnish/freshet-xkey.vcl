@@ -34,6 +34,9 @@ sub vcl_backend_response {
   # another's objects. Both ways of writing tags are taken: Cache-Tag: a, b and
   # Surrogate-Key: a b.
   if (beresp.http.Cache-Tag || beresp.http.Surrogate-Key) {
+    std.collect(beresp.http.xkey, " ");
+    std.collect(beresp.http.Cache-Tag, " ");
+    std.collect(beresp.http.Surrogate-Key, " ");
     set beresp.http.xkey = beresp.http.xkey + " "
       + regsuball(beresp.http.Cache-Tag + " " + beresp.http.Surrogate-Key, "([^ ,]+)", bereq.http.Host + "/\1");
   }

@@ -133,6 +133,9 @@ sub vcl_miss {
   if (req.http.X-Freshet-Op) {
     if (req.http.X-Freshet-Op == "join") {
       if (req.is_hitmiss) {
+        # The mark of an answer that was not to be stored: while it is there,
+        # lookups wait for nothing.
+        set req.http.X-Freshet-Count = purge.hard();
         set req.http.X-Freshet-Verdict = "again";
         return (synth(404));
       }

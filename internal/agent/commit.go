@@ -29,8 +29,10 @@ type ledger struct {
 	number      uint64 // of the newest evidence
 	incarnation string
 
-	facts    map[freshet.Position]map[int]freshet.Fact
-	nfacts   int
+	facts    map[freshet.Position]*itemFacts
+	nfacts   int          // of them, counting those that a later one replaces
+	spare    []*itemFacts // emptied ones: there are thousands in a backlog, and a fact is large
+	spared   int          // facts that those have room for
 	factsDue time.Time
 	gather   time.Duration
 	kept     map[freshet.Position]*freshet.Entry
@@ -47,7 +49,7 @@ type ledger struct {
 func newLedger(gather time.Duration) ledger {
 	return ledger{
 		gather:  gather,
-		facts:   map[freshet.Position]map[int]freshet.Fact{},
+		facts:   map[freshet.Position]*itemFacts{},
 		kept:    map[freshet.Position]*freshet.Entry{},
 		dropped: map[freshet.Position]struct{}{},
 	}
@@ -58,17 +60,50 @@ func newLedger(gather time.Duration) ledger {
 func (g *ledger) fact(at freshet.Position, f freshet.Fact, urgent bool) {
 	m := g.facts[at]
 	if m == nil {
-		m = map[int]freshet.Fact{}
+		if n := len(g.spare); n > 0 {
+			m, g.spare = g.spare[n-1], g.spare[:n-1]
+			g.spared -= cap(m.list)
+		} else {
+			m = &itemFacts{}
+		}
 		g.facts[at] = m
 	}
-	if _, ok := m[f.Item]; !ok {
-		g.nfacts++
-	}
-	m[f.Item] = f
+	m.add(&f)
+	g.nfacts++
 	g.urgent = g.urgent || urgent || g.nfacts >= factsPerMessage
 	if g.factsDue.IsZero() {
 		g.factsDue = time.Now().Add(g.gather)
 	}
+}
+
+// itemFacts are facts about one entry, in the order in which they came.
+type itemFacts struct {
+	list   []freshet.Fact
+	untidy bool // items are out of order, or come twice
+}
+
+func (m *itemFacts) add(f *freshet.Fact) {
+	if n := len(m.list); n > 0 && f.Item <= m.list[n-1].Item {
+		m.untidy = true
+	}
+	m.list = append(m.list, *f)
+}
+
+// tidy returns the facts in the order of their items, the last one of each.
+func (m *itemFacts) tidy() []freshet.Fact {
+	if !m.untidy {
+		return m.list
+	}
+	slices.SortStableFunc(m.list, func(a, b freshet.Fact) int { return a.Item - b.Item })
+	n := 0
+	for i, f := range m.list {
+		if i+1 < len(m.list) && m.list[i+1].Item == f.Item {
+			continue
+		}
+		m.list[n] = f
+		n++
+	}
+	return m.list[:n]
 }
 
 func (g *ledger) keep(e *freshet.Entry) {
@@ -184,8 +219,7 @@ func (l *life) evidence() []store.SpooledMessage {
 		part, n = nil, 0
 	}
 	for _, at := range slices.SortedFunc(maps.Keys(g.facts), freshet.Position.Compare) {
-		facts := slices.SortedFunc(maps.Values(g.facts[at]), func(a, b freshet.Fact) int { return a.Item - b.Item })
-		all = append(all, freshet.EntryFacts{At: at, Facts: facts})
+		all = append(all, freshet.EntryFacts{At: at, Facts: g.facts[at].tidy()})
 	}
 	for _, e := range all {
 		for len(e.Facts) > 0 {
@@ -198,6 +232,14 @@ func (l *life) evidence() []store.SpooledMessage {
 		}
 	}
 	flush()
+	for _, m := range g.facts {
+		if g.spared+cap(m.list) <= maxFacts {
+			clear(m.list) // it holds validators
+			m.list, m.untidy = m.list[:0], false
+			g.spare = append(g.spare, m)
+			g.spared += cap(m.list)
+		}
+	}
 	clear(g.facts)
 	g.nfacts, g.factsDue = 0, time.Time{}
 	return msgs

@@ -52,6 +52,9 @@ func (l *life) except(entry *freshet.Entry, item int) {
 
 // unexcept takes an item off the list.
 func (l *life) unexcept(at freshet.Position, item int) {
+	if len(l.excepts.at) == 0 {
+		return
+	}
 	x := l.excepts.at[at]
 	if x == nil || !x.items[item] {
 		return

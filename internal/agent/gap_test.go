@@ -176,6 +176,7 @@ func TestVersions_TheAgentSpeaksAsItsControlPlaneDoes(t *testing.T) {
 		if f := w.refilled(nil); f.Rounds != 0 || f.Attempts != 2 {
 			t.Fatalf("a control plane of the first release reads %+v", f)
 		}
+		pass(3 * time.Second) // what was stored is cleared from the spool a little later
 		// What is spooled meanwhile is of that version, too: an agent that is put
 		// back to the first release would send it as it is.
 		w.weather.turn(faults{Cut: true})

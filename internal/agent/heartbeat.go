@@ -95,6 +95,8 @@ func (l *life) beatOften(ctx context.Context) {
 			return
 		case err != nil && !lost:
 			l.log.LogAttrs(ctx, slog.LevelWarn, "heartbeat could not be sent, trying on", slog.Any("error", err))
+		case err == nil && lost:
+			l.regain(ctx)
 		}
 		lost = err != nil
 		if gap := spacing(msg); gap > 0 && !sleep(ctx, gap) {

@@ -40,8 +40,9 @@ type Options struct {
 
 	PurgeWorkers   int           // purge calls at once; default 4
 	PurgeBatch     int           // URLs per purge call, if the cache takes as many; default 256
-	ReadAhead      int           // entries per subject held in memory; default 4096
-	ReadAheadBytes int           // bytes of URLs per subject held in memory; default 32 MiB
+	ReadAhead      int           // entries of purges held in memory; default 65536
+	PrefetchAhead  int           // entries of prefetches held in memory; default 4096
+	ReadAheadBytes int           // bytes of memory that either may take, about; default 64 MiB
 	RedoLimit      int           // purges kept to be redone for parents that are away; default 4096
 	PullLimit      int           // entries per pull; default 512
 	ExceptionBytes int           // bytes of failed purges in one heartbeat; default 256 KiB
@@ -86,8 +87,9 @@ func (o *Options) setDefaults() {
 	orDefault(&o.PrefetchWorkers, 8)
 	orDefault(&o.PurgeWorkers, 4)
 	orDefault(&o.PurgeBatch, 256)
-	orDefault(&o.ReadAhead, 4096)
-	orDefault(&o.ReadAheadBytes, 32<<20)
+	orDefault(&o.ReadAhead, 1<<16)
+	orDefault(&o.PrefetchAhead, 4096)
+	orDefault(&o.ReadAheadBytes, 64<<20)
 	orDefault(&o.RedoLimit, 4096)
 	orDefault(&o.PullLimit, 512)
 	orDefault(&o.ExceptionBytes, 256<<10)

@@ -29,6 +29,20 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// sleepUnless waits for d or until ctx ends; it is true if early ended it
+// before.
+func sleepUnless(ctx context.Context, d time.Duration, early <-chan struct{}) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-early:
+		return true
+	case <-t.C:
+	case <-ctx.Done():
+	}
+	return false
+}
+
 // kick makes the receiver of a channel with room for one look again.
 func kick(ch chan struct{}) {
 	select {

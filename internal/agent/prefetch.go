@@ -304,7 +304,7 @@ func (l *life) fetched(r *fetch, v verdict, e echo) {
 	r.cancel()
 	delete(l.fetches.running, r)
 	l.fetches.pace.end(r, e)
-	l.purges.todo = append(l.purges.todo, r.parked...)
+	l.purges.push(r.parked...)
 	v.attempts = r.p.tries[r.item]
 	f := v.fact(r.item)
 	by := r.p.entry.FinishBy

@@ -15,9 +15,14 @@ import (
 type object struct {
 	url      string
 	refs     []ref
-	queued   bool // in todo, delayed, parked behind a prefetch, or being purged
-	attempts int  // calls made so far
-	failed   int  // of them, that failed in a row
+	top      freshet.Position // the highest of theirs
+	ahead    freshet.Position // the highest that was read and is not carried out; zero: none
+	expected int              // items that were read and whose gates are not open
+	next     *object          // what followed it in the last entry that named it
+	over     bool             // it has no pending item any more
+	queued   bool             // in todo, delayed, parked behind a prefetch, or being purged
+	attempts int              // calls made so far
+	failed   int              // of them, that failed in a row
 }
 
 // ref is one item of a work.
@@ -26,12 +31,9 @@ type ref struct {
 	item int
 }
 
-func (o *object) at() freshet.Position {
-	var at freshet.Position
-	for _, r := range o.refs {
-		at = freshet.Later(at, r.w.entry.At)
-	}
-	return at
+func (o *object) add(r ref) {
+	o.refs = append(o.refs, r)
+	o.top = freshet.Later(o.top, r.w.entry.At)
 }
 
 // again reports whether the purge at a position is a redo.
@@ -72,22 +74,37 @@ func (l *life) schedule(w *work) {
 		q.patterns = append(q.patterns, w)
 		return
 	}
-	for i, u := range w.entry.Selector.URLs {
-		o := q.objects[u]
-		if o == nil {
-			o = &object{url: u}
-			q.objects[u] = o
+	if w.objects == nil { // one that is done again was not read ahead
+		for i, u := range w.entry.Selector.URLs {
+			o := q.objects[u]
+			if o == nil {
+				o = &object{url: u}
+				q.objects[u] = o
+			}
+			o.add(ref{w, i})
+			l.enqueue(o)
 		}
-		o.refs = append(o.refs, ref{w, i})
+		return
+	}
+	for i, o := range w.objects {
+		o.expected--
+		o.add(ref{w, i})
 		l.enqueue(o)
 	}
+	w.objects = nil
 }
 
 func (l *life) enqueue(o *object) {
 	if !o.queued {
 		o.queued = true
-		l.purges.todo = append(l.purges.todo, o)
+		l.purges.push(o)
 	}
+}
+
+// push makes objects runnable.
+func (q *purges) push(objects ...*object) {
+	q.todo = append(q.todo, objects...)
+	q.sorted = false
 }
 
 // startPurges starts as many calls as are allowed. Objects in different calls
@@ -99,9 +116,12 @@ func (l *life) startPurges(ctx context.Context) {
 			l.wakeAt(d.after)
 			return false
 		}
-		q.todo = append(q.todo, d.objects...)
+		q.push(d.objects...)
 		return true
 	})
+	if l.gathering() {
+		return
+	}
 	l.startPattern(ctx)
 	for q.running < l.o.PurgeWorkers {
 		batch, at := l.nextBatch()
@@ -125,14 +145,20 @@ func (l *life) startPurges(ctx context.Context) {
 }
 
 // nextBatch takes objects of one position: the position is a generation, and
-// a higher one than the object's own would remove bodies that are fresh.
+// a higher one than the object's own would remove bodies that are fresh. They
+// are taken in the order of their positions, so that few calls serve a backlog
+// of which later entries name what earlier ones did.
 func (l *life) nextBatch() ([]*object, freshet.Position) {
 	q := &l.purges
+	if !q.sorted {
+		slices.SortStableFunc(q.todo, func(a, b *object) int { return a.top.Compare(b.top) })
+		q.sorted = true
+	}
 	var batch []*object
 	var at freshet.Position
 	taken := 0
 	for _, o := range q.todo {
-		p := o.at()
+		p := o.top
 		if len(batch) > 0 && p != at || len(batch) == l.o.PurgeBatch {
 			break
 		}
@@ -142,7 +168,8 @@ func (l *life) nextBatch() ([]*object, freshet.Position) {
 		}
 		batch, at = append(batch, o), p
 	}
-	q.todo = slices.Delete(q.todo, 0, taken)
+	clear(q.todo[:taken])
+	q.todo = q.todo[taken:]
 	return batch, at
 }
 
@@ -200,28 +227,34 @@ func (l *life) settle(o *object, at freshet.Position, v verdict) {
 		l.redeem(o.url, at)
 	}
 	l.purges.recent.note(o.url, carriedOut(at, &v))
-	var rest []ref
-	for _, r := range o.refs {
-		if at.Before(r.w.entry.At) {
-			rest = append(rest, r)
+	refs := o.refs
+	o.refs, o.top, o.queued, o.attempts, o.failed = o.refs[:0], freshet.Position{}, false, 0, 0
+	for _, r := range refs {
+		mine := r.w.entry.At
+		switch {
+		case at.Before(mine):
+			o.add(r)
+			continue
+		case v.outcome != freshet.OutcomeFailed && mine.Before(at) && !(blocked && r.w.isBlocked(r.item)):
+			l.answer(r.w, freshet.Fact{Item: r.item, Outcome: freshet.OutcomeCovered, CoveredBy: at})
 			continue
 		}
 		f := v.fact(r.item)
-		switch {
-		case v.outcome == freshet.OutcomeFailed:
-		case r.w.isBlocked(r.item) && (blocked || r.w.entry.At == at):
+		if v.outcome != freshet.OutcomeFailed && r.w.isBlocked(r.item) {
 			f.Outcome, f.Reason = freshet.OutcomeFailed, freshet.ReasonBlockedByParent
-		case r.w.entry.At.Before(at):
-			f = freshet.Fact{Item: r.item, Outcome: freshet.OutcomeCovered, CoveredBy: at}
 		}
-		r.w.executed = r.w.executed || f.Outcome != freshet.OutcomeCovered
+		r.w.executed = true
 		l.answer(r.w, f)
 	}
-	o.refs, o.queued, o.attempts, o.failed = rest, false, 0, 0
-	if len(rest) > 0 {
+	if !at.Before(o.ahead) {
+		o.ahead = freshet.Position{}
+	}
+	switch {
+	case len(o.refs) > 0:
 		l.enqueue(o)
-	} else {
+	case o.expected == 0:
 		delete(l.purges.objects, o.url)
+		o.next, o.over = nil, true
 	}
 }
 

@@ -40,7 +40,8 @@ type subject struct {
 	target  freshet.Position // the log reaches at least this far
 	tail    bool             // pull to the end once, whatever the target: the start
 	pulling bool
-	failed  int // pulls that failed in a row
+	behind  time.Time // since when a backlog is read; zero: there is none
+	failed  int       // pulls that failed in a row
 	after   time.Time
 }
 
@@ -157,6 +158,39 @@ func (l *life) take(s *subject, entries []*freshet.Entry) {
 	}
 }
 
+const (
+	// backlog is how many entries must be missing to be waited for. A gap of a few
+	// is no reason to hold up purges that are here.
+	backlog = 64
+	// gatherBacklog bounds that wait. Within it some hundred thousand URLs are
+	// read, where the wire is not slow.
+	gatherBacklog = 5 * time.Second
+)
+
+// gathering reports whether purges had better wait until more of a backlog has
+// been read: of all that names an object only the last one is carried out, if
+// it is known by then. It ends when all is read, when there is no room for more,
+// when nothing comes, and with its time.
+func (l *life) gathering() bool {
+	s := l.reader.subjects[freshet.SubjectPurge]
+	far := !s.behind.IsZero() || s.cursor.Epoch != s.target.Epoch || s.cursor.Pos+backlog < s.target.Pos
+	switch {
+	case s.failed > 0, !s.tail && !(s.cursor.Before(s.target) && far):
+		s.behind = time.Time{}
+		return false
+	case !l.room(s.name):
+		return false
+	case s.behind.IsZero():
+		s.behind = time.Now()
+	}
+	until := s.behind.Add(gatherBacklog)
+	if !time.Now().Before(until) {
+		return false
+	}
+	l.wakeAt(until)
+	return true
+}
+
 // maxFacts bounds the facts that wait for the journal. Entries leave the
 // queues when they are carried out, so if the journal cannot be written
 // nothing else would keep the agent from reading on for ever.
@@ -169,7 +203,7 @@ func (l *life) room(name string) bool {
 	if name == freshet.SubjectPurge {
 		return len(l.purges.queue) < l.o.ReadAhead && l.purges.bytes < l.o.ReadAheadBytes
 	}
-	return len(l.fetches.list) < l.o.ReadAhead && l.fetches.bytes < l.o.ReadAheadBytes
+	return len(l.fetches.list) < l.o.PrefetchAhead && l.fetches.bytes < l.o.ReadAheadBytes
 }
 
 // pull asks for what is missing, one question per subject at a time.
@@ -224,4 +258,15 @@ func (l *life) pulled(ctx context.Context, s *subject, b wire.EntryBatch, err er
 	}
 	s.target = freshet.Later(s.target, b.Entries[len(b.Entries)-1].At)
 	l.take(s, b.Entries)
+}
+
+// regain tries at once what failed while the control plane could not be
+// reached: after a long time without it, the pauses between attempts are long.
+func (l *life) regain(ctx context.Context) {
+	kick(l.outbox.contact)
+	l.post(ctx, func() {
+		for _, s := range l.reader.subjects {
+			s.failed, s.after = 0, time.Time{}
+		}
+	})
 }

@@ -23,14 +23,15 @@ const (
 // outbox hands evidence that is in the journal to its sender, so that it need
 // not be read back. What does not fit is in the spool.
 type outbox struct {
-	more chan struct{} // something came
+	more    chan struct{} // something came
+	contact chan struct{} // the control plane can be reached again
 
 	mu     sync.Mutex // guards what follows
 	msgs   []store.SpooledMessage
 	missed bool // something did not fit
 }
 
-func newOutbox() outbox { return outbox{more: make(chan struct{}, 1)} }
+func newOutbox() outbox { return outbox{more: make(chan struct{}, 1), contact: make(chan struct{}, 1)} }
 
 func (o *outbox) put(msgs []store.SpooledMessage) {
 	o.mu.Lock()
@@ -65,7 +66,8 @@ type sender struct {
 
 // sendEvidence sends what is spooled, in order, one message at a time, until
 // ctx ends. A message stays spooled until the control plane says that it is
-// stored; after a failure, sending starts again with the oldest.
+// stored; after a failure, sending starts again with the oldest: after a pause,
+// or when there is contact again.
 func (a *Agent) sendEvidence(ctx context.Context, box *outbox) {
 	s := sender{Agent: a, box: box, behind: true}
 	defer s.tidy(context.WithoutCancel(ctx))
@@ -80,8 +82,8 @@ func (a *Agent) sendEvidence(ctx context.Context, box *outbox) {
 			if failed++; failed == 1 {
 				a.log.LogAttrs(ctx, slog.LevelWarn, "evidence could not be sent, trying on", slog.Any("error", err))
 			}
-			if !sleep(ctx, a.pause(failed)) {
-				return
+			if sleepUnless(ctx, a.pause(failed), box.contact) {
+				failed = 0
 			}
 			continue
 		}

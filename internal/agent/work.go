@@ -11,6 +11,8 @@ import (
 type work struct {
 	entry    *freshet.Entry
 	left     int                   // items without a final answer; 0 also for entries that are not for this POP
+	objects  []*object             // of the items, until they are handed over to execution
+	size     int                   // bytes of memory that it takes, about
 	bypassed []string              // excused parents that it did not wait for
 	again    []string              // of a redo: the parents on whose account it is done again
 	blocked  func(item int) bool   // what a parent could not carry out; nil: nothing
@@ -28,14 +30,12 @@ type purges struct {
 	opened int
 	bytes  int
 
-	// ahead holds, for each URL of an unfinished purge in the queue, the
-	// highest position: a prefetch below it is pointless.
-	ahead         map[string]freshet.Position
-	patternsAhead []*work // the same for patterns
+	patternsAhead []*work // those with a pattern that are not finished: a prefetch below them is pointless
 	recent        recent
 
 	objects  map[string]*object // by URL, those with a pending item
-	todo     []*object          // runnable, in order
+	todo     []*object          // runnable
+	sorted   bool               // todo is in the order of their positions
 	delayed  []delayed
 	running  int // calls in flight
 	probing  probing
@@ -45,7 +45,7 @@ type purges struct {
 
 func newPurges() purges {
 	return purges{
-		ahead: map[string]freshet.Position{}, probing: probing{}, objects: map[string]*object{},
+		probing: probing{}, objects: map[string]*object{},
 		recent: recent{urls: map[string]carried{}},
 	}
 }
@@ -60,16 +60,62 @@ func (l *life) readPurge(entry *freshet.Entry) {
 		w.left = entry.Len()
 		w.match = matcher(entry.Selector)
 		if entry.Selector.Kind == freshet.SelectExact {
-			for _, u := range entry.Selector.URLs {
-				l.purges.ahead[u] = entry.At
-			}
+			l.purges.expect(w)
 		} else {
 			l.purges.patternsAhead = append(l.purges.patternsAhead, w)
 		}
 		l.supersede(w)
 	}
+	if w.objects == nil {
+		w.size = workSize + len(entry.Selector.Pattern)
+	}
 	l.purges.queue = append(l.purges.queue, w)
-	l.purges.bytes += selectorSize(entry.Selector)
+	l.purges.bytes += w.size
+}
+
+// What a purge takes in memory, in bytes, about: an entry, an object beside its
+// URL, and each item that names one. Repeats of a URL share its text.
+const (
+	workSize   = 600
+	objectSize = 250
+	itemSize   = 32
+)
+
+// expect finds or makes the object of each item.
+func (q *purges) expect(w *work) {
+	urls := w.entry.Selector.URLs
+	w.objects = make([]*object, len(urls))
+	w.size = workSize + itemSize*len(urls)
+	var last *object
+	for i, u := range urls {
+		o := last.followedBy(u)
+		if o == nil {
+			o = q.objects[u]
+		}
+		if o == nil {
+			o = &object{url: u}
+			q.objects[u] = o
+			w.size += objectSize + len(u)
+		}
+		if last != nil {
+			last.next = o
+		}
+		last = o
+		urls[i] = o.url
+		o.ahead = w.entry.At
+		o.expected++
+		w.objects[i] = o
+	}
+}
+
+// followedBy guesses the object of a URL by what came after this one the last
+// time: a film that is purged again names its segments in the same order. Nil:
+// it must be looked up.
+func (o *object) followedBy(url string) *object {
+	if o == nil || o.next == nil || o.next.over || o.next.url != url {
+		return nil
+	}
+	return o.next
 }
 
 // advance moves the watermark over everything that is finished.
@@ -78,29 +124,23 @@ func (l *life) advance() {
 	n := 0
 	for ; n < q.opened && q.queue[n].left == 0; n++ {
 		w := q.queue[n]
-		q.bytes -= selectorSize(w.entry.Selector)
+		q.bytes -= w.size
 		if w.entry.Kind == freshet.EntryMembership {
 			l.passMembership(w.entry)
 		}
 		l.ledger.reached(w.entry.At)
 	}
 	if n > 0 {
-		q.queue = slices.Delete(q.queue, 0, n)
+		clear(q.queue[:n])
+		q.queue = q.queue[n:] // moved down by the next append that needs room
 		q.opened -= n
 	}
 }
 
 // finished is called when the last item of a work has its answer.
 func (l *life) finished(w *work) {
-	if w.again == nil {
-		if w.entry.Selector.Kind != freshet.SelectExact {
-			l.purges.recent.notePattern(w)
-		}
-		for _, u := range w.entry.Selector.URLs {
-			if l.purges.ahead[u] == w.entry.At {
-				delete(l.purges.ahead, u)
-			}
-		}
+	if w.again == nil && w.entry.Selector.Kind != freshet.SelectExact {
+		l.purges.recent.notePattern(w)
 		if i := slices.Index(l.purges.patternsAhead, w); i >= 0 {
 			l.purges.patternsAhead = slices.Delete(l.purges.patternsAhead, i, i+1)
 		}
@@ -111,7 +151,7 @@ func (l *life) finished(w *work) {
 // purgeAhead reports whether a purge of the URL was read that comes after a
 // position, whether it was carried out yet or not.
 func (l *life) purgeAhead(url string, after freshet.Position) bool {
-	if at, ok := l.purges.ahead[url]; ok && after.Before(at) || l.purges.recent.names(url, after) {
+	if o := l.purges.objects[url]; o != nil && after.Before(o.ahead) || l.purges.recent.names(url, after) {
 		return true
 	}
 	return slices.ContainsFunc(l.purges.patternsAhead, func(w *work) bool {

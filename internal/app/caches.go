@@ -57,7 +57,9 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		if c, ok := d.(io.Closer); ok {
 			group.OnStop("driver of "+s.id, func(context.Context) error { return c.Close() })
 		}
-		if r, ok := d.(interface{ Run(ctx context.Context) error }); ok {
+		if r, ok := d.(interface {
+			Run(ctx context.Context) error
+		}); ok {
 			runs = append(runs, r.Run)
 		}
 		if f, ok := d.(cache.Follower); ok {

@@ -158,7 +158,7 @@ func (f *fenced) add(m fenceMark) {
 func encodeFence(m fenceMark) []byte {
 	b := binary.BigEndian.AppendUint32(nil, m.at.Epoch)
 	b = binary.BigEndian.AppendUint64(b, m.at.Pos)
-	b = binary.BigEndian.AppendUint64(b, uint64(m.time.UnixNano())) //nolint:gosec // times after 1970
+	b = binary.BigEndian.AppendUint64(b, uint64(m.time.UnixNano()))
 	return binary.BigEndian.AppendUint32(b, crc32.ChecksumIEEE(b))
 }
 
@@ -170,7 +170,7 @@ func decodeFence(b []byte) (m fenceMark, ok bool) {
 
 // open reads the file and writes it anew, so that it does not grow for ever.
 func (f *fenced) open(path string) error {
-	old, err := os.ReadFile(path)
+	old, err := os.ReadFile(path) //nolint:gosec // a file of the POP's own folder
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("reading the times of purges: %w", err)
 	}
@@ -192,7 +192,7 @@ func (f *fenced) open(path string) error {
 	if err := os.Rename(next, path); err != nil {
 		return fmt.Errorf("writing the times of purges: %w", err)
 	}
-	f.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600)
+	f.file, err = os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o600) //nolint:gosec // see above
 	return err
 }
 

@@ -75,14 +75,7 @@ func (s *settlement) round(ctx context.Context, left []int) []int {
 	urls := s.o.Selector.URLs
 	order := s.o
 	order.Selector.URLs = choose(urls, left)
-	if order.Since.IsZero() && s.d.Powers().Stamps {
-		// What was fetched since the first round may stay.
-		for _, i := range left {
-			if e := s.all[i].Executed; e.After(order.Since) {
-				order.Since = e
-			}
-		}
-	}
+	order.Since = s.since(left)
 	asked := time.Now()
 	results := exactly(len(left), s.d.Purge(ctx, order))
 	var look []int
@@ -133,6 +126,21 @@ func (s *settlement) round(ctx context.Context, left []int) []int {
 		}
 	}
 	return older
+}
+
+// since returns what the next round may keep: after the first, what was fetched
+// since it.
+func (s *settlement) since(left []int) time.Time {
+	since := s.o.Since
+	if !since.IsZero() || !s.d.Powers().Stamps {
+		return since
+	}
+	for _, i := range left {
+		if e := s.all[i].Executed; e.After(since) {
+			since = e
+		}
+	}
+	return since
 }
 
 // take adds the answer of a round to what is known of an object, and reports

@@ -218,7 +218,7 @@ func (c *Cluster) WaitReady(ctx context.Context, ids ...string) error {
 				ready++
 			}
 		}
-		if ready == len(ids) && c.open(ctx, ids) {
+		if err == nil && ready == len(ids) && c.open(ctx, ids) {
 			return nil
 		}
 		if err != nil {

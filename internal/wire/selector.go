@@ -2,6 +2,7 @@ package wire
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -109,22 +110,33 @@ func (r *reader) urls(budget *urlBudget) []string {
 		lens[i] = uint32(v)
 	}
 	prefixes, suffixes, middles := lens[:n], lens[n:2*n], lens[2*n:]
-	urls, prev := make([]string, n), ""
-	var buf []byte
+	// All of them share one text: a list is used, and forgotten, as a whole.
+	urls, size := make([]string, n), 0
 	for i := range urls {
-		p, s := int(prefixes[i]), int(suffixes[i])
+		u := int(prefixes[i]) + int(suffixes[i]) + int(middles[i])
+		size += u
+		if budget.bytes -= u; u > MaxURL || budget.bytes < 0 {
+			r.failf("URLs are longer than allowed (%d bytes each, %d together)", MaxURL, MaxURLBytes)
+			return nil
+		}
+	}
+	var text strings.Builder
+	text.Grow(size)
+	prev := ""
+	for i := range urls {
+		p, s, at := int(prefixes[i]), int(suffixes[i]), text.Len()
 		if p+s > len(prev) {
 			r.failf("URL shares more than the one before it has")
 			return nil
 		}
-		mid := r.take(int(middles[i]))
-		buf = append(append(append(buf[:0], prev[:p]...), mid...), prev[len(prev)-s:]...)
-		if budget.bytes -= len(buf); len(buf) > MaxURL || budget.bytes < 0 {
-			r.failf("URLs are longer than allowed (%d bytes each, %d together)", MaxURL, MaxURLBytes)
-			return nil
-		}
-		prev = string(buf)
+		text.WriteString(prev[:p])
+		text.Write(r.take(int(middles[i])))
+		text.WriteString(prev[len(prev)-s:])
+		prev = text.String()[at:]
 		urls[i] = prev
+	}
+	if r.err != nil {
+		return nil
 	}
 	return urls
 }

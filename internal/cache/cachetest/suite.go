@@ -13,6 +13,7 @@ import (
 	"io"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -70,8 +71,9 @@ type Limited interface {
 // its own cleanup.
 type Open func(t *testing.T, origin http.Handler) Harness
 
-// Run runs the suite.
-func Run(t *testing.T, open Open) {
+// Run runs the suite, or some groups of it: Contract, Purge, Race, Prefetch,
+// Inspect, Keep, HTTP.
+func Run(t *testing.T, open Open, only ...string) {
 	t.Helper()
 	groups := []struct {
 		name  string
@@ -86,6 +88,9 @@ func Run(t *testing.T, open Open) {
 		{"HTTP", httpTests()},
 	}
 	for _, g := range groups {
+		if len(only) > 0 && !slices.Contains(only, g.name) {
+			continue
+		}
 		for _, c := range g.tests {
 			t.Run(g.name+"/"+c.name, func(t *testing.T) {
 				t.Parallel()

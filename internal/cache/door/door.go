@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -139,9 +140,7 @@ func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, 
 		return Answer{Reason: freshet.ReasonRefused, Detail: "the URL cannot be asked for: " + err.Error()}
 	}
 	req.Host = host
-	for k, v := range header {
-		req.Header[k] = v
-	}
+	maps.Copy(req.Header, header)
 	began := time.Now()
 	var first atomic.Int64 // written by the connection's goroutine
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -108,7 +108,7 @@ func (d placed) Prefetch(ctx context.Context, objs []cache.Object) []cache.Resul
 	list := make([]cache.Object, len(objs))
 	for i, obj := range objs {
 		list[i] = obj
-		list[i].Generation = freshet.Position{Epoch: 1, Pos: uint64(time.Now().UnixNano())} //nolint:gosec // after 1970
+		list[i].Generation = freshet.Position{Epoch: 1, Pos: uint64(time.Now().UnixNano())}
 	}
 	return d.Group.Prefetch(ctx, list)
 }

@@ -206,7 +206,7 @@ func (l *line) do(ctx context.Context, qs []question, out []reply) (n int, err e
 		out[n], err = l.read(qs[n].key != "")
 		if err != nil {
 			_ = l.Close() // so that the one who sends ends too
-			<-sent
+			<-sent        //nolint:errcheck // the first error is the cause
 			return n, err
 		}
 	}

@@ -203,5 +203,5 @@ func millis(s string) (int64, bool) {
 		return 0, false
 	}
 	n, err := strconv.ParseUint(whole+frac, 10, 63)
-	return int64(n), err == nil //nolint:gosec // at most 63 bits
+	return int64(n), err == nil
 }

@@ -26,7 +26,8 @@ const (
 // the variants, slices and spellings of a URL, or what a pattern names. Later
 // only folders whose time changed are read again.
 //
-// It costs about 200 bytes of memory a file (measured with URLs of 60 bytes).
+// It costs about 220 bytes of memory a file (measured with URLs of 70 bytes), and
+// a look at each folder, of which levels 1:2 have 4,368, per refresh.
 type index struct {
 	root   string
 	layout layout
@@ -89,7 +90,7 @@ func (x *index) reset(read func(key string) (string, bool)) {
 
 // refresh takes in what changed on disk and calls came for each file that
 // landed. With paced, it takes its time, unless somebody comes who does not.
-func (x *index) refresh(ctx context.Context, paced bool, came func(landed)) error {
+func (x *index) refresh(ctx context.Context, paced bool, came func(context.Context, landed)) error {
 	if !paced {
 		x.waiting.Add(1)
 		defer x.waiting.Add(-1)
@@ -100,7 +101,7 @@ func (x *index) refresh(ctx context.Context, paced bool, came func(landed)) erro
 }
 
 // visit takes in a folder and those below it.
-func (x *index) visit(ctx context.Context, rel string, depth int, came func(landed)) error {
+func (x *index) visit(ctx context.Context, rel string, depth int, came func(context.Context, landed)) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}
@@ -136,7 +137,7 @@ func (x *index) visit(ctx context.Context, rel string, depth int, came func(land
 }
 
 // reread reads the names in a folder.
-func (x *index) reread(ctx context.Context, f *folder, rel string, depth int, came func(landed)) error {
+func (x *index) reread(ctx context.Context, f *folder, rel string, depth int, came func(context.Context, landed)) error {
 	if depth > 0 {
 		width := x.layout[len(x.layout)-depth]
 		f.subs = f.subs[:0]
@@ -172,7 +173,7 @@ func (x *index) reread(ctx context.Context, f *folder, rel string, depth int, ca
 		if err := x.pause(ctx); err != nil {
 			return err
 		}
-		x.take(filepath.Join(x.root, rel, n.name.String()), n.name, n.inode, came)
+		x.take(ctx, filepath.Join(x.root, rel, n.name.String()), n.name, n.inode, came)
 	}
 	x.mu.Lock()
 	for _, old := range f.names {
@@ -203,7 +204,7 @@ func (x *index) pause(ctx context.Context) error {
 }
 
 // take reads a file that is new.
-func (x *index) take(path string, n name, inode uint64, came func(landed)) {
+func (x *index) take(ctx context.Context, path string, n name, inode uint64, came func(context.Context, landed)) {
 	h, err := readHead(path, x.heads)
 	x.mu.Lock()
 	url := ""
@@ -221,7 +222,7 @@ func (x *index) take(path string, n name, inode uint64, came func(landed)) {
 	x.add(n, url, inode)
 	x.mu.Unlock()
 	if err == nil {
-		came(landed{n, url, h})
+		came(ctx, landed{n, url, h})
 	}
 }
 

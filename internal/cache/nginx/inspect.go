@@ -43,7 +43,7 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 	now := time.Now()
 	for i := range objs {
 		if out[i].Fault == freshet.ReasonNone {
-			d.look(&out[i], objs[i].URL, now)
+			d.look(ctx, &out[i], objs[i].URL, now)
 		}
 	}
 	return out
@@ -101,10 +101,10 @@ func (d *Driver) paths(url string) []string {
 }
 
 // look reads what is stored of an object.
-func (d *Driver) look(st *cache.State, url string, now time.Time) {
+func (d *Driver) look(ctx context.Context, st *cache.State, url string, now time.Time) {
 	c := d.collect(url, now)
 	if c.err != nil {
-		st.Fault = d.failure(context.Background(), c.err).Reason
+		st.Fault = d.fault(ctx, c.err)
 		return
 	}
 	st.Copy, st.Fresh = c.copied, c.fresh && c.good

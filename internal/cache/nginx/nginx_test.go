@@ -115,6 +115,12 @@ func (h *harness) start(t *testing.T) {
 		t.Fatal(err)
 	}
 	h.srv = srv
+	h.startDriver(t)
+}
+
+func (h *harness) startDriver(t *testing.T) {
+	t.Helper()
+	srv := h.srv
 	o := h.setup.driver
 	o.Control, o.URL, o.Path, o.Levels = srv.Control, srv.URL, srv.Cache, nginxtest.Levels
 	d, err := nginx.New(t.Context(), o)
@@ -218,7 +224,7 @@ func (h *harness) Restart(t *testing.T) {
 func (h *harness) Crash(t *testing.T) bool {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "image")
-	if out, err := exec.Command("cp", "-a", h.srv.Cache, image).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", h.srv.Cache, image).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	h.stopDriver(t)
@@ -228,7 +234,7 @@ func (h *harness) Crash(t *testing.T) bool {
 	if err := os.RemoveAll(h.srv.Cache); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("cp", "-a", image, h.srv.Cache).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", image, h.srv.Cache).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
 	h.start(t)

@@ -135,7 +135,7 @@ func (d *Driver) whole(url, key string) bool {
 func (d *Driver) fill(ctx context.Context, url string, w wanted) cache.Result {
 	last := cache.Failed(freshet.ReasonRefused, fmt.Sprintf("nginx did not store the object after %d requests", maxAsks))
 	var first time.Duration
-	for range maxAsks {
+	for n := range maxAsks {
 		a := d.door.Fetch(ctx, url, w.header)
 		if first == 0 {
 			first = a.FirstByte
@@ -147,7 +147,7 @@ func (d *Driver) fill(ctx context.Context, url string, w wanted) cache.Result {
 		if why := forbidden(a.Header); why != "" {
 			return cache.Failed(freshet.ReasonRefused, why)
 		}
-		c, err := d.settled(ctx, url, w.key)
+		c, err := d.settled(ctx, url, w.key, n == maxAsks-1)
 		switch {
 		case err != nil:
 			return d.failure(ctx, err)
@@ -171,8 +171,11 @@ type stored struct {
 	encoding    string
 }
 
-// settled waits until nginx has put a file into its place.
-func (d *Driver) settled(ctx context.Context, url, key string) (stored, error) {
+// settled waits until nginx has put a file into its place. At last it waits for
+// the fill of somebody else, which may be on its way; not before, since nginx
+// counts the uses of a key that is not stored (proxy_cache_min_uses) anew after
+// it was asked about.
+func (d *Driver) settled(ctx context.Context, url, key string, last bool) (stored, error) {
 	s := d.storedAt(ctx, url, key)
 	if s.found && s.good {
 		return s, nil
@@ -188,7 +191,9 @@ func (d *Driver) settled(ctx context.Context, url, key string) (stored, error) {
 		case <-ctx.Done():
 			return s, context.Cause(ctx)
 		case <-end.C:
-			// The fill of somebody else may be on its way.
+			if !last {
+				return s, nil
+			}
 			if r := d.slow.ask(ctx, []question{{key: key}})[0]; r.err != nil {
 				return s, r.err
 			}

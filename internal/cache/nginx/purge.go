@@ -104,15 +104,15 @@ func (d *Driver) purgeObject(ctx context.Context, targets []target) purged {
 	for i := range targets {
 		t := &targets[i]
 		f, h, err := d.drop(t, false)
-		if f == removed || f == stale {
+		if f == removed || f == stale || f == kept {
 			r.Before = older(r.Before, h.copied())
 		}
-		switch {
-		case f == stale:
+		switch f {
+		case stale:
 			p.late, p.keys = append(p.late, t), append(p.keys, h.key)
-		case f == kept:
-			r.Before, r.After = older(r.Before, h.copied()), older(r.After, h.copied())
-		default:
+		case kept:
+			r.After = older(r.After, h.copied())
+		case absent, removed, waiting, failed:
 			d.account(ctx, r, *t, h.key, f, err)
 		}
 	}
@@ -187,9 +187,9 @@ func (d *Driver) purgePattern(ctx context.Context, o cache.Order) cache.Result {
 	if err := d.notes.keepPattern(p); err != nil {
 		return d.failure(ctx, err)
 	}
-	err = d.index.refresh(ctx, false, func(l landed) {
+	err = d.index.refresh(ctx, false, func(ctx context.Context, l landed) {
 		if !p.match(l.url) {
-			d.sweep(l)
+			d.sweep(ctx, l)
 		}
 	})
 	if err != nil {

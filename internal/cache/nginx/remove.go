@@ -224,7 +224,7 @@ func (b *busy) target(w *waiter) target {
 
 // sweep removes a file that landed after the purge of its object and was
 // fetched before it. The index calls it.
-func (d *Driver) sweep(l landed) {
+func (d *Driver) sweep(ctx context.Context, l landed) {
 	bound := d.fences.bound(l.url)
 	if bound.IsZero() || !goes(&l.head, bound) {
 		return
@@ -234,7 +234,7 @@ func (d *Driver) sweep(l landed) {
 	case stale:
 		d.busy.add(t, l.head.key)
 	case failed:
-		d.o.Log.LogAttrs(context.Background(), slog.LevelWarn, "a file that was purged cannot be removed", slog.Any("error", err))
+		d.o.Log.LogAttrs(ctx, slog.LevelWarn, "a file that was purged cannot be removed", slog.Any("error", err))
 	case absent, removed, kept, waiting:
 	}
 }

@@ -118,18 +118,13 @@ func cutVariable(s string) (variable, rest string) {
 // objects.
 func (t *template) ambiguous() string {
 	hosts, paths := 0, 0
-	for _, v := range []string{varHost, varHTTP, varProxy, varOwn} {
-		if t.has[v] {
+	for v := range t.has {
+		if isHost(v) {
 			hosts++
 		}
-	}
-	for _, v := range []string{varRequest, varOwnURI, varURI} {
-		if t.has[v] {
+		if isPath(v) {
 			paths++
 		}
-	}
-	if paths == 0 && t.has[varArgs] {
-		return "it has a query and no path"
 	}
 	switch {
 	case hosts != 1:
@@ -139,56 +134,56 @@ func (t *template) ambiguous() string {
 	case t.has[varArgs] && !t.has[varURI]:
 		return "it has the query twice"
 	}
+	var before part
 	for i, p := range t.parts {
-		before, after := part{}, part{}
-		if i > 0 {
-			before = t.parts[i-1]
-		}
+		var after part
 		if i+1 < len(t.parts) {
 			after = t.parts[i+1]
 		}
-		switch p.variable {
-		case varArgs:
-			if before.variable != varIsArgs && !strings.HasSuffix(before.literal, "?") {
-				return "$args needs $is_args or ? before it"
-			}
-		case varHost, varHTTP, varProxy, varOwn:
-			open := after.literal == "" && !t.isPath(after)
-			if after.literal != "" {
-				open = strings.ContainsAny(after.literal[:1], hostBytes)
-			}
-			if open {
-				return "the end of the host cannot be told; put $freshet_uri, $request_uri or $uri behind it, or a / or |"
-			}
-		case varVariant, varMethod:
-			if after.variable != "" && after.variable != varSlice && !(p.variable == varMethod && !t.isHost(after)) {
-				return "the end of $" + p.variable + " cannot be told; put a | behind it"
-			}
+		if why := neighbours(before, p, after); why != "" {
+			return why
 		}
-		if t.isPath(p) && p.variable != varURI && after.variable != "" && after.variable != varSlice ||
-			p.variable == varArgs && after.variable != "" && after.variable != varSlice ||
-			p.variable == varURI && after.variable != "" && after.variable != varSlice && after.variable != varIsArgs {
+		before = p
+	}
+	return ""
+}
+
+// neighbours says why it cannot be told where a variable ends.
+func neighbours(before, p, after part) string {
+	last := after.variable == "" || after.variable == varSlice
+	switch {
+	case isHost(p.variable):
+		if after.literal == "" && !isPath(after.variable) || after.literal != "" && strings.ContainsAny(after.literal[:1], hostBytes) {
+			return "the end of the host cannot be told; put $freshet_uri, $request_uri or $uri behind it, or a / or |"
+		}
+	case p.variable == varArgs && before.variable != varIsArgs && !strings.HasSuffix(before.literal, "?"):
+		return "$args needs $is_args or ? before it"
+	case p.variable == varURI && after.variable == varIsArgs:
+	case isPath(p.variable) || p.variable == varArgs:
+		if !last {
 			return "the end of the path cannot be told; put a | behind it"
 		}
+	case p.variable == varVariant && !last, p.variable == varMethod && after.variable != "":
+		return "the end of $" + p.variable + " cannot be told; put a | behind it"
 	}
 	return ""
 }
 
 const hostBytes = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz._-:[]"
 
-func (t *template) isPath(p part) bool {
-	return p.variable == varRequest || p.variable == varOwnURI || p.variable == varURI
+func isPath(variable string) bool {
+	return variable == varRequest || variable == varOwnURI || variable == varURI
 }
 
-func (t *template) isHost(p part) bool {
-	return p.variable == varHost || p.variable == varHTTP || p.variable == varProxy || p.variable == varOwn || p.variable == varScheme
+func isHost(variable string) bool {
+	return variable == varHost || variable == varHTTP || variable == varProxy || variable == varOwn
 }
 
 // compile makes the expression that reads keys. Lazy reads the shortest scheme.
 func (t *template) compile(lazy bool) *regexp.Regexp {
 	var b strings.Builder
 	b.WriteString(`^(?s:`)
-	for _, p := range t.parts {
+	for i, p := range t.parts {
 		if p.variable == "" {
 			b.WriteString(regexp.QuoteMeta(p.literal))
 			continue
@@ -199,6 +194,9 @@ func (t *template) compile(lazy bool) *regexp.Regexp {
 		}
 		if p.variable == varURI && (t.has[varIsArgs] || t.has[varArgs]) {
 			s = `/[^?]*`
+		}
+		if i+1 < len(t.parts) && t.parts[i+1].variable == varSlice && strings.HasSuffix(s, "*") {
+			s += "?" // as short as the slice allows
 		}
 		fmt.Fprintf(&b, "(?P<%s>%s)", p.variable, s)
 	}
@@ -319,7 +317,7 @@ func portless(host string) string {
 
 // keys returns the keys that an object may have: one per way in which viewers
 // may write it, declared variant and slice, without doubles.
-func (t *template) keys(canonical string, domains []freshet.Domain, variants, slices_ []string) []string {
+func (t *template) keys(canonical string, domains []freshet.Domain, variants, ranges []string) []string {
 	host, path := freshet.SplitURL(canonical)
 	out := []string{""}
 	for _, p := range t.parts {
@@ -331,12 +329,12 @@ func (t *template) keys(canonical string, domains []freshet.Domain, variants, sl
 		case varVariant:
 			values = variants
 		case varSlice:
-			values = slices_
+			values = ranges
 		}
 		out = cross(out, values)
 	}
 	if !t.has[varSlice] && t.parts[len(t.parts)-1].variable == varVariant {
-		out = cross(out, slices_)
+		out = cross(out, ranges)
 	}
 	return out
 }

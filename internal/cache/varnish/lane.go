@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/freshet-vod/freshet"
 )
 
 const (
@@ -110,7 +112,7 @@ func (l *lane) run(ctx context.Context, reqs []request, out []reply) {
 		reused := !c.used.IsZero()
 		n, err := l.exchange(ctx, c, reqs[done:], out[done:])
 		done += n
-		if err != nil && (!reused || ctx.Err() != nil || !errors.Is(err, errClosed)) {
+		if err != nil && (!reused || ctx.Err() != nil || !errors.Is(err, errClosed) || reasonOf(err) == freshet.ReasonTimeout) {
 			fail(done, err)
 			return
 		}

@@ -32,7 +32,7 @@ func TestConformance_Soft(t *testing.T) {
 	cachetest.Run(t, func(t *testing.T, origin http.Handler) cachetest.Harness {
 		t.Helper()
 		return open(t, origin, setup{driver: varnish.Options{Soft: true}})
-	})
+	}, "Purge", "Race")
 }
 
 // setup is how a test's Varnish differs from the usual one.

@@ -6,10 +6,14 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/cachetest"
+	"github.com/freshet-vod/freshet/internal/cache/varnish"
 	"github.com/freshet-vod/freshet/internal/cache/varnish/varnishtest"
 )
 
@@ -109,5 +113,50 @@ func TestWithoutModules(t *testing.T) {
 	}
 	if h.body(t, url) == first {
 		t.Error("it is still there")
+	}
+}
+
+// A lookup that meets the mark of an answer that was not to be stored waits for
+// no fill, and a soft purge keeps such marks.
+func TestMarksOfWhatIsNotStoredDoNotHoldUpAPurge(t *testing.T) {
+	t.Parallel()
+	h := open(t, &site{header: http.Header{"Cache-Control": {"no-store"}}}, setup{driver: varnish.Options{Soft: true}})
+	url := "http://" + cachetest.Host + "/a"
+	for range 3 {
+		h.body(t, url)
+		o := cache.Order{At: freshet.Position{Epoch: 1, Pos: 1}, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{url}}}
+		if r := cache.Settle(t.Context(), h.drv, o, freshet.VerifyInspect)[0]; r.Outcome == freshet.OutcomeFailed {
+			t.Fatalf("%v %s", r.Reason, r.Detail)
+		}
+	}
+}
+
+func TestSoftPurgeRevalidatesAndTheCopyHasANewStamp(t *testing.T) {
+	t.Parallel()
+	var confirmed atomic.Int64
+	h := open(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "max-age=3600")
+		w.Header().Set("ETag", `"v1"`)
+		if r.Header.Get("If-None-Match") == `"v1"` {
+			confirmed.Add(1)
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = w.Write([]byte("film"))
+	}), setup{driver: varnish.Options{Soft: true}})
+	url := "http://" + cachetest.Host + "/a"
+	h.body(t, url)
+	o := cache.Order{At: freshet.Position{Epoch: 1, Pos: 1}, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{url}}}
+	r := h.drv.Purge(t.Context(), o)[0]
+	if r.Outcome != freshet.OutcomeDone || confirmed.Load() != 0 {
+		t.Fatalf("%v %s", r.Outcome, r.Detail)
+	}
+	h.eventually(t, func() bool { return time.Since(r.Executed) > 5*time.Millisecond })
+	if got := h.body(t, url); got != "film" || confirmed.Load() != 1 {
+		t.Fatalf("%q, the origin confirmed %d times", got, confirmed.Load())
+	}
+	st := h.drv.Inspect(t.Context(), []cache.Object{{URL: url}}, cache.InspectJoin)[0]
+	if !st.Copy.FetchedAt.After(r.Executed) || !st.Fresh || st.Copy.Size != 4 {
+		t.Errorf("%+v was purged at %v", st, r.Executed)
 	}
 }

@@ -36,6 +36,7 @@ type Options struct {
 	Domains   []freshet.Domain // their names, aliases and ignored parameters
 	Slice     string           // size of a slice, as in 1m; empty: not sliced
 	Location  string           // more of the viewers' location
+	Bare      bool             // Location stands for freshet-cache.conf, as with an operator's own cache
 	HTTP      string           // more of http {}
 	Workers   int              // default 1
 	Parent    bool             // the origin is another POP, which knows the domains by their own names
@@ -49,7 +50,6 @@ type Server struct {
 	Cache   string // the folder of proxy_cache_path
 	Log     string // the file with its errors
 	Access  string // the file with viewers' requests: status of the cache, request line
-	Stamps  string // the file with requests to the origin
 
 	dir, program string
 	ports        []string
@@ -246,13 +246,17 @@ func (o Options) main(front string) string {
 	if os.Geteuid() == 0 {
 		user = "user root;\n" // so that the workers may use the test's folder
 	}
+	cacheable := "include freshet-cache.conf;"
+	if o.Bare {
+		cacheable = ""
+	}
 	slice := ""
 	if o.Slice != "" {
 		slice = "slice " + o.Slice + ";"
 	}
-	temp := ""
+	var temp strings.Builder
 	for _, t := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		temp += fmt.Sprintf("  %s_temp_path %s;\n", t, filepath.Join(o.Dir, "temp-"+t))
+		fmt.Fprintf(&temp, "  %s_temp_path %s;\n", t, filepath.Join(o.Dir, "temp-"+t))
 	}
 	return fmt.Sprintf(`daemon off;
 %spid %s;
@@ -269,13 +273,13 @@ http {
   server {
     listen %s backlog=4096;
     location / {
-      include freshet-cache.conf;
+      %s
       %s
 %s
     }
   }
 }
-`, user, filepath.Join(o.Dir, "nginx.pid"), max(o.Workers, 1), temp, filepath.Join(o.Dir, "access.log"), o.HTTP, front, slice, o.Location)
+`, user, filepath.Join(o.Dir, "nginx.pid"), max(o.Workers, 1), temp.String(), filepath.Join(o.Dir, "access.log"), o.HTTP, front, cacheable, slice, o.Location)
 }
 
 // site sets the operator's values in site.conf.

@@ -70,6 +70,8 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		"-F", "-j", "none", "-n", s.dir, "-f", file, "-p", "vcl_path=" + deploy,
 		"-a", "http=127.0.0.1:0", "-a", "ctl=127.0.0.1:0", "-s", "malloc,256m",
 		"-p", "thread_pool_min=20", "-p", "ban_lurker_age=0.1", "-p", "vsl_space=16m",
+		// The C compiler's optimiser takes longer than most tests.
+		"-p", "cc_command=exec gcc -w -O0 -pthread -fpic -shared -Wl,-x -o %o %s",
 	}, o.Args...)
 	// Not of ctx: varnishd is stopped in good order by Stop.
 	s.cmd = exec.Command(varnishd, args...) //nolint:gosec,noctx // the test's own arguments; see above
@@ -125,7 +127,14 @@ func deployDir() (string, error) {
 	}
 	for ; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, "deploy", "varnish"), nil
+			deploy := filepath.Join(dir, "deploy", "varnish")
+			// go test keeps a result until a file changes that the test read.
+			for _, name := range []string{"freshet.vcl", "freshet-xkey.vcl", "default.vcl"} {
+				if _, err := os.ReadFile(filepath.Join(deploy, name)); err != nil {
+					return "", fmt.Errorf("reading the supplied VCL: %w", err)
+				}
+			}
+			return deploy, nil
 		}
 		if dir == filepath.Dir(dir) {
 			return "", errors.New("deploy/varnish was not found: the folder is not within the module")
@@ -160,7 +169,9 @@ func (o Options) vcl() (string, error) {
 	}
 	b.WriteString("include \"freshet.vcl\";\n")
 	// Nobody is given a stale copy while a new one is fetched: tests count on it.
-	b.WriteString("sub vcl_backend_response { set beresp.grace = 0s; set beresp.keep = 1h; }\n" + o.VCL)
+	// What is stale at once is kept and revalidated, not marked as not to be stored.
+	b.WriteString("sub vcl_backend_response {\n  set beresp.grace = 0s;\n  set beresp.keep = 1h;\n" +
+		"  if (beresp.ttl <= 0s && beresp.http.Cache-Control == \"max-age=0\") { set beresp.ttl = 0s; return (deliver); }\n}\n" + o.VCL)
 	return b.String(), nil
 }
 

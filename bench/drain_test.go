@@ -1,0 +1,184 @@
+package bench_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/agent"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/bus/membus"
+	"github.com/freshet-vod/freshet/internal/cache"
+	cacheedge "github.com/freshet-vod/freshet/internal/cache/edge"
+	"github.com/freshet-vod/freshet/internal/edge"
+	"github.com/freshet-vod/freshet/internal/store/journal"
+	"github.com/freshet-vod/freshet/internal/wire"
+)
+
+// What piled up for a POP that was away: films of 1,000 segments, each purged
+// ten times, all of them in turn.
+const (
+	drainFilms = 100
+	drainURLs  = 1000
+	drainTimes = 10
+)
+
+// BenchmarkDrain is how long a POP that was away takes to work off 100,000
+// distinct and 900,000 repeated purges, up to the last of its evidence, against
+// handing the 100,000 to the same kind of cache directly: as many calls at a
+// time, of as many URLs each, and looked into afterwards in the same way.
+func BenchmarkDrain(b *testing.B) {
+	log := pileUp()
+	var direct, alone, piled time.Duration
+	n := 0.0
+	for b.Loop() {
+		direct += sendDirectly(b, log[:drainFilms])
+		alone += workOff(b, log[:drainFilms])
+		piled += workOff(b, log)
+		n++
+	}
+	b.ReportMetric(direct.Seconds()/n, "s-direct")
+	b.ReportMetric(alone.Seconds()/n, "s-once")
+	b.ReportMetric(piled.Seconds()/n, "s-piled")
+	b.ReportMetric(float64(piled)/float64(direct), "ratio")
+	b.ReportMetric(0, "ns/op")
+}
+
+func pileUp() []*freshet.Entry {
+	var log []*freshet.Entry
+	for range drainTimes {
+		for f := range drainFilms {
+			urls := make([]string, drainURLs)
+			for i := range urls {
+				urls[i] = fmt.Sprintf("http://vod.example.com/film-%04d/720p/seg-%05d.ts", f, i)
+			}
+			log = append(log, &freshet.Entry{
+				At: freshet.Position{Epoch: 1, Pos: uint64(len(log) + 1)}, Kind: freshet.EntryPurge, Account: "default",
+				Job: fmt.Sprintf("%016x", len(log)), Domain: "vod.example.com", FirstTask: uint64(len(log)*drainURLs + 1),
+				Targets: []string{"a"}, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls},
+			})
+		}
+	}
+	return log
+}
+
+func openDriver(b *testing.B) (cache.Driver, func()) {
+	b.Helper()
+	c, err := edge.Open(b.Context(), edge.Options{Dir: b.TempDir(), POP: "a"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return cacheedge.New(c), func() {
+		if err := c.Close(); err != nil {
+			b.Error(err)
+		}
+	}
+}
+
+// sendDirectly purges without a log: four calls at a time of 256 URLs, as an
+// agent makes them.
+func sendDirectly(b *testing.B, log []*freshet.Entry) time.Duration {
+	b.Helper()
+	d, stop := openDriver(b)
+	defer stop()
+	orders := make(chan cache.Order)
+	var wg sync.WaitGroup
+	began := time.Now()
+	for range 4 {
+		wg.Go(func() {
+			for o := range orders {
+				for _, r := range cache.Settle(b.Context(), d, o, freshet.VerifyInspect) {
+					if r.Outcome == freshet.OutcomeFailed {
+						b.Errorf("%+v", r)
+					}
+				}
+			}
+		})
+	}
+	for _, e := range log {
+		for urls := e.Selector.URLs; len(urls) > 0; {
+			n := min(256, len(urls))
+			orders <- cache.Order{At: e.At, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls[:n]}}
+			urls = urls[n:]
+		}
+	}
+	close(orders)
+	wg.Wait()
+	return time.Since(began)
+}
+
+// workOff lets an agent read a log and carry it out.
+func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
+	b.Helper()
+	d, stop := openDriver(b)
+	defer stop()
+	diary, err := journal.Open(b.Context(), b.TempDir()+"/agent.db")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer func() { _ = diary.Close() }()
+	wire := membus.New()
+	control := wire.Control()
+	unserve, err := control.Serve(bus.ControlHandlers{Call: (&shelf{log: log}).call, Heartbeat: func(string, []byte) {}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer unserve()
+	a, err := agent.New(agent.Options{POP: "a", Bus: wire.Agent("a"), Driver: d, Journal: diary})
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	began := time.Now()
+	go func() { ended <- a.Run(ctx) }()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for a.Heartbeat().Watermark.Before(log[len(log)-1].At) {
+		<-tick.C
+	}
+	for { // what is journalled is on its way
+		left, err := diary.Spooled(ctx, 0, 1)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if len(left) == 0 {
+			break
+		}
+		<-tick.C
+	}
+	took := time.Since(began)
+	cancel()
+	if err := <-ended; err != nil {
+		b.Error(err)
+	}
+	return took
+}
+
+// shelf is a control plane that hands out a log, as large a piece at a time as
+// the engine does, and takes evidence.
+type shelf struct{ log []*freshet.Entry }
+
+func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]byte, error) {
+	switch call {
+	case bus.CallTopology:
+		return wire.EncodeTopology(freshet.Topology{Version: 1, POPs: []freshet.POP{{ID: "a"}}}), nil
+	case bus.CallEvidence:
+		return nil, nil
+	case bus.CallPull:
+	}
+	q, err := wire.DecodePull(req)
+	if err != nil {
+		return nil, err
+	}
+	batch := wire.EntryBatch{Subject: q.Subject, Prev: q.After}
+	if q.Subject == freshet.SubjectPurge {
+		for n := int(q.After.Pos); n < len(s.log) && len(batch.Entries) < 100; n++ {
+			batch.Entries = append(batch.Entries, s.log[n])
+		}
+	}
+	return wire.EncodeEntries(batch), nil
+}
