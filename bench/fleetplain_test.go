@@ -3,7 +3,6 @@ package bench_test
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -197,15 +196,4 @@ func twoTiers(shields, children int) []freshet.POP {
 		p.Parents = []string{popName(i % shields), popName((i + 1) % shields)}
 	}
 	return pops
-}
-
-// shape describes POPs in a word or two.
-func shape(pops []freshet.POP) string {
-	n := 0
-	for _, p := range pops {
-		if strings.HasPrefix(tier(p), "child") {
-			n++
-		}
-	}
-	return fmt.Sprintf("%d POPs, %d of them children", len(pops), n)
 }
