@@ -15,7 +15,7 @@ const MaxURL = 4096
 // takes part in an object's name.
 const SignatureParam = "auth_key"
 
-// EveryParam, among the parameters that a domain ignores, stands for all: no
+// EveryParam stands for all parameters among those that a domain ignores: no
 // query tells its objects apart.
 const EveryParam = "*"
 

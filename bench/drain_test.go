@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -120,14 +121,14 @@ func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
 		b.Fatal(err)
 	}
 	defer func() { _ = diary.Close() }()
-	wire := membus.New()
-	control := wire.Control()
-	unserve, err := control.Serve(bus.ControlHandlers{Call: (&shelf{log: log}).call, Heartbeat: func(string, []byte) {}})
+	wires := membus.New()
+	control := wires.Control()
+	unserve, err := control.Serve(bus.ControlHandlers{Call: newShelf(log).call, Heartbeat: func(string, []byte) {}})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer unserve()
-	a, err := agent.New(agent.Options{POP: "a", Bus: wire.Agent("a"), Driver: d, Journal: diary})
+	a, err := agent.New(agent.Options{POP: "a", Bus: wires.Agent("a"), Driver: d, Journal: diary})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -158,9 +159,24 @@ func workOff(b *testing.B, log []*freshet.Entry) time.Duration {
 	return took
 }
 
-// shelf is a control plane that hands out a log, as large a piece at a time as
-// the engine does, and takes evidence.
-type shelf struct{ log []*freshet.Entry }
+// shelf is a control plane that hands out a log, in pieces as large as the
+// engine's, and takes evidence. The pieces are packed before any clock runs: it
+// is another machine's work.
+type shelf struct {
+	log    []*freshet.Entry
+	pieces map[freshet.Position][]byte
+}
+
+func newShelf(log []*freshet.Entry) *shelf {
+	const piece = 100
+	s := &shelf{log: log, pieces: map[freshet.Position][]byte{}}
+	prev := freshet.Position{}
+	for part := range slices.Chunk(log, piece) {
+		s.pieces[prev] = wire.EncodeEntries(wire.EntryBatch{Subject: freshet.SubjectPurge, Prev: prev, Entries: part})
+		prev = part[len(part)-1].At
+	}
+	return s
+}
 
 func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]byte, error) {
 	switch call {
@@ -176,9 +192,11 @@ func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]
 	}
 	batch := wire.EntryBatch{Subject: q.Subject, Prev: q.After}
 	if q.Subject == freshet.SubjectPurge {
-		for n := int(q.After.Pos); n < len(s.log) && len(batch.Entries) < 100; n++ {
-			batch.Entries = append(batch.Entries, s.log[n])
+		if msg, ok := s.pieces[q.After]; ok {
+			return msg, nil
 		}
+		// There was no room for all of a piece.
+		batch.Entries = s.log[q.After.Pos:min(q.After.Pos+20, uint64(len(s.log)))]
 	}
 	return wire.EncodeEntries(batch), nil
 }

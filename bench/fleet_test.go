@@ -60,7 +60,7 @@ func fleet(text string) error {
 		return err
 	}
 	defer stop()
-	ready := func() { fmt.Println("ready") } //nolint:forbidigo // the parent reads it
+	ready := func() { fmt.Println("ready") }
 	if spec.Plain {
 		return plainFleet(ctx, spec, ready)
 	}

@@ -65,7 +65,7 @@ func profile(path string) (stop func(), err error) {
 	if path == "" {
 		return func() {}, nil
 	}
-	f, err := os.Create(path) //nolint:gosec // of whoever runs the benchmark
+	f, err := os.Create(path)
 	if err != nil {
 		return nil, err
 	}

@@ -252,7 +252,7 @@ request = function()
 end
 `
 
-var wrkTook = regexp.MustCompile(`(\d+) requests in ([\d.]+)(ms|s)`) //nolint:gochecknoglobals // compiled once
+var wrkTook = regexp.MustCompile(`(\d+) requests in ([\d.]+)(ms|s)`)
 
 func (w *varnishWorld) purgeWrk(b *testing.B) time.Duration {
 	b.Helper()
@@ -260,7 +260,7 @@ func (w *varnishWorld) purgeWrk(b *testing.B) time.Duration {
 	if err := os.WriteFile(script, fmt.Appendf(nil, wrkScript, objectsAtOne), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	out, err := exec.CommandContext(b.Context(), "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d1s", //nolint:gosec // our own arguments
+	out, err := exec.CommandContext(b.Context(), "wrk", "-t1", "-c"+strconv.Itoa(connections), "-d1s",
 		"-H", "Host: "+benchDomain, "-s", script, w.srv.URL).CombinedOutput()
 	m := wrkTook.FindSubmatch(out)
 	if err != nil || m == nil {

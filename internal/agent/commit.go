@@ -13,9 +13,13 @@ import (
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-// factsPerMessage bounds a message of evidence, so that the control plane can
-// fold it in a moment.
-const factsPerMessage = 1000
+const (
+	// factsPerMessage bounds a message of evidence, so that the control plane can
+	// fold it in a moment. Each message costs it a commit.
+	factsPerMessage = 4000
+	// manyFacts is how many are not gathered any longer.
+	manyFacts = 1000
+)
 
 // ledger gathers what the next durable step must hold. Only one step is being
 // written at a time; what happens meanwhile goes into the next one, which
@@ -70,7 +74,7 @@ func (g *ledger) fact(at freshet.Position, f freshet.Fact, urgent bool) {
 	}
 	m.add(&f)
 	g.nfacts++
-	g.urgent = g.urgent || urgent || g.nfacts >= factsPerMessage
+	g.urgent = g.urgent || urgent || g.nfacts >= manyFacts
 	if g.factsDue.IsZero() {
 		g.factsDue = time.Now().Add(g.gather)
 	}

@@ -88,9 +88,7 @@ func (b *backlog) call(_ context.Context, _ string, call bus.Call, req []byte) (
 		}
 		if q.After.Before(b.head) { // it had no room for all of the last answer
 			rest := wire.EntryBatch{Subject: q.Subject, Prev: q.After}
-			for _, e := range b.entries[q.After.Pos:min(q.After.Pos+20, uint64(len(b.entries)))] {
-				rest.Entries = append(rest.Entries, e)
-			}
+			rest.Entries = append(rest.Entries, b.entries[q.After.Pos:min(q.After.Pos+20, uint64(len(b.entries)))]...)
 			return wire.EncodeEntries(rest), nil
 		}
 	}

@@ -222,7 +222,8 @@ func TestP10_OneOriginGetsNoMoreThanItsShare(t *testing.T) {
 		t := w.t
 		w.with(func() {
 			w.topology.Domains = []freshet.Domain{
-				{Name: "a.example.com", Origin: "http://origin.example.net"}, {Name: "b.example.com", Origin: "http://origin.example.net"},
+				{Name: "a.example.com", Origin: "http://origin.example.net"},
+				{Name: "b.example.com", Origin: "http://origin.example.net"},
 				{Name: "c.example.com", Origin: "http://other.example.net"},
 			}
 		})

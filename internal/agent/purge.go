@@ -235,7 +235,7 @@ func (l *life) settle(o *object, at freshet.Position, v verdict) {
 		case at.Before(mine):
 			o.add(r)
 			continue
-		case v.outcome != freshet.OutcomeFailed && mine.Before(at) && !(blocked && r.w.isBlocked(r.item)):
+		case v.outcome != freshet.OutcomeFailed && mine.Before(at) && (!blocked || !r.w.isBlocked(r.item)):
 			l.answer(r.w, freshet.Fact{Item: r.item, Outcome: freshet.OutcomeCovered, CoveredBy: at})
 			continue
 		}

@@ -175,7 +175,7 @@ func (l *life) gathering() bool {
 	s := l.reader.subjects[freshet.SubjectPurge]
 	far := !s.behind.IsZero() || s.cursor.Epoch != s.target.Epoch || s.cursor.Pos+backlog < s.target.Pos
 	switch {
-	case s.failed > 0, !s.tail && !(s.cursor.Before(s.target) && far):
+	case s.failed > 0, !s.tail && (!s.cursor.Before(s.target) || !far):
 		s.behind = time.Time{}
 		return false
 	case !l.room(s.name):
@@ -194,7 +194,7 @@ func (l *life) gathering() bool {
 // maxFacts bounds the facts that wait for the journal. Entries leave the
 // queues when they are carried out, so if the journal cannot be written
 // nothing else would keep the agent from reading on for ever.
-const maxFacts = 64 * factsPerMessage
+const maxFacts = 64_000
 
 func (l *life) room(name string) bool {
 	if l.ledger.nfacts >= maxFacts {

@@ -53,7 +53,7 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	// older copy would hand out numbers again, and the control plane would take
 	// new evidence for repeats. Numbers go on, because the spool may still hold
 	// some of earlier lives.
-	l.ledger.stream = max(uint64(time.Now().UnixNano()), st.Stream+1) //nolint:gosec // times after 1970
+	l.ledger.stream = max(uint64(time.Now().UnixNano()), st.Stream+1)
 	l.ledger.number = st.LastNumber
 	l.redos = newRedos(st.Flushes)
 	l.recall(kept, st.Exceptions)

@@ -39,8 +39,8 @@ func TestManual_TellsAllOfEvidence(t *testing.T) {
 	}
 	var names []string
 	for _, of := range []reflect.Type{reflect.TypeFor[freshet.Delivery](), reflect.TypeFor[freshet.Copy]()} {
-		for i := range of.NumField() {
-			name, _, _ := strings.Cut(of.Field(i).Tag.Get("json"), ",")
+		for f := range of.Fields() {
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 			names = append(names, name)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -40,6 +41,7 @@ func TestP4_ProbedDomain(t *testing.T) {
 	}}
 	s, end := serve(t, conf, nil)
 	defer end()
+	awaitReady(t, s) // before it takes viewers there is nothing that a player could see
 	const url = "http://vod.example.com/a/1.ts"
 	job := func(kind freshet.TaskType) freshet.Delivery { return carriedOut(t, s, kind, url) }
 
@@ -118,4 +120,25 @@ func viewed(t *testing.T, s *app.Server, url string) string {
 		t.Fatal(err)
 	}
 	return string(body)
+}
+
+// awaitReady waits until every POP may take viewers.
+func awaitReady(t *testing.T, s *app.Server) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		pops, err := s.Engine().POPs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(pops, func(p freshet.POPStatus) bool { return !p.Ready }) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-t.Context().Done():
+			t.Fatal("no POP became ready")
+		}
+	}
 }

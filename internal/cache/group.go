@@ -146,22 +146,33 @@ func (g *Group) outward(o Order, purge func(Driver, Order) []Result) []Result {
 		shards := concurrently(layer, func(_ int, d Driver) []Result { return exactly(order.Len(), purge(d, order)) })
 		var good []int
 		for k, i := range left {
-			for s := range shards {
-				r := shards[s][k]
-				if r.Rounds > 0 {
-					r.Window += before
-				}
-				if n == 0 && s == 0 {
-					all[i] = r
-				} else {
-					all[i] = all[i].and(r)
-				}
+			r := combined(shards, k, before)
+			if n > 0 {
+				r = all[i].and(r)
 			}
+			all[i] = r
 			if all[i].Outcome == freshet.OutcomeDone || all[i].Outcome == freshet.OutcomeAlready {
 				good = append(good, i)
 			}
 		}
 		left = good
+	}
+	return all
+}
+
+// combined is what the shards of a layer said of the object at a place, when the
+// first purge of a layer was made so long before theirs.
+func combined(shards [][]Result, place int, before time.Duration) Result {
+	var all Result
+	for s, results := range shards {
+		r := results[place]
+		if r.Rounds > 0 {
+			r.Window += before
+		}
+		if s > 0 {
+			r = all.and(r)
+		}
+		all = r
 	}
 	return all
 }

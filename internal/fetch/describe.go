@@ -89,5 +89,5 @@ func WholeLength(contentRange string) int64 {
 	if err != nil {
 		return -1
 	}
-	return int64(n) //nolint:gosec // 63 bits
+	return int64(n)
 }

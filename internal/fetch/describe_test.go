@@ -53,7 +53,7 @@ func TestDescribe_AsksForNoBody(t *testing.T) {
 			http.ServeContent(w, r, "a.ts", time.Time{}, strings.NewReader(""))
 		}, fetch.Description{Status: 200, Length: 0}, 2},
 		{"gone", http.NotFound, fetch.Description{Status: 404, Length: 19}, 2},
-		{"in trouble", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, fetch.Description{Status: 503}, 2},
+		{"in trouble", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) }, fetch.Description{Status: 503}, 2},
 		{"elsewhere", func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", "http://10.0.0.1/")
 			w.WriteHeader(http.StatusFound)

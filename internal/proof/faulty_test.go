@@ -103,12 +103,13 @@ func newTraffic(t *testing.T, c *cluster.Cluster) *traffic {
 func (w *traffic) look(ctx context.Context) {
 	for _, pop := range w.IDs() {
 		w.waiters.Go(func() {
-			for pause(ctx, time.Duration(rand.IntN(40))*time.Millisecond) == nil {
+			for pause(ctx, rand.N(50*time.Millisecond)) == nil {
 				media := allMedia()[rand.IntN(4)]
+				path := objects(media)[rand.IntN(len(objects(media)))]
 				w.mu.Lock()
 				least := w.complete[media]
 				w.mu.Unlock()
-				w.view(context.WithoutCancel(ctx), pop, media, least)
+				w.view(context.WithoutCancel(ctx), pop, path, least)
 			}
 		})
 	}
@@ -149,18 +150,20 @@ func (w *traffic) see(ctx context.Context, media string, fresh int) {
 	w.Helper()
 	var viewers sync.WaitGroup
 	for _, pop := range w.IDs() {
-		viewers.Go(func() { w.view(ctx, pop, media, fresh) })
+		viewers.Go(func() {
+			for _, path := range objects(media) {
+				w.view(ctx, pop, path, fresh)
+			}
+		})
 	}
 	viewers.Wait()
 }
 
-func (w *traffic) view(ctx context.Context, pop, media string, fresh int) {
+func (w *traffic) view(ctx context.Context, pop, path string, fresh int) {
 	w.Helper()
-	for _, path := range objects(media) {
-		r, err := w.Get(ctx, pop, path)
-		if err != nil || r.Status != 200 || r.Version < fresh {
-			w.Errorf("%s %s: status %d version %d, want %d (%v, %s)", pop, path, r.Status, r.Version, fresh, err, r.CacheStatus)
-		}
+	r, err := w.Get(ctx, pop, path)
+	if err != nil || r.Status != 200 || r.Version < fresh {
+		w.Errorf("%s %s: status %d version %d, want %d (%v, %s)", pop, path, r.Status, r.Version, fresh, err, r.CacheStatus)
 	}
 }
 

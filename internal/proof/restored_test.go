@@ -18,7 +18,7 @@ const restoredPath = "/film/original.mp4"
 // film.
 func restoredWorld(ctx context.Context, t *testing.T) *cluster.Cluster {
 	t.Helper()
-	c := start(t, cluster.Options{POPs: []cluster.POP{
+	c := start(t, cluster.Options{POPs: []cluster.POP{ //nolint:contextcheck // the test's own context bounds its start
 		{ID: "v", Foreign: varnishCache}, {ID: "n", Foreign: nginxCache}, {ID: "b"},
 	}})
 	fill(ctx, t, c, c.Origin.Version())
@@ -113,7 +113,7 @@ func TestP5_AgentFolderRestoredFromAnOlderCopy(t *testing.T) {
 	defer cancel()
 	c := restoredWorld(ctx, t)
 	copies := map[string]string{}
-	each := func(do func(pop string, journal string)) {
+	each := func(do func(pop, journal string)) {
 		for _, pop := range c.IDs() {
 			c.POPs[pop].Stop()
 			do(pop, filepath.Join(c.Dir, pop, "pops", pop))

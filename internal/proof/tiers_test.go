@@ -132,13 +132,13 @@ func foreignRound(ctx context.Context, t *testing.T, c *cluster.Cluster, phase c
 
 // sdkRefresh calls RefreshMediaPlayUrls with the vendor's own SDK and waits
 // for the job's end.
-func sdkRefresh(ctx context.Context, t *testing.T, c *cluster.Cluster, kind, media string, slices bool) *freshet.JobReport {
+func sdkRefresh(ctx context.Context, t *testing.T, c *cluster.Cluster, kind, media string, segments bool) *freshet.JobReport {
 	t.Helper()
 	client, err := vod.NewClientWithAccessKey("cn-shanghai", c.KeyID, c.KeySecret)
 	must(t, err)
 	req := vod.CreateRefreshMediaPlayUrlsRequest()
 	req.Scheme, req.Domain = "http", strings.TrimPrefix(c.Endpoint, "http://")
-	req.MediaIds, req.TaskType, req.SliceFlag, req.SliceCount = media, kind, requests.NewBoolean(slices), "20"
+	req.MediaIds, req.TaskType, req.SliceFlag, req.SliceCount = media, kind, requests.NewBoolean(segments), "20"
 	resp, err := client.RefreshMediaPlayUrls(req)
 	must(t, err)
 	report, err := c.WaitTasks(ctx, resp.MediaRefreshJobId)

@@ -113,6 +113,9 @@ func (d placed) Prefetch(ctx context.Context, objs []cache.Object) []cache.Resul
 	return d.Group.Prefetch(ctx, list)
 }
 
+// Rounds implements cachetest.Fewer.
+func (p *pair) Rounds() int { return 6 }
+
 func (p *pair) Driver() cache.Driver { return p.driver }
 
 func (p *pair) Get(ctx context.Context, url string, header http.Header) (*http.Response, error) {

@@ -62,7 +62,7 @@ func BenchmarkPurge(b *testing.B) {
 					o := cache.Order{Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls[i : i+maxBatch]}}
 					for _, r := range cache.Settle(b.Context(), d, o, mode) {
 						if r.Outcome != freshet.OutcomeDone {
-							b.Fatalf("%+v", r)
+							b.Fatalf("%d: %+v", i, r)
 						}
 					}
 				}

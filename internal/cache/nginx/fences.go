@@ -173,8 +173,9 @@ func (f *fences) bound(url string) time.Time {
 }
 
 // young reports whether something may still land that must go, and forgets
-// what is old.
-func (f *fences) young(now time.Time) bool {
+// what is old: after exact purges, and after others, where nobody waits for
+// fills.
+func (f *fences) young(now time.Time) (exact, others bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if now.Sub(f.swept) > time.Minute {
@@ -186,5 +187,5 @@ func (f *fences) young(now time.Time) bool {
 		}
 		f.patterns = slices.DeleteFunc(f.patterns, func(p patternFence) bool { return now.Sub(p.At) > patternYoung })
 	}
-	return len(f.exact) > 0 || len(f.patterns) > 0 || now.Sub(f.flushed) < exactYoung
+	return len(f.exact) > 0, len(f.patterns) > 0 || now.Sub(f.flushed) < patternYoung
 }

@@ -31,7 +31,7 @@ func put(tb testing.TB, root string, l layout, key string) name {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		tb.Fatal(err)
 	}
-	if err := os.WriteFile(path+".0000000001", fileOf(key, "HTTP/1.1 200 OK\r\n\r\n", 1), 0o600); err != nil {
+	if err := os.WriteFile(path+".0000000001", fileOf(key, fmt.Sprintf("HTTP/1.1 200 OK\r\nX-Freshet-Fetch: %.3f 0.000\r\n\r\n", float64(time.Now().UnixMilli())/1000), 1), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	if err := os.Rename(path+".0000000001", path); err != nil {

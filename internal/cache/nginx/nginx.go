@@ -32,6 +32,8 @@ const (
 	// sweepEvery is how long a file that landed too late may lie, where nobody
 	// could wait for its fill.
 	sweepEvery = time.Second
+	// calmEvery is the same for a second look where they were waited for.
+	calmEvery = 10 * time.Second
 	// idleEvery keeps the index warm when nothing is purged.
 	idleEvery = 30 * time.Second
 )
@@ -78,6 +80,7 @@ type Driver struct {
 	domains  atomic.Pointer[[]freshet.Domain]
 	topology sync.Mutex // held while the domains change
 	heads    sync.Pool
+	hurry    chan struct{} // holds a value when there are fences that nobody waits for
 }
 
 var (
@@ -128,6 +131,7 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	d := &Driver{
 		o: o, template: t, layout: l, index: newIndex(o.Path, l), door: front,
 		quick: newAsker(network, addr, 8), slow: newAsker(network, addr, 32),
+		hurry: make(chan struct{}, 1),
 		heads: sync.Pool{New: func() any { b := make([]byte, firstRead); return &b }},
 	}
 	for _, v := range o.Variants {
@@ -164,14 +168,18 @@ func (d *Driver) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-d.hurry:
 		case <-tick.C:
 		}
 		if err := d.index.refresh(ctx, true, d.sweep); err != nil && ctx.Err() == nil {
 			d.o.Log.LogAttrs(ctx, slog.LevelWarn, "the cache's folder cannot be read", slog.Any("error", err))
 		}
 		next := idleEvery
-		if d.fences.young(time.Now()) {
+		switch exact, others := d.fences.young(time.Now()); {
+		case others, exact && !d.complete():
 			next = sweepEvery
+		case exact: // their fills were waited for
+			next = calmEvery
 		}
 		tick.Reset(next)
 	}
@@ -225,6 +233,14 @@ func (d *Driver) head(path string) (head, error) {
 	buf, _ := d.heads.Get().(*[]byte)
 	defer d.heads.Put(buf)
 	return readHead(path, *buf)
+}
+
+// watch has Run look at once, and then often.
+func (d *Driver) watch() {
+	select {
+	case d.hurry <- struct{}{}:
+	default:
+	}
 }
 
 // canceled is the result of what was not done because ctx ended.

@@ -109,6 +109,7 @@ func (n *notes) own() (note, error) {
 	if n.known == "" {
 		n.known, n.written = v.Incarnation, v.Cursor
 		n.d.fences.restore(v.Patterns, v.Flushed)
+		n.d.watch()
 	}
 	return v, nil
 }
@@ -171,6 +172,7 @@ func (n *notes) keepPattern(p patternFence) error {
 		return err
 	}
 	v.Patterns = n.d.fences.raisePattern(p)
+	defer n.d.watch()
 	return n.write(v)
 }
 
@@ -183,6 +185,7 @@ func (n *notes) keepFlush(before time.Time) error {
 		return err
 	}
 	n.d.fences.raiseFlush(before)
+	defer n.d.watch()
 	if v.Flushed.Before(before) {
 		v.Flushed = before
 	}

@@ -39,6 +39,9 @@ func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
 		fence = executed
 	}
 	d.fences.raise(o.Selector.URLs, fence)
+	if !d.complete() {
+		d.watch()
+	}
 	var late []*target
 	var keys []string
 	var of []int

@@ -287,6 +287,21 @@ func TestContent_ReplacedIsAConflict(t *testing.T) {
 	}
 }
 
+// With open files kept open, nginx would go on serving one that was removed.
+func TestOpenFileCache_OfTheOperatorDoesNotApply(t *testing.T) {
+	t.Parallel()
+	o := &versioned{}
+	s := supplied()
+	s.server.HTTP = "open_file_cache max=1000 inactive=1h; open_file_cache_valid 1h;"
+	h := open(t, o, s)
+	for range 3 {
+		h.wantVersion(t, "/a.ts", 0)
+	}
+	o.set(1)
+	h.settle(t, h.drv, exactly("/a.ts"))
+	h.wantVersion(t, "/a.ts", 1)
+}
+
 // An operator's own cache: nginx's default key, variants by nginx's own Vary.
 func TestOwnKey_NativeVariantsAreFound(t *testing.T) {
 	t.Parallel()

@@ -32,7 +32,10 @@ func BenchmarkPurge(b *testing.B) {
 		urls[i] = fmt.Sprintf("http://%s/film/7/segment-%05d.ts", cachetest.Host, i)
 	}
 	o := cache.Order{At: freshet.Position{Epoch: 1, Pos: 1}, Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls}}
-	rate := func(b *testing.B, n int) { b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "purges/s") }
+	rate := func(b *testing.B, n int) {
+		b.Helper()
+		b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "purges/s")
+	}
 	b.Run("settled", func(b *testing.B) {
 		for b.Loop() {
 			for _, r := range cache.Settle(b.Context(), d, o, freshet.VerifyInspect) {
