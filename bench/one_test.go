@@ -1,7 +1,6 @@
 package bench_test
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,6 +15,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/cache/varnish/varnishtest"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/edge"
+	"github.com/freshet-vod/freshet/internal/engine"
 )
 
 // BenchmarkOne is how long one purge of one stored object takes, from the
@@ -69,7 +69,7 @@ func one(b *testing.B, start func(*testing.B, string) (config.Cache, rawCache)) 
 			b.Fatal(err)
 		}
 		accepted := time.Now()
-		settled(b, core.WaitJob, r.JobID)
+		settled(b, core, r.JobID)
 		end := time.Now()
 		accept.add(end.Sub(accepted))
 		call.add(end.Sub(began))
@@ -91,13 +91,11 @@ func one(b *testing.B, start func(*testing.B, string) (config.Cache, rawCache)) 
 }
 
 // settled waits until a job is Complete.
-func settled(
-	b *testing.B, wait func(ctx context.Context, account, id string, since uint64) (*freshet.JobReport, uint64, error), id string,
-) {
+func settled(b *testing.B, core *engine.Engine, id string) {
 	b.Helper()
 	var since uint64
 	for {
-		report, version, err := wait(b.Context(), config.DefaultAccount, id, since)
+		report, version, err := core.WaitJob(b.Context(), config.DefaultAccount, id, since)
 		if err != nil {
 			b.Fatal(err)
 		}

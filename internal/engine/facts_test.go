@@ -167,3 +167,56 @@ func TestTopology_IsNewerThanWhatAnAgentHas(t *testing.T) {
 		t.Errorf("a broken agent took the version to %d", v)
 	}
 }
+
+// forgetful is a store that cannot save states for a moment.
+type forgetful struct {
+	store.States
+
+	broken atomic.Bool
+	failed atomic.Int64
+}
+
+func (f *forgetful) SaveStates(ctx context.Context, states []store.State, folded store.EvidenceCursor) error {
+	if f.broken.Load() {
+		f.failed.Add(1)
+		return errors.New("disk fault")
+	}
+	return f.States.SaveStates(ctx, states, folded)
+}
+
+func TestP7_StatesThatCouldNotBeSavedAreSavedLater(t *testing.T) {
+	t.Parallel()
+	fault := &forgetful{}
+	w := newWorld(t, func(o *engine.Options) { fault.States, o.Store.States = o.Store.States, fault }, "a")
+	job := w.submit(freshet.Purge, "m1")
+	at := job.Rows[0].Entries[0]
+	a := w.pops["a"]
+	fault.broken.Store(true)
+	must(t, a.send(a.message(at, 1, freshet.OutcomeDone))) // it is stored and folded, which is what counts
+	w.until(job.ID, "complete", status(freshet.TaskComplete))
+	eventually(t, "an attempt to save", func() bool { return fault.failed.Load() > 0 })
+	fault.broken.Store(false)
+	eventually(t, "the state", func() bool {
+		s, ok, err := w.db.State(t.Context(), at)
+		must(t, err)
+		return ok && s.Closed
+	})
+	w.refolded(job.ID)
+}
+
+func TestAcknowledgement_WaitsForNobodyWhoCannotAnswer(t *testing.T) {
+	t.Parallel()
+	// With a linger of an hour, only the count of who owes something ends it.
+	w := newWorld(t, func(o *engine.Options) { o.CollectLinger = time.Hour }, "a", "b", "down")
+	must(t, w.SetPOP(t.Context(), "down", true))
+	job := w.submit(freshet.Purge, "m1")
+	at := job.Rows[0].Entries[0]
+	a, b := w.pops["a"], w.pops["b"]
+	for _, err := range w.together(
+		func() error { return a.send(a.message(at, 1, freshet.OutcomeDone)) },
+		func() error { return b.send(b.message(at, 1, freshet.OutcomeDone)) },
+	) {
+		must(t, err)
+	}
+	w.until(job.ID, "complete", status(freshet.TaskComplete))
+}

@@ -97,3 +97,15 @@ func Spans(numbers ...int64) (pairs [][2]int64) {
 	}
 	return pairs
 }
+
+// Level is SQLite's level of synchronisation inside a transaction of a write.
+func (s *Store) Level(ctx context.Context, brief bool) (level int, err error) {
+	write := s.write
+	if brief {
+		write = s.writeBrief
+	}
+	err = write(ctx, func(ctx context.Context, t *tx) error {
+		return t.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level)
+	})
+	return level, err
+}

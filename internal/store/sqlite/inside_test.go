@@ -266,3 +266,36 @@ func TestNumbersBecomeRuns(t *testing.T) {
 		}
 	})
 }
+
+// TestP1_OnlyBriefWritesAreNotSynced: whatever came before, and whoever shares
+// the transaction.
+func TestP1_OnlyBriefWritesAreNotSynced(t *testing.T) {
+	t.Parallel()
+	const normal, full = 1, 2
+	s := open(t, t.TempDir())
+	want := func(brief bool, level int) {
+		t.Helper()
+		if got, err := s.Level(t.Context(), brief); err != nil || got != level {
+			t.Fatalf("brief %v: level %d (%v), want %d", brief, got, err, level)
+		}
+	}
+	want(false, full)
+	want(true, normal)
+	want(true, normal)
+	want(false, full)
+	want(true, normal)
+	release := s.Stall(t.Context())
+	var wg sync.WaitGroup
+	levels := make([]int, 10)
+	for i := range levels {
+		wg.Go(func() { levels[i], _ = s.Level(t.Context(), i != 4) })
+	}
+	await(t, func() bool { return s.Queued() == len(levels) })
+	release()
+	wg.Wait()
+	for i, got := range levels {
+		if got != full {
+			t.Errorf("write %d shares its transaction with one that lasts, at level %d", i, got)
+		}
+	}
+}

@@ -77,7 +77,8 @@ func (s *Store) Claim(ctx context.Context, c store.Claim) ([]store.Claimed, erro
 		return nil, nil // planners poll; an empty queue must not cost a commit
 	}
 	var out []store.Claimed
-	err := s.write(ctx, func(ctx context.Context, t *tx) error {
+	// Leases end with the process: see open.
+	err := s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
 		q, err := t.queue(ctx)
 		if err != nil {
 			return err
@@ -133,7 +134,7 @@ func (t *tx) jobHead(ctx context.Context, q *queuedJob) (*freshet.Job, error) {
 // Release implements [store.Jobs]. A claim that was lost has nothing to give
 // back, which is no error.
 func (s *Store) Release(ctx context.Context, claim store.Claimed) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
 		q, err := t.queue(ctx)
 		if err != nil {
 			return err

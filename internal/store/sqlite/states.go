@@ -10,9 +10,10 @@ import (
 )
 
 // SaveStates implements [store.States]. It shares the commit of whatever else
-// is being written.
+// is being written, and needs no sync of its own: what is lost is folded again
+// from the evidence, which was synced before.
 func (s *Store) SaveStates(ctx context.Context, states []store.State, folded store.EvidenceCursor) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error {
+	return s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
 		known := s.epochs.Load()
 		var head int64
 		if _, err := t.get(ctx, []any{&head}, `SELECT seq FROM log_head`); err != nil {

@@ -20,6 +20,33 @@ type tx struct {
 	wrote bool      // by the present op
 	rows  *rowQueue // nil: to be read again, because a rollback left it wrong
 	moved bool      // the present transaction changed rows
+	lax   bool      // commits may not be synced as the connection is set
+}
+
+// sync sets whether commits are synced. If that cannot be made sure of, there
+// must be no commit. A commit that is not synced is written all the same, in
+// order, and is on disk with the next one that is.
+func (t *tx) sync(ctx context.Context, full bool) error {
+	if t.lax != full {
+		return nil
+	}
+	t.lax = true
+	level, want := "NORMAL", 1
+	if full {
+		level, want = "FULL", 2
+	}
+	if _, err := t.conn.ExecContext(ctx, "PRAGMA synchronous = "+level); err != nil {
+		return fmt.Errorf("setting when commits are synced: %w", err)
+	}
+	var got int
+	if err := t.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&got); err != nil {
+		return fmt.Errorf("reading when commits are synced: %w", err)
+	}
+	if got != want {
+		return fmt.Errorf("setting when commits are synced: it is %d, not %d", got, want)
+	}
+	t.lax = !full
+	return nil
 }
 
 func (t *tx) begin(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -27,7 +28,11 @@ type op struct {
 	do    func(context.Context, *tx) error
 	done  func(*tx) // after the commit, before the caller's answer; may be nil
 	alone bool      // no other op may share its transaction
-	err   error     // the answer
+	// brief says that nothing is lost if a power cut undoes it: what it writes
+	// means nothing after a restart, or is made again from what was synced. A
+	// transaction of such ops alone is not waited for.
+	brief bool
+	err   error // the answer
 	state atomic.Int32
 	ready chan struct{}
 }
@@ -62,7 +67,7 @@ func startWriter(ctx context.Context, db *sql.DB, read *reader, log *slog.Logger
 	}
 	// The writer outlives whoever opened it: stop ends it, once all is written.
 	ctx = context.WithoutCancel(ctx)
-	w.tx = &tx{conn: conn, read: read, stmts: map[string]*sql.Stmt{}}
+	w.tx = &tx{conn: conn, read: read, stmts: map[string]*sql.Stmt{}, lax: true} // so that the first commit makes sure
 	if _, err := w.tx.queue(ctx); err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -122,6 +127,11 @@ func (w *writer) submit(ctx context.Context, o *op) error {
 // write is submit for the usual op.
 func (s *Store) write(ctx context.Context, do func(context.Context, *tx) error) error {
 	return s.w.submit(ctx, &op{do: do})
+}
+
+// writeBrief is write for an op that is brief.
+func (s *Store) writeBrief(ctx context.Context, do func(context.Context, *tx) error) error {
+	return s.w.submit(ctx, &op{do: do, brief: true})
 }
 
 func errClosed() error { return freshet.Errorf(freshet.CodeUnavailable, "The store is closed.") }
@@ -211,6 +221,9 @@ func fault(err error) error {
 // was committed.
 func (w *writer) try(ctx context.Context, batch []*op) error {
 	t := w.tx
+	if err := t.sync(ctx, slices.ContainsFunc(batch, func(o *op) bool { return !o.brief })); err != nil {
+		return err
+	}
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
