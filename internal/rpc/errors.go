@@ -13,7 +13,7 @@ import (
 )
 
 // kind is an error of the vendor's API that we answer.
-type kind uint8
+type kind uint16
 
 const (
 	internalError kind = iota
@@ -48,8 +48,13 @@ type row struct {
 	message string // %s stands for the fault's name
 }
 
-// table is the whole error table (contract §3.1, §3.2, §3.4): the only place
-// that knows codes, statuses and texts. Users search for the texts: they stay
+// groupTables are the parts of the error table that belong to groups of
+// operations (contract §3.2, §3.3). Each has kinds of its own, from a hundred of
+// its own.
+func groupTables() []func(kind) (row, bool) { return nil }
+
+// table is the error table (contract §3.1, §3.4), with the groups' parts: the
+// only place that knows codes, statuses and texts. Users search for the texts: they stay
 // as the vendor words them, with its spelling mistakes.
 func table(k kind) row {
 	const bad, internal = http.StatusBadRequest, http.StatusInternalServerError
@@ -101,6 +106,12 @@ func table(k kind) row {
 	case taskIDMalformed:
 		return row{"InvalidTaskId.Malformed", bad, "Specified TaskId is malformed."}
 	case internalError:
+	default:
+		for _, group := range groupTables() {
+			if r, ok := group(k); ok {
+				return r
+			}
+		}
 	}
 	return row{"InternalError", internal, "The request processing has failed due to some unknown error."}
 }

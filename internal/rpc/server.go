@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
 	"time"
@@ -72,12 +73,6 @@ type Options struct {
 //go:embed actions.txt
 var actionNames string
 
-// operation is one operation of the API that is built.
-type operation struct {
-	write bool // it changes something
-	run   func(context.Context, *call) (any, error)
-}
-
 // server is the handler.
 type server struct {
 	Options
@@ -101,14 +96,12 @@ func New(o Options) http.Handler {
 	if o.WaitPlanned <= 0 {
 		o.WaitPlanned = defaultWaitPlanned
 	}
-	s := &server{Options: o, known: make(map[string]bool)}
+	s := &server{Options: o, known: make(map[string]bool), built: make(map[string]operation)}
 	for name := range strings.FieldsSeq(actionNames) {
 		s.known[name] = true
 	}
-	s.built = map[string]operation{
-		"RefreshMediaPlayUrls":    {write: true, run: s.refreshMediaPlayUrls},
-		"GetMediaRefreshJobs":     {run: s.getMediaRefreshJobs},
-		"DescribeVodRefreshTasks": {run: s.describeVodRefreshTasks},
+	for _, group := range s.groups() {
+		maps.Copy(s.built, group)
 	}
 	return s
 }
