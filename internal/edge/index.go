@@ -21,14 +21,20 @@ import (
 	"github.com/freshet-vod/freshet"
 )
 
-const indexVersion = 1
+const indexVersion = 2
 
-const indexSchema = `
-CREATE TABLE variant (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, meta BLOB NOT NULL) STRICT;
+// fenceSchema: a row is what one purge raised. They are few, go to the end, and
+// are deleted from the beginning.
+const fenceSchema = `
 CREATE TABLE fence (
-	kind INTEGER NOT NULL, pattern TEXT NOT NULL, hosts TEXT NOT NULL, epoch INTEGER NOT NULL, pos INTEGER NOT NULL,
-	PRIMARY KEY (kind, pattern, hosts)
-) STRICT, WITHOUT ROWID;
+	id INTEGER PRIMARY KEY, epoch INTEGER NOT NULL, pos INTEGER NOT NULL,
+	kind INTEGER NOT NULL, pattern TEXT NOT NULL, hosts TEXT NOT NULL
+) STRICT;
+CREATE INDEX fence_at ON fence (epoch, pos);
+`
+
+const indexSchema = fenceSchema + `
+CREATE TABLE variant (id INTEGER PRIMARY KEY, size INTEGER NOT NULL, meta BLOB NOT NULL) STRICT;
 CREATE TABLE state (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `
 
@@ -107,6 +113,10 @@ func readIndex(ctx context.Context, db *sql.DB) (*savedState, error) {
 		if err := createIndex(ctx, tx); err != nil {
 			return nil, fmt.Errorf("create: %w", err)
 		}
+	case 1:
+		if err := fromVersion1(ctx, tx); err != nil {
+			return nil, fmt.Errorf("bring up to date: %w", err)
+		}
 	case indexVersion:
 	default:
 		return nil, fmt.Errorf("version %d was written by a newer release", version)
@@ -129,6 +139,15 @@ func createIndex(ctx context.Context, tx *sql.Tx) error {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, "INSERT INTO state (name, value) VALUES (?, ?)", stateIncarnation, hex.EncodeToString(id[:]))
+	return err
+}
+
+// fromVersion1 changes an index that has a row for each fence.
+func fromVersion1(ctx context.Context, tx *sql.Tx) error {
+	_, err := tx.ExecContext(ctx, "ALTER TABLE fence RENAME TO fence1;"+fenceSchema+`
+INSERT INTO fence (epoch, pos, kind, pattern, hosts) SELECT epoch, pos, kind, pattern, hosts FROM fence1;
+DROP TABLE fence1;
+PRAGMA user_version = `+strconv.Itoa(indexVersion))
 	return err
 }
 
@@ -162,7 +181,9 @@ func (s *savedState) readFence(ctx context.Context, tx *sql.Tx) error {
 			return err
 		}
 		if sel.Kind == freshet.SelectExact {
-			s.fence.raise(sel.Pattern, at)
+			for url := range strings.SplitSeq(sel.Pattern, "\n") {
+				s.fence.raise(url, at)
+			}
 			return nil
 		}
 		sel.Hosts = strings.Split(hosts, ",")

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -48,7 +49,7 @@ func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet
 	if ctx.Err() != nil {
 		return fill(results, cancelled(ctx))
 	}
-	var ch change
+	raised := fenceRow{at: at, kind: freshet.SelectExact}
 	s := c.shelf
 	s.mu.Lock()
 	for i, url := range sel.URLs {
@@ -57,8 +58,8 @@ func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet
 			results[i] = failed(freshet.ReasonRefused, errors.New("the URL is outside the selector's hosts"))
 			continue
 		}
-		if s.fence.raise(url, at) {
-			ch.fences = append(ch.fences, fenceRow{at: at, kind: freshet.SelectExact, text: url})
+		if s.fence.raise(url, at) && !strings.Contains(url, "\n") { // no request names an object with a line break
+			raised.urls = append(raised.urls, url)
 		}
 		results[i] = s.purgeObject(host, url, func(*variant) bool { return true }, at)
 		if s.detach(host, url, at) {
@@ -66,6 +67,10 @@ func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet
 		}
 	}
 	s.mu.Unlock()
+	var ch change
+	if len(raised.urls) > 0 {
+		ch.fences = []*fenceRow{&raised}
+	}
 	if err := c.settle(ctx, ch); err != nil {
 		for i := range results {
 			if results[i].Outcome != freshet.OutcomeFailed {
@@ -85,7 +90,7 @@ func (c *Cache) purgePattern(ctx context.Context, p *pattern) Result {
 	s := c.shelf
 	s.mu.Lock()
 	if s.fence.raisePattern(p) {
-		ch.fences = append(ch.fences, fenceRow{at: p.at, kind: p.kind, text: p.text, hosts: p.hosts})
+		ch.fences = append(ch.fences, &fenceRow{at: p.at, kind: p.kind, text: p.text, hosts: p.hosts})
 	}
 	found := make(map[string][]string, len(p.hosts))
 	for _, host := range p.hosts {
@@ -211,9 +216,9 @@ func (c *Cache) settle(ctx context.Context, ch change) error {
 	s := c.shelf
 	s.mu.Lock()
 	for _, f := range ch.fences {
-		s.owed[f.key()] = f
+		s.owed[f] = struct{}{}
 	}
-	ch.fences = slices.Collect(maps.Values(s.owed))
+	ch.fences = slices.Collect(maps.Keys(s.owed))
 	idle := len(ch.fences)+len(s.condemned) == 0
 	s.mu.Unlock()
 	if idle {
@@ -225,9 +230,7 @@ func (c *Cache) settle(ctx context.Context, ch change) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, f := range ch.fences {
-		if s.owed[f.key()].at == f.at {
-			delete(s.owed, f.key())
-		}
+		delete(s.owed, f)
 	}
 	return nil
 }

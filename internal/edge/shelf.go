@@ -36,13 +36,13 @@ type shelf struct {
 	room      int64                         // bytes that may still be promised before the disk is too full; see measure
 	promised  int64                         // bytes promised since the disk was asked
 	fence     fence
-	flushed   time.Time            // what was fetched before it must revalidate
-	condemned map[int64]int64      // off the shelf, but not yet out of the index: size by ID
-	dying     int64                // bytes of those
-	owed      map[string]fenceRow  // raised, but not yet known to be in the index
-	passes    map[string]passNote  // objects that could not be stored
-	flights   map[*flight]struct{} // all of them, detached ones included
-	closed    error                // set by close
+	flushed   time.Time              // what was fetched before it must revalidate
+	condemned map[int64]int64        // off the shelf, but not yet out of the index: size by ID
+	dying     int64                  // bytes of those
+	owed      map[*fenceRow]struct{} // raised, but not yet known to be in the index
+	passes    map[string]passNote    // objects that could not be stored
+	flights   map[*flight]struct{}   // all of them, detached ones included
+	closed    error                  // set by close
 }
 
 // object is all that the shelf has of one URL.
@@ -58,7 +58,7 @@ func newShelf(maxBytes int64) *shelf {
 		hosts:     make(map[string]map[string]*object),
 		fence:     fence{exact: make(map[string]freshet.Position)},
 		condemned: make(map[int64]int64),
-		owed:      make(map[string]fenceRow),
+		owed:      make(map[*fenceRow]struct{}),
 		passes:    make(map[string]passNote),
 		flights:   make(map[*flight]struct{}),
 	}

@@ -21,22 +21,29 @@ const maxCommit = 256
 // not in it: they are those that the shelf has condemned when it is carried
 // out.
 type change struct {
-	fences  []fenceRow
+	fences  []*fenceRow
 	cursor  *freshet.Position // the fences at or below have done their work
 	flushed *time.Time
 	done    chan error // buffered
 }
 
+// fenceRow is what one purge raised: the fences of some objects, or one of a
+// pattern. A purge of a thousand objects is one row.
 type fenceRow struct {
-	at    freshet.Position
-	kind  freshet.SelectorKind
-	text  string
-	hosts []string
+	at     freshet.Position
+	kind   freshet.SelectorKind
+	urls   []string // of an exact purge
+	text   string   // of a pattern
+	hosts  []string // of a pattern
+	stored bool     // it is in the index; the writer's own
 }
 
-// key tells fences apart that differ in more than their position.
-func (f *fenceRow) key() string {
-	return fmt.Sprint(f.kind, "\x00", f.text, "\x00", strings.Join(f.hosts, ","))
+// pattern is the text of the row: the URLs of an exact purge, a line each.
+func (f *fenceRow) pattern() string {
+	if f.kind == freshet.SelectExact {
+		return strings.Join(f.urls, "\n")
+	}
+	return f.text
 }
 
 // start begins to write, until close.
@@ -177,6 +184,10 @@ func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*
 	if err := deleteRows(ctx, tx, ids); err != nil {
 		return fmt.Errorf("delete rows: %w", err)
 	}
+	fences, err := writeFences(ctx, tx, changes)
+	if err != nil {
+		return fmt.Errorf("write fences: %w", err)
+	}
 	for _, ch := range changes {
 		if err := ch.write(ctx, tx); err != nil {
 			return fmt.Errorf("write change: %w", err)
@@ -189,15 +200,17 @@ func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("commit: %w", err)
 	}
+	for _, f := range fences {
+		f.stored = true
+	}
 	if dropped {
 		ix.passed, ix.dropped = freshet.Position{}, time.Now()
 	}
 	return nil
 }
 
-// dropFencesEvery bounds how often fences that have done their work are looked
-// for, which reads them all. While a backlog is worked off the cursor moves many
-// times a second.
+// dropFencesEvery bounds how often fences that have done their work are deleted:
+// while a backlog is worked off the cursor moves many times a second.
 const dropFencesEvery = time.Second
 
 // dropFences deletes the fences at or below the newest cursor, unless some were
@@ -258,21 +271,34 @@ func deleteRows(ctx context.Context, tx *sql.Tx, ids []int64) error {
 	return nil
 }
 
-func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
-	if len(ch.fences) > 0 {
-		stmt, err := tx.PrepareContext(ctx, `INSERT INTO fence (kind, pattern, hosts, epoch, pos) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO UPDATE SET epoch = excluded.epoch, pos = excluded.pos
-			WHERE (excluded.epoch, excluded.pos) > (fence.epoch, fence.pos)`)
-		if err != nil {
-			return err
-		}
-		defer stmt.Close()
+// writeFences writes what no transaction before holds. Changes that wait at
+// the same time name each other's fences; each is written once.
+func writeFences(ctx context.Context, tx *sql.Tx, changes []change) (written []*fenceRow, err error) {
+	var stmt *sql.Stmt
+	seen := map[*fenceRow]bool{}
+	for _, ch := range changes {
 		for _, f := range ch.fences {
-			if _, err := stmt.ExecContext(ctx, f.kind, f.text, strings.Join(f.hosts, ","), f.at.Epoch, signed(f.at.Pos)); err != nil {
-				return err
+			if f.stored || seen[f] {
+				continue
 			}
+			seen[f] = true
+			if stmt == nil {
+				stmt, err = tx.PrepareContext(ctx, "INSERT INTO fence (epoch, pos, kind, pattern, hosts) VALUES (?, ?, ?, ?, ?)")
+				if err != nil {
+					return nil, err
+				}
+				defer stmt.Close()
+			}
+			if _, err := stmt.ExecContext(ctx, f.at.Epoch, signed(f.at.Pos), f.kind, f.pattern(), strings.Join(f.hosts, ",")); err != nil {
+				return nil, err
+			}
+			written = append(written, f)
 		}
 	}
+	return written, nil
+}
+
+func (ch *change) write(ctx context.Context, tx *sql.Tx) error {
 	if ch.cursor != nil {
 		if err := setState(ctx, tx, stateCursor, ch.cursor.String()); err != nil {
 			return err
