@@ -73,11 +73,11 @@ func (w *writer) facts(v Version, entries []freshet.EntryFacts, dict func(freshe
 	column(func(f *freshet.Fact) uint64 { return uint64(f.Reason) })
 	column(func(f *freshet.Fact) uint64 { return uint64(f.Verified) })
 	column(func(f *freshet.Fact) uint64 { return zigzag(int64(f.Attempts)) })
-	column(func(f *freshet.Fact) uint64 { return table.index[f.CoveredBy] })
+	column(func(f *freshet.Fact) uint64 { return table.number(f.CoveredBy) })
 	times(func(f *freshet.Fact) time.Time { return f.ExecutedAt })
 	for _, side := range sides() {
 		times(func(f *freshet.Fact) time.Time { return side(f).FetchedAt })
-		column(func(f *freshet.Fact) uint64 { return table.index[side(f).Generation] })
+		column(func(f *freshet.Fact) uint64 { return table.number(side(f).Generation) })
 		w.bodyColumn(entries, side, dict, vals)
 	}
 	if v >= Version2 {
@@ -139,19 +139,29 @@ func (w *writer) bodyColumn(entries []freshet.EntryFacts, side func(*freshet.Fac
 type positions struct {
 	list  []freshet.Position // distinct and in order; the zero Position is not listed
 	index map[freshet.Position]uint64
+
+	last       freshet.Position // what number was asked last; at first the zero Position
+	lastNumber uint64
 }
 
 func newPositions(facts []*freshet.Fact) positions {
 	index := map[freshet.Position]uint64{{}: 0}
 	var list []freshet.Position
 	add := func(p freshet.Position) {
+		if p.IsZero() {
+			return
+		}
 		if _, ok := index[p]; !ok {
 			index[p] = 0
 			list = append(list, p)
 		}
 	}
+	covered := freshet.Position{} // most facts say what the one before says
 	for _, f := range facts {
-		add(f.CoveredBy)
+		if f.CoveredBy != covered {
+			covered = f.CoveredBy
+			add(covered)
+		}
 		add(f.Before.Generation)
 		add(f.After.Generation)
 	}
@@ -160,6 +170,15 @@ func newPositions(facts []*freshet.Fact) positions {
 		index[p] = uint64(i) + 1
 	}
 	return positions{list: list, index: index}
+}
+
+// number returns the line of a position. Most facts say what the one before
+// says, so the last answer is kept.
+func (t *positions) number(p freshet.Position) uint64 {
+	if p != t.last {
+		t.last, t.lastNumber = p, t.index[p]
+	}
+	return t.lastNumber
 }
 
 func (w *writer) positions(t positions) {
