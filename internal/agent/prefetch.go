@@ -216,6 +216,9 @@ func (l *life) clearPrefetches() {
 	for n := range lanes {
 		n.queue = slices.DeleteFunc(n.queue, done)
 	}
+	if len(f.list) == 0 {
+		l.ledger.urgent = true // no more facts will come: gathering them would only hold up the job
+	}
 }
 
 // nextWish returns what to fetch with the next of so many free workers.

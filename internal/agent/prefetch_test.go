@@ -272,3 +272,26 @@ func TestP10_EvidenceIsGathered(t *testing.T) {
 		}
 	})
 }
+
+func TestP10_NothingIsGatheredBehindTheLastPrefetch(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("a")), func(w *world) {
+		t := w.t
+		s := w.sites["a"]
+		s.opts = func(o *agent.Options) { o.GatherFor, o.HeartbeatEvery = time.Hour, 24*time.Hour }
+		s.cache.hold = make(chan struct{})
+		s.start("", 0)
+		pass(2 * time.Second)
+		f := w.append(prefetch(u1, u2))
+		g := w.append(prefetch(u3))
+		pass(time.Second)
+		s.cache.hold <- struct{}{}
+		pass(time.Second)
+		w.wantNone(t, "a", f, 0)
+		close(s.cache.hold)
+		pass(time.Second)
+		w.want(t, "a", f, 0, freshet.OutcomeDone, freshet.ReasonNone)
+		w.want(t, "a", f, 1, freshet.OutcomeDone, freshet.ReasonNone)
+		w.want(t, "a", g, 0, freshet.OutcomeDone, freshet.ReasonNone)
+	})
+}
