@@ -18,6 +18,7 @@ import (
 	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -36,9 +37,10 @@ type Options struct {
 // Door is a cache's front door. It never follows redirects and uses no proxy of
 // the environment: what it asks goes to the cache and nowhere else.
 type Door struct {
-	o      Options
-	base   *url.URL
-	client *http.Client
+	o       Options
+	base    *url.URL
+	client  *http.Client
+	buffers sync.Pool // of *[]byte
 }
 
 // New makes a Door. The error names what is wrong with the URL.
@@ -155,12 +157,36 @@ func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, 
 	a.Status, a.Header, a.Length = resp.StatusCode, resp.Header, resp.ContentLength
 	watch := time.AfterFunc(d.o.StallAfter, func() { stalled(errStalled) })
 	defer watch.Stop()
-	a.Size, err = io.CopyN(io.Discard, &watched{resp.Body, watch, d.o.StallAfter}, most)
-	if err != nil && !errors.Is(err, io.EOF) {
+	a.Size, err = d.drain(io.LimitReader(&watched{resp.Body, watch, d.o.StallAfter}, most))
+	if err != nil {
 		return a.ended(ctx, err)
 	}
 	a.Reason, a.Detail = judge(resp)
 	return a
+}
+
+// readBuffer is larger than that of a connection, so that bodies are read past
+// the latter: a film is read in long steps and is not copied twice.
+const readBuffer = 256 << 10
+
+// drain reads to the end. io.Discard would read by 8 KiB.
+func (d *Door) drain(r io.Reader) (n int64, err error) {
+	buf, ok := d.buffers.Get().(*[]byte)
+	if !ok {
+		b := make([]byte, readBuffer)
+		buf = &b
+	}
+	defer d.buffers.Put(buf)
+	for {
+		k, err := r.Read(*buf)
+		n += int64(k)
+		switch {
+		case errors.Is(err, io.EOF):
+			return n, nil
+		case err != nil:
+			return n, err
+		}
+	}
 }
 
 var errStalled = errors.New("the body stalled")

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"strconv"
 	"testing"
 	"time"
 
@@ -101,6 +102,30 @@ func TestFetch_EndsWhenABodyStalls(t *testing.T) {
 	}, door.Options{StallAfter: 50 * time.Millisecond})
 	defer close(release)
 	if a := d.Fetch(t.Context(), "http://h/a", nil); a.Reason != freshet.ReasonTimeout || a.Cancelled {
+		t.Errorf("%+v", a)
+	}
+}
+
+// TestFetch_CountsLongBodies reads what is longer than every buffer on the way.
+func TestFetch_CountsLongBodies(t *testing.T) {
+	t.Parallel()
+	const size = 1<<20 + 7
+	d := open(t, func(w http.ResponseWriter, r *http.Request) {
+		body := make([]byte, size)
+		switch r.URL.Path {
+		case "/announced":
+			w.Header().Set("Content-Length", strconv.Itoa(size))
+		case "/cut":
+			w.Header().Set("Content-Length", strconv.Itoa(size+1))
+		}
+		_, _ = w.Write(body)
+	}, door.Options{})
+	for _, path := range []string{"/announced", "/chunked"} {
+		if a := d.Fetch(t.Context(), "http://h"+path, nil); !a.Whole() || a.Size != size {
+			t.Errorf("%s: %+v", path, a)
+		}
+	}
+	if a := d.Fetch(t.Context(), "http://h/cut", nil); a.Whole() || a.Size != size || a.Reason != freshet.ReasonMismatch {
 		t.Errorf("%+v", a)
 	}
 }
