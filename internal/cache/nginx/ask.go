@@ -2,12 +2,14 @@ package nginx
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,13 @@ const (
 // perConn is how many requests are sent on a connection before another one is
 // opened for the same call.
 const perConn = 64
+
+// lineBuffer takes in the questions of a connection, or their replies, at once;
+// a key has at most the 8 KB of a header that nginx takes, as it is supplied.
+const lineBuffer = 16 << 10
+
+// shortest is the length of the shortest reply about a key that counts as one.
+const shortest = len("HTTP/1.1 \nX-Freshet-Status: HIT\n\n")
 
 var errOdd = errors.New("the inspect listener gave an answer that is none of deploy/nginx/freshet.conf")
 
@@ -88,9 +97,11 @@ type asker struct {
 type line struct {
 	net.Conn
 
-	r    *bufio.Reader
-	w    *bufio.Writer
-	used bool
+	r     *bufio.Reader
+	w     *bufio.Writer
+	used  bool
+	owed  int // bytes that must still come, at least
+	wakes int // bytes that wake the reader
 }
 
 func newAsker(network, addr string, conns int) *asker {
@@ -174,7 +185,19 @@ func (a *asker) take(ctx context.Context, fresh bool) (*line, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &line{Conn: c, r: bufio.NewReader(c), w: bufio.NewWriter(c)}, nil
+	l := &line{Conn: c, w: bufio.NewWriterSize(c, lineBuffer), owed: 1, wakes: 1}
+	l.r = bufio.NewReaderSize(l, lineBuffer)
+	return l, nil
+}
+
+// Read implements io.Reader for r. It may wait for all that is owed, since
+// nothing is done with a part of the replies.
+func (l *line) Read(b []byte) (int, error) {
+	if l.owed != l.wakes {
+		wakeAfter(l.Conn, l.owed)
+		l.wakes = l.owed
+	}
+	return l.Conn.Read(b)
 }
 
 func (a *asker) give(l *line) {
@@ -184,11 +207,20 @@ func (a *asker) give(l *line) {
 		_ = l.Close()
 		return
 	}
+	if l.r.Buffered() > 0 {
+		_ = l.Close() // nobody asked for that
+		return
+	}
 	a.idle = append(a.idle, l)
 }
 
 // do sends all questions and reads their replies; n is how many it has. While
 // nginx waits for a fill it reads nothing, so that both happen at once.
+//
+// Only on a connection that served before is it left to the kernel to collect
+// replies: there the other side is known to be the inspect listener, and nginx
+// sends each reply at once, where on a new one it may hold the next back until
+// the last one was read.
 func (l *line) do(ctx context.Context, qs []question, out []reply) (n int, err error) {
 	if err := l.SetDeadline(time.Time{}); err != nil {
 		return 0, err
@@ -202,7 +234,11 @@ func (l *line) do(ctx context.Context, qs []question, out []reply) (n int, err e
 		}
 		sent <- l.w.Flush()
 	}()
+	patient := l.used && !slices.ContainsFunc(qs, func(q question) bool { return q.key == "" })
 	for n = range qs {
+		if l.owed = 1; patient {
+			l.owed += shortest * (len(qs) - n - 1) // a part of this one may have been read
+		}
 		out[n], err = l.read(qs[n].key != "")
 		if err != nil {
 			_ = l.Close() // so that the one who sends ends too
@@ -215,30 +251,31 @@ func (l *line) do(ctx context.Context, qs []question, out []reply) (n int, err e
 
 // read reads one reply. The answer to HEAD has no body.
 func (l *line) read(keyed bool) (r reply, err error) {
-	first, err := l.r.ReadString('\n')
+	text, err := l.next()
 	if err != nil {
 		return r, err
 	}
-	if !strings.HasPrefix(first, "HTTP/1.1 ") {
-		return r, fmt.Errorf("%w: %.40q", errOdd, first)
+	if !bytes.HasPrefix(text, []byte("HTTP/1.1 ")) {
+		return r, fmt.Errorf("%w: %.40q", errOdd, text)
 	}
+	var begins [20]byte // of the first line, for what is wrong
+	first := begins[:copy(begins[:], text)]
 	for {
-		text, err := l.r.ReadString('\n')
-		if err != nil {
+		if text, err = l.next(); err != nil {
 			return r, errors.Join(err, io.ErrUnexpectedEOF)
 		}
-		text = strings.TrimRight(text, "\r\n")
-		if text == "" {
+		if len(text) == 0 {
 			break
 		}
-		switch name, value, _ := strings.Cut(text, ": "); name {
+		name, value, _ := bytes.Cut(text, []byte(": "))
+		switch string(name) {
 		case "X-Freshet-Status":
-			r.status = value
+			r.status = statusOf(value)
 		case "X-Freshet-Key":
-			r.key = value
+			r.key = string(value)
 		case "Connection":
-			if strings.EqualFold(value, "close") {
-				return r, fmt.Errorf("%w: it closes the connection after %.20q", errOdd, first)
+			if bytes.EqualFold(value, []byte("close")) {
+				return r, fmt.Errorf("%w: it closes the connection after %q", errOdd, first)
 			}
 		}
 	}
@@ -246,10 +283,32 @@ func (l *line) read(keyed bool) (r reply, err error) {
 	case saysMiss, saysHit, saysExpired, saysUpdating:
 	default:
 		if keyed {
-			r.err = fmt.Errorf("%w: %.40q, status %q", errOdd, first, r.status)
+			r.err = fmt.Errorf("%w: %q, status %q", errOdd, first, r.status)
 		}
 	}
 	return r, nil
+}
+
+// next returns a line without its end; it holds until the next one is read.
+func (l *line) next() ([]byte, error) {
+	text, err := l.r.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		return nil, fmt.Errorf("%w: a line of more than %d bytes", errOdd, lineBuffer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.TrimRight(text, "\r\n"), nil
+}
+
+// statusOf makes a text of a status; of the known ones without a copy.
+func statusOf(b []byte) string {
+	for _, s := range [...]string{saysMiss, saysHit, saysExpired, saysUpdating} {
+		if string(b) == s {
+			return s
+		}
+	}
+	return string(b)
 }
 
 // reasonOf puts an error of a question into the closed list.

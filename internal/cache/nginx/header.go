@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -50,6 +48,7 @@ type head struct {
 	first     int64 // of a slice: its place in the whole
 	total     int64 // bytes of the whole; size, if it is no slice
 	slice     bool
+	written   time.Time // when the file was written to last
 }
 
 // good reports whether the file holds a body, rather than an error or a
@@ -73,27 +72,21 @@ func (h *head) copied() freshet.Copy {
 
 // readHead reads the head of a file. os.ErrNotExist means that there is none.
 func readHead(path string, buf []byte) (head, error) {
-	f, err := os.Open(path) //nolint:gosec // a file of the cache's own folder
+	n, size, written, err := readStart(path, buf[:firstRead])
 	if err != nil {
-		return head{}, err
-	}
-	defer f.Close()
-	n, err := f.ReadAt(buf[:firstRead], 0)
-	if err != nil && !errors.Is(err, io.EOF) {
 		return head{}, err
 	}
 	b := buf[:n]
 	if need := bodyStart(b); need > n && n == firstRead {
 		b = make([]byte, need)
-		if _, err := f.ReadAt(b, 0); err != nil {
-			return head{}, fmt.Errorf("%w: %w", errShort, err)
+		if n, size, written, err = readStart(path, b); err != nil {
+			return head{}, err
 		}
+		b = b[:n]
 	}
-	st, err := f.Stat()
-	if err != nil {
-		return head{}, err
-	}
-	return parseHead(b, st.Size())
+	h, err := parseHead(b, size)
+	h.written = written
+	return h, err
 }
 
 func bodyStart(b []byte) int {

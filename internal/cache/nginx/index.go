@@ -308,6 +308,14 @@ func (x *index) of(url string) []name {
 	}
 }
 
+// has reports whether a file of a URL is known.
+func (x *index) has(url string) bool {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	_, ok := x.first[url]
+	return ok
+}
+
 // match returns the URLs for which do holds. It looks at every one: a million
 // take some tens of milliseconds.
 func (x *index) match(do func(url string) bool) []string {

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/cache"
 )
 
 // fileOf makes a cache file as nginx 1.22 does.
@@ -157,5 +160,36 @@ func BenchmarkIndex(b *testing.B) {
 		runtime.ReadMemStats(&after)
 		b.ReportMetric(float64(after.HeapAlloc-before.HeapAlloc)/count, "B/file")
 		runtime.KeepAlive(x)
+	}
+}
+
+// What Run looks at in the very moment of a purge is the purge's to remove and
+// to tell of.
+func TestPurge_TellsOfWhatItRemovesWhileTheFolderIsLookedAt(t *testing.T) {
+	t.Parallel()
+	d, err := New(t.Context(), Options{
+		Path: t.TempDir(), Levels: "1:2", Control: "http://127.0.0.1:1", URL: "http://127.0.0.1:2",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	urls := make([]string, 200)
+	for round := range 10 {
+		for i := range urls {
+			urls[i] = fmt.Sprintf("http://h/%d/%d.ts", round, i)
+			put(t, d.o.Path, d.layout, urls[i][len("http://"):]+"|")
+		}
+		ended := make(chan error, 1)
+		go func() { ended <- d.index.refresh(t.Context(), false, d.sweep) }()
+		o := cache.Order{Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls}}
+		for i, r := range d.Purge(t.Context(), o) {
+			if r.Outcome != freshet.OutcomeDone || !r.Before.Stored() {
+				t.Fatalf("%s: %+v", urls[i], r)
+			}
+		}
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
 	}
 }

@@ -30,8 +30,10 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 			return stop(err)
 		}
 	}
+	var said []answers
 	if mode == cache.InspectJoin {
-		if err := d.join(ctx, objs, out); err != nil {
+		var err error
+		if said, err = d.join(ctx, objs, out); err != nil {
 			return stop(err)
 		}
 		if !d.complete() {
@@ -39,11 +41,13 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 				return stop(err)
 			}
 		}
+	} else {
+		said = make([]answers, len(objs))
 	}
 	now := time.Now()
 	for i := range objs {
 		if out[i].Fault == freshet.ReasonNone {
-			d.look(ctx, &out[i], objs[i].URL, now)
+			d.look(ctx, &out[i], look{url: objs[i].URL, now: now, said: said[i]})
 		}
 	}
 	return out
@@ -56,27 +60,48 @@ func (d *Driver) fault(ctx context.Context, err error) freshet.Reason {
 	return d.failure(ctx, err).Reason
 }
 
+// answers are what nginx said of the keys of one object.
+type answers struct {
+	// none says that nothing is stored at any place that can be computed: nginx
+	// itself has looked there, after it had waited for what was in flight. What
+	// lands there later was asked for later. Only with the supplied key, where
+	// nginx ignores Vary: else it would pass over a file that is for others.
+	none  bool
+	keys  map[string]struct{} // those of which something is stored
+	asked time.Time
+}
+
 // join waits for fills and refreshes in flight of the objects' keys.
-func (d *Driver) join(ctx context.Context, objs []cache.Object, out []cache.State) error {
-	var qs []question
-	var of []int
-	var had []bool
+func (d *Driver) join(ctx context.Context, objs []cache.Object, out []cache.State) ([]answers, error) {
+	said := make([]answers, len(objs))
+	qs := make([]question, 0, len(objs)*len(d.labels))
+	of := make([]int, 0, cap(qs))
+	asked := time.Now()
 	for i := range objs {
+		said[i] = answers{none: d.complete(), asked: asked}
 		for _, k := range d.keys(objs[i].URL, d.ranges(objs[i].URL)) {
 			if !sendable(k) {
+				said[i].none = false
 				continue
 			}
-			_, err := os.Lstat(d.pathOf(nameOf(k)))
-			qs, of, had = append(qs, question{key: k}), append(of, i), append(had, err == nil)
+			qs, of = append(qs, question{key: k}), append(of, i)
 		}
 	}
 	for n, r := range d.slow.ask(ctx, qs) {
-		switch {
-		case r.err != nil:
+		a := &said[of[n]]
+		if r.err != nil {
 			out[of[n]].Fault = d.fault(ctx, r.err)
-		case !had[n] && r.status != saysMiss:
-			out[of[n]].Joined = true
 		}
+		if r.err != nil || r.status != saysMiss {
+			a.none = false
+			if a.keys == nil {
+				a.keys = map[string]struct{}{}
+			}
+			a.keys[qs[n].key] = struct{}{}
+		}
+	}
+	if d.busy.none() {
+		return said, nil
 	}
 	for i := range objs {
 		for _, done := range d.busy.of(d.paths(objs[i].URL)) {
@@ -84,11 +109,11 @@ func (d *Driver) join(ctx context.Context, objs []cache.Object, out []cache.Stat
 			case <-done:
 				out[i].Joined = true
 			case <-ctx.Done():
-				return context.Cause(ctx)
+				return nil, context.Cause(ctx)
 			}
 		}
 	}
-	return nil
+	return said, nil
 }
 
 func (d *Driver) paths(url string) []string {
@@ -100,15 +125,23 @@ func (d *Driver) paths(url string) []string {
 	return paths
 }
 
+// look is how one object is looked at.
+type look struct {
+	url  string
+	now  time.Time
+	said answers // zero: nginx was not asked
+}
+
 // look reads what is stored of an object.
-func (d *Driver) look(ctx context.Context, st *cache.State, url string, now time.Time) {
-	c := d.collect(url, now)
+func (d *Driver) look(ctx context.Context, st *cache.State, l look) {
+	c := d.collect(l)
 	if c.err != nil {
 		st.Fault = d.fault(ctx, c.err)
 		return
 	}
 	st.Copy, st.Fresh = c.copied, c.fresh && c.good
-	st.Filling = len(d.busy.of(d.paths(url))) > 0
+	st.Joined = st.Joined || c.landed
+	st.Filling = !d.busy.none() && len(d.busy.of(d.paths(l.url))) > 0
 }
 
 // collection is all files of an object.
@@ -117,13 +150,20 @@ type collection struct {
 	found  bool
 	fresh  bool // all are
 	good   bool // none is an error or a redirect, and no slice is missing
+	landed bool // one came while nginx was being asked about its key
 	err    error
 }
 
-func (d *Driver) collect(url string, now time.Time) collection {
+func (d *Driver) collect(l look) collection {
 	c := collection{fresh: true, good: true}
 	var size, total int64
-	for _, t := range d.targets(url, time.Time{}) {
+	var targets []target
+	if l.said.none {
+		targets = d.others(l.url)
+	} else {
+		targets = d.targets(l.url, time.Time{})
+	}
+	for _, t := range targets {
 		h, err := d.head(t.path)
 		if os.IsNotExist(err) || err == nil && !d.mine(&t, &h) || isShort(err) {
 			continue
@@ -133,10 +173,13 @@ func (d *Driver) collect(url string, now time.Time) collection {
 			return c
 		}
 		c.found = true
-		c.fresh = c.fresh && h.fresh(now)
+		c.fresh = c.fresh && h.fresh(l.now)
 		c.good = c.good && h.good()
 		if h.slice {
 			size, total = size+h.size, max(total, h.total)
+		}
+		if _, ok := l.said.keys[t.key]; ok && h.written.After(l.said.asked) {
+			c.landed = true
 		}
 		c.copied = older(c.copied, h.copied())
 	}

@@ -71,6 +71,7 @@ type Driver struct {
 	labels   []string
 	index    *index
 	fences   fences
+	purging  sync.RWMutex // held in parts while exact purges remove files, whole while sweep does
 	notes    notes
 	door     *door.Door
 	quick    *asker // requests that nginx answers at once

@@ -74,7 +74,7 @@ func (d *Driver) prefetch(ctx context.Context, url string) cache.Result {
 
 // goodCopy returns what is stored of an object, unless it is an error.
 func (d *Driver) goodCopy(url string) freshet.Copy {
-	if c := d.collect(url, time.Now()); c.good {
+	if c := d.collect(look{url: url, now: time.Now()}); c.good {
 		return c.copied
 	}
 	return freshet.Copy{}
@@ -124,7 +124,7 @@ func (d *Driver) wanted(ctx context.Context, url string) ([]wanted, error) {
 func (d *Driver) whole(url, key string) bool {
 	now := time.Now()
 	if d.o.Slice > 0 {
-		c := d.collect(url, now)
+		c := d.collect(look{url: url, now: now})
 		return c.found && c.fresh && c.good
 	}
 	h, err := d.head(d.pathOf(nameOf(key)))
@@ -208,7 +208,7 @@ func (d *Driver) storedAt(ctx context.Context, url, key string) stored {
 		if err := d.index.refresh(ctx, false, d.sweep); err != nil {
 			return stored{}
 		}
-		c := d.collect(url, time.Now())
+		c := d.collect(look{url: url, now: time.Now()})
 		return stored{found: c.found, good: c.good, size: c.copied.Size, validator: c.copied.Validator}
 	}
 	h, err := d.head(d.pathOf(nameOf(key)))

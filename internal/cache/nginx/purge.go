@@ -34,24 +34,10 @@ func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
 		}
 	}
 	executed := time.Now()
-	fence := o.Since
-	if fence.IsZero() {
-		fence = executed
-	}
-	d.fences.raise(o.Selector.URLs, fence)
-	if !d.complete() {
-		d.watch()
-	}
 	var late []*target
 	var keys []string
 	var of []int
-	for i, url := range o.Selector.URLs {
-		host, _ := freshet.SplitURL(url)
-		if len(o.Selector.Hosts) > 0 && !slices.Contains(o.Selector.Hosts, host) {
-			results[i] = cache.Failed(freshet.ReasonRefused, "the URL is outside the selector's hosts")
-			continue
-		}
-		p := d.purgeObject(ctx, d.targets(url, o.Since))
+	for i, p := range d.removeAll(ctx, o, executed) {
 		results[i] = p.result
 		for n := range p.late {
 			late, keys, of = append(late, p.late[n]), append(keys, p.keys[n]), append(of, i)
@@ -65,6 +51,37 @@ func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
 		results[i].Executed = executed
 	}
 	return results
+}
+
+// removers is how many objects of one purge are worked on at a time: the disk,
+// or the kernel, takes longer over a file than the agent does.
+const removers = 4
+
+// removeAll raises the fences of an order and removes what can be removed
+// without asking nginx.
+func (d *Driver) removeAll(ctx context.Context, o cache.Order, executed time.Time) []purged {
+	// Whoever saw a file under its raised fence would remove it uncounted, and
+	// this purge would say that there was nothing.
+	d.purging.RLock()
+	defer d.purging.RUnlock()
+	fence := o.Since
+	if fence.IsZero() {
+		fence = executed
+	}
+	urls := o.Selector.URLs
+	d.fences.raise(urls, fence)
+	if !d.complete() {
+		d.watch()
+	}
+	all := make([]purged, len(urls))
+	each(len(urls), removers, func(i int) {
+		if host, _ := freshet.SplitURL(urls[i]); len(o.Selector.Hosts) > 0 && !slices.Contains(o.Selector.Hosts, host) {
+			all[i].result = cache.Failed(freshet.ReasonRefused, "the URL is outside the selector's hosts")
+			return
+		}
+		all[i] = d.purgeObject(ctx, d.targets(urls[i], o.Since))
+	})
+	return all
 }
 
 // targets returns the files that an object may have: at the places that can be
@@ -90,6 +107,14 @@ func (d *Driver) targets(url string, bound time.Time) []target {
 		}
 	}
 	return all
+}
+
+// others returns those that only the index knows of.
+func (d *Driver) others(url string) []target {
+	if !d.index.has(url) {
+		return nil
+	}
+	return slices.DeleteFunc(d.targets(url, time.Time{}), func(t target) bool { return t.key != "" })
 }
 
 // purged is what came of one object's files.

@@ -151,6 +151,13 @@ func (b *busy) add(t target, key string) {
 	b.files[t.path] = &waiter{target: t, key: key, done: make(chan struct{})}
 }
 
+// none reports whether there are no such files.
+func (b *busy) none() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.files) == 0
+}
+
 // of returns what is closed when the files at some paths are gone.
 func (b *busy) of(paths []string) []chan struct{} {
 	b.mu.Lock()
@@ -229,6 +236,10 @@ func (d *Driver) sweep(ctx context.Context, l landed) {
 	if bound.IsZero() || !goes(&l.head, bound) {
 		return
 	}
+	// A purge that has raised its fence and not come to this file yet removes it
+	// itself, and says so.
+	d.purging.Lock()
+	defer d.purging.Unlock()
 	t := target{name: l.name, path: d.pathOf(l.name), key: l.head.key, bound: bound}
 	switch f, _, err := d.drop(&t, false); f {
 	case stale:
