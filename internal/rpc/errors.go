@@ -57,7 +57,7 @@ func groupTables() []func(kind) (row, bool) { return nil }
 // only place that knows codes, statuses and texts. Users search for the texts: they stay
 // as the vendor words them, with its spelling mistakes.
 func table(k kind) row {
-	const bad, internal = http.StatusBadRequest, http.StatusInternalServerError
+	const bad = http.StatusBadRequest
 	switch k {
 	case missingParameter:
 		return row{"MissingParameter", bad, `The input parameter "%s" that is mandatory for processing this request is not supplied.`}
@@ -106,14 +106,19 @@ func table(k kind) row {
 	case taskIDMalformed:
 		return row{"InvalidTaskId.Malformed", bad, "Specified TaskId is malformed."}
 	case internalError:
-	default:
-		for _, group := range groupTables() {
-			if r, ok := group(k); ok {
-				return r
-			}
+	}
+	return groupRow(k)
+}
+
+// groupRow finds a kind of a group of operations; anything else is a fault of
+// ours.
+func groupRow(k kind) row {
+	for _, group := range groupTables() {
+		if r, ok := group(k); ok {
+			return r
 		}
 	}
-	return row{"InternalError", internal, "The request processing has failed due to some unknown error."}
+	return row{"InternalError", http.StatusInternalServerError, "The request processing has failed due to some unknown error."}
 }
 
 // fault is an error as the vendor's API answers it.
