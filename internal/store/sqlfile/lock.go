@@ -35,7 +35,9 @@ func LockDir(dir string) (*Lock, error) {
 // Release gives the directory up. The file stays: removing it would let two
 // processes hold locks on two files of one name.
 func (l *Lock) Release() error {
-	if err := l.file.Close(); err != nil {
+	// Closing alone is not enough: a program that this process is just starting
+	// holds a copy of the file until it runs, and the lock with it.
+	if err := errors.Join(unlockFile(l.file), l.file.Close()); err != nil {
 		return fmt.Errorf("releasing lock: %w", err)
 	}
 	return nil

@@ -24,3 +24,10 @@ func lockFile(path string) (*os.File, error) {
 	}
 	return nil, errors.Join(err, f.Close())
 }
+
+func unlockFile(f *os.File) error {
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_UN); err != nil {
+		return fmt.Errorf("unlocking: %w", err)
+	}
+	return nil
+}
