@@ -1,0 +1,117 @@
+// Package guard decides which addresses the server may connect to on behalf of
+// somebody who is not its operator: receivers of callbacks, and sources that a
+// tenant declared (promise P9).
+//
+// It looks at the address that is about to be connected to, never at a name: a
+// name that was harmless when it was checked can resolve to something else a
+// moment later. It must not know who connects, nor why. If it is wrong, a
+// tenant can make the server talk to the operator's own network, to itself or
+// to the metadata service of its cloud.
+package guard
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+)
+
+// Guard holds what is allowed beyond public addresses. The zero value allows
+// those alone. It may be used concurrently.
+type Guard struct {
+	allow []netip.Prefix
+}
+
+// New makes a Guard that also lets through the addresses of the given
+// networks. An IPv4 network written inside IPv6 (::ffff:10.0.0.0/104) counts as
+// the IPv4 network.
+func New(allow ...netip.Prefix) *Guard {
+	g := &Guard{allow: make([]netip.Prefix, 0, len(allow))}
+	for _, p := range allow {
+		if a := p.Addr(); a.Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(a.Unmap(), p.Bits()-96)
+		}
+		g.allow = append(g.allow, p.Masked())
+	}
+	return g
+}
+
+// Refused is why an address may not be connected to. Its text names the
+// address: it is for operators, not for the one who named the host, who would
+// learn what names inside the operator's network resolve to.
+type Refused struct {
+	Addr netip.Addr
+	What string // what kind of address it is, as in "a loopback address"
+}
+
+// Error implements error.
+func (e *Refused) Error() string {
+	return fmt.Sprintf("connecting to %s is not allowed: it is %s", e.Addr, e.What)
+}
+
+// Check returns nil if the address may be connected to, else a [*Refused].
+func (g *Guard) Check(a netip.Addr) error {
+	shown := a
+	a = a.Unmap()
+	if a.Zone() != "" {
+		return &Refused{Addr: shown, What: "bound to one network interface"}
+	}
+	inner, embeds := translated(a)
+	if g.allowed(a) {
+		// Whoever lets through a translator does not mean what is behind it.
+		if embeds {
+			return g.Check(inner)
+		}
+		return nil
+	}
+	if what := special(a); what != "" {
+		return &Refused{Addr: shown, What: what}
+	}
+	return nil
+}
+
+func (g *Guard) allowed(a netip.Addr) bool {
+	for _, p := range g.allow {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// Control is for [net.Dialer]: it is called with the resolved address of each
+// attempt, after the socket is made and before it connects.
+func (g *Guard) Control(network, address string, _ syscall.RawConn) error {
+	if !strings.HasPrefix(network, "tcp") {
+		return fmt.Errorf("connecting over %s is not allowed", network)
+	}
+	at, err := netip.ParseAddrPort(address)
+	if err != nil {
+		return fmt.Errorf("reading the address to connect to: %w", err)
+	}
+	return g.Check(at.Addr())
+}
+
+// CheckHost refuses at once the host of a URL (without its port) that can
+// never be reached: an address that may not be connected to, or a name that
+// always stands for this machine. Any other name passes; what it resolves to is
+// looked at by Control.
+func (g *Guard) CheckHost(host string) error {
+	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return g.Check(a)
+	}
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		return g.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	}
+	return nil
+}
+
+// Dialer returns a copy of a dialer that connects only where it may. What d has
+// as Control is not called any more.
+func (g *Guard) Dialer(d net.Dialer) *net.Dialer {
+	d.Control = g.Control
+	d.ControlContext = nil
+	return &d
+}
