@@ -14,14 +14,48 @@ import (
 // makes: signature V3, or V1 if it is told so.
 type newSDK struct {
 	access
-	v1 bool
+	v1   bool
+	form bool // the parameters travel in the body
 }
 
 func (n newSDK) name() string {
-	if n.v1 {
+	switch {
+	case n.v1:
 		return "new SDK, V1"
+	case n.form:
+		return "new SDK, V3, form"
 	}
 	return "new SDK, V3"
+}
+
+// Name implements [Client].
+func (n newSDK) Name() string { return n.name() }
+
+// Decodes implements [Client].
+func (n newSDK) Decodes() bool { return true }
+
+// Has implements [Client]: the generic call takes any name.
+func (n newSDK) Has(string) bool { return true }
+
+// Sees implements [Client]: the generic call returns whatever came.
+func (n newSDK) Sees(_, _ string) bool { return true }
+
+// Call implements [Client], with the method that the generated client uses
+// (contract §1.1).
+func (n newSDK) Call(action string, params map[string]string) (Answer, *Failure) {
+	method := "POST"
+	if action == "GetMediaRefreshJobs" && !n.form {
+		method = "GET"
+	}
+	var body map[string]any
+	if fail := n.call(action, method, params, &body); fail != nil {
+		return nil, fail
+	}
+	a, err := decoded(body)
+	if err != nil {
+		return nil, &Failure{Message: "decoding: " + err.Error()}
+	}
+	return a, nil
 }
 
 func (n newSDK) with(a access) kit { n.access = a; return n }
@@ -43,11 +77,19 @@ func (n newSDK) call(action, method string, p map[string]string, answer any) *Fa
 	for k, v := range p {
 		query[k] = new(v)
 	}
+	request := &openapi.OpenApiRequest{Query: query}
+	if n.form {
+		form := make(map[string]any, len(p))
+		for k, v := range p {
+			form[k] = v
+		}
+		request = &openapi.OpenApiRequest{Body: form}
+	}
 	result, err := c.CallApi(&openapi.Params{
 		Action: new(action), Version: new("2017-03-21"), Protocol: new("HTTPS"), Pathname: new("/"),
 		Method: new(method), AuthType: new("AK"), Style: new("RPC"),
 		ReqBodyType: new("formData"), BodyType: new("json"),
-	}, &openapi.OpenApiRequest{Query: query}, &dara.RuntimeOptions{})
+	}, request, &dara.RuntimeOptions{})
 	if err != nil {
 		return newFailure(err)
 	}

@@ -1,0 +1,137 @@
+package sdkproof_test
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet/internal/rpc/rpctest"
+)
+
+// patience bounds every wait for the server.
+const patience = 30 * time.Second
+
+// TestContract_4_EveryClientRunsTheTable points each of the vendor's SDKs at a
+// server of its own. Nothing in it is parallel, nor may another test of this
+// package use the newer SDK: its clients share state without a lock.
+func TestContract_4_EveryClientRunsTheTable(t *testing.T) {
+	t.Parallel()
+	if testing.Short() {
+		t.Skip("needs Node")
+	}
+	const goClients, nodeClients = 5, 2
+	for i := range goClients {
+		s := server(t)
+		c := rpctest.Clients(s.Addr(), keyID, secret)[i]
+		t.Run(c.Name(), func(t *testing.T) { runTable(t, c) })
+	}
+	for i := range nodeClients {
+		s := server(t)
+		c := rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", s.Addr(), keyID, secret)[i]
+		t.Run(c.Name(), func(t *testing.T) { runTable(t, c) })
+	}
+}
+
+// runTable makes all calls with one client.
+func runTable(t *testing.T, c rpctest.Client) {
+	t.Helper()
+	kept := map[string]string{}
+	for _, r := range table() {
+		if !c.Has(r.action) {
+			continue
+		}
+		t.Run(r.action+" "+r.about, func(t *testing.T) {
+			var pairs []string
+			for name, value := range kept {
+				pairs = append(pairs, "{"+name+"}", value)
+			}
+			run{client: c, row: r, fill: strings.NewReplacer(pairs...)}.make(t, kept)
+		})
+	}
+}
+
+// run is one row in the making.
+type run struct {
+	client rpctest.Client
+	row    row
+	fill   *strings.Replacer
+}
+
+func (r run) make(t *testing.T, kept map[string]string) {
+	params := map[string]string{}
+	for name, value := range r.row.params {
+		params[name] = r.fill.Replace(value)
+	}
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(patience); ; <-tick.C {
+		answer, failure := r.client.Call(r.row.action, params)
+		if r.row.fault != nil {
+			r.refused(t, failure)
+			return
+		}
+		if failure != nil {
+			t.Fatalf("%+v", *failure)
+		}
+		wrong := r.differences(answer)
+		if r.row.soon && len(wrong) > 0 && time.Now().Before(end) {
+			continue
+		}
+		for _, w := range wrong {
+			t.Error(w)
+		}
+		for name, path := range r.row.keep {
+			kept[name] = answer.Field(path)
+		}
+		return
+	}
+}
+
+// differences lists the fields that are not as they must be. Fields that the SDK
+// has no place for are left out.
+func (r run) differences(answer rpctest.Answer) []string {
+	var wrong []string
+	for path, want := range r.row.want {
+		if !r.client.Sees(r.row.action, path) {
+			continue
+		}
+		if got, want := answer.Field(path), r.fill.Replace(want); !matches(got, want) {
+			wrong = append(wrong, path+" is "+quote(got)+", want "+quote(want))
+		}
+	}
+	return wrong
+}
+
+func quote(s string) string { return "“" + s + "”" }
+
+func matches(got, want string) bool {
+	if len(want) > 1 && strings.HasPrefix(want, "/") && strings.HasSuffix(want, "/") {
+		return regexp.MustCompile(want[1 : len(want)-1]).MatchString(got)
+	}
+	return got == want
+}
+
+// refused checks an error as the SDK shows it.
+func (r run) refused(t *testing.T, failure *rpctest.Failure) {
+	t.Helper()
+	want := r.row.fault
+	if failure == nil {
+		t.Fatalf("no error, want %s", want.code)
+	}
+	if failure.Status != want.status {
+		t.Errorf("status %d, want %d: %+v", failure.Status, want.status, *failure)
+	}
+	if !r.client.Decodes() { // the whole body is the message then
+		if !strings.Contains(failure.Message, "<Code>"+want.code+"</Code>") || !strings.Contains(failure.Message, "<RequestId>") {
+			t.Errorf("%+v, want %s", *failure, want.code)
+		}
+		return
+	}
+	if failure.Code != want.code || !strings.Contains(failure.Message, want.message) {
+		t.Errorf("%+v, want %+v", *failure, *want)
+	}
+	if !matches(failure.RequestID, anyRequestID) {
+		t.Errorf("request ID %q", failure.RequestID)
+	}
+}

@@ -1,0 +1,72 @@
+package sdkproof_test
+
+import (
+	"context"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet/client"
+	"github.com/freshet-vod/freshet/internal/app"
+	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/testdata"
+)
+
+const (
+	keyID  = "FKsdkproof"
+	secret = "the secret of the tests"
+)
+
+// server runs a whole server with one POP and the catalog of the ladder, for one
+// test.
+func server(tb testing.TB) *app.Server {
+	tb.Helper()
+	files, err := fs.Sub(testdata.FS, "ladder")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	origin := httptest.NewServer(http.FileServerFS(files))
+	tb.Cleanup(origin.Close)
+	c := config.Default()
+	c.Data, c.Listen = tb.TempDir(), "127.0.0.1:0"
+	c.POPs = []config.POP{{ID: "local", Caches: []config.Cache{{Driver: config.DriverEdge, Listen: "127.0.0.1:0", MaxBytes: 16 << 20, MaxObjectBytes: 8 << 20}}}}
+	c.Domains = []config.Domain{{Name: "vod.example.com", Origin: config.URL(origin.URL), Account: config.DefaultAccount}}
+	env := map[string]string{config.EnvAccessKeyID: keyID, config.EnvAccessKeySecret: secret}
+	ctx, cancel := context.WithCancel(context.Background())
+	s, err := app.NewServer(ctx, app.Options{Config: c, Env: func(k string) string { return env[k] }})
+	if err != nil {
+		cancel()
+		tb.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run() }()
+	tb.Cleanup(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			tb.Error(err)
+		}
+	})
+	importCatalog(ctx, tb, s)
+	return s
+}
+
+func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	c, err := client.New(client.Options{Endpoint: "http://" + s.Addr(), AccessKeyID: keyID, AccessKeySecret: secret})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer c.Close()
+	catalog, err := testdata.FS.Open("ladder/catalog.jsonl")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer catalog.Close()
+	if sum, err := c.Import(ctx, catalog, nil); err != nil || sum.Imported == 0 {
+		tb.Fatalf("%+v, %v", sum, err)
+	}
+}
