@@ -23,13 +23,11 @@ func TestContract_4_EveryClientRunsTheTable(t *testing.T) {
 	const goClients, nodeClients = 5, 2
 	for i := range goClients {
 		s := server(t)
-		c := rpctest.Clients(s.Addr(), keyID, secret)[i]
-		t.Run(c.Name(), func(t *testing.T) { runTable(t, c) })
+		runTable(t, rpctest.Clients(s.Addr(), keyID, secret)[i])
 	}
 	for i := range nodeClients {
 		s := server(t)
-		c := rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", s.Addr(), keyID, secret)[i]
-		t.Run(c.Name(), func(t *testing.T) { runTable(t, c) })
+		runTable(t, rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", s.Addr(), keyID, secret)[i])
 	}
 }
 
@@ -41,7 +39,7 @@ func runTable(t *testing.T, c rpctest.Client) {
 		if !c.Has(r.action) {
 			continue
 		}
-		t.Run(r.action+" "+r.about, func(t *testing.T) {
+		t.Run(c.Name()+": "+r.action+" "+r.about, func(t *testing.T) {
 			var pairs []string
 			for name, value := range kept {
 				pairs = append(pairs, "{"+name+"}", value)
@@ -59,6 +57,7 @@ type run struct {
 }
 
 func (r run) make(t *testing.T, kept map[string]string) {
+	t.Helper()
 	params := map[string]string{}
 	for name, value := range r.row.params {
 		params[name] = r.fill.Replace(value)

@@ -70,13 +70,13 @@ func (o oldSDK) Call(action string, params map[string]string) (Answer, *Failure)
 			request.GetQueryParams()[name] = value
 		}
 	}
-	rpc, ok := fields.FieldByName("RpcRequest").Interface().(*requests.RpcRequest)
+	rpc, ok := reflect.TypeAssert[*requests.RpcRequest](fields.FieldByName("RpcRequest"))
 	if !ok {
 		return nil, &Failure{Message: fmt.Sprintf("%T is no RPC request", request)}
 	}
 	o.aim(rpc)
 	out := reflect.ValueOf(o.client()).MethodByName(action).Call([]reflect.Value{reflect.ValueOf(request)})
-	if err, _ := out[1].Interface().(error); err != nil {
+	if err, _ := reflect.TypeAssert[error](out[1]); err != nil {
 		return nil, oldFailure(err)
 	}
 	a, err := decoded(out[0].Interface())
