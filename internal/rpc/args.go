@@ -7,17 +7,8 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
-
-// timeLayout is the form of every time on the wire (contract §2.1).
-const timeLayout = "2006-01-02T15:04:05Z"
-
-func stamp(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(timeLayout)
-}
 
 // text returns a parameter without the blanks around it.
 func (c *call) text(name string) string { return strings.TrimSpace(c.params.Get(name)) }
@@ -105,7 +96,7 @@ func (c *call) time(name string) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	t, err := time.Parse(timeLayout, s)
+	t, err := time.Parse(vod.TimeLayout, s)
 	if err != nil {
 		return time.Time{}, invalid(name)
 	}

@@ -3,10 +3,9 @@ package rpc
 import (
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 type jobsAnswer struct {
@@ -30,14 +29,6 @@ type jobRow struct {
 	Created      string `json:"GmtCreate" xml:"GmtCreate"`
 	Modified     string `json:"GmtModified" xml:"GmtModified"`
 }
-
-// The values of a row's Status. The vendor knows no "processing": it shows
-// only when planning takes longer than the call may wait (contract §4.1 U8).
-const (
-	statusSuccess    = "success"
-	statusFail       = "fail"
-	statusProcessing = "processing"
-)
 
 // getMediaRefreshJobs shows the rows of a job (contract §4.2).
 func (s *server) getMediaRefreshJobs(ctx context.Context, c *call) (any, error) {
@@ -74,14 +65,8 @@ func (s *server) getMediaRefreshJobs(ctx context.Context, c *call) (any, error) 
 
 func (s *server) showRow(ctx context.Context, account string, job *freshet.Job, r *freshet.Row, domains []freshet.Domain) (jobRow, error) {
 	out := jobRow{
-		JobID: job.ID, MediaID: r.Media, TaskType: wordRefresh, FilterPolicy: job.Policy, Status: statusProcessing,
-		UserData: job.UserData, Created: stamp(job.Created), Modified: stamp(r.Modified),
-	}
-	if job.Type == freshet.Prefetch {
-		out.TaskType = wordPreload
-	}
-	if out.FilterPolicy == "" { // a job of the native API
-		out.FilterPolicy = filterPolicy(job.Filter)
+		JobID: job.ID, MediaID: r.Media, TaskType: vod.TaskType(job.Type), FilterPolicy: vod.Policy(job), Status: vod.StatusProcessing,
+		UserData: job.UserData, Created: vod.Stamp(job.Created), Modified: vod.Stamp(r.Modified),
 	}
 	if r.Modified.IsZero() {
 		out.Modified = out.Created
@@ -90,40 +75,14 @@ func (s *server) showRow(ctx context.Context, account string, job *freshet.Job, 
 	case freshet.RowAccepted, freshet.RowPlanning:
 		return out, nil
 	case freshet.RowPlanned:
-		out.Status = statusSuccess
+		out.Status = vod.StatusSuccess
 	case freshet.RowFailed:
-		out.Status, out.ErrorCode, out.ErrorMessage = statusFail, r.Fault, r.Message
+		out.Status, out.ErrorCode, out.ErrorMessage = vod.StatusFail, r.Fault, r.Message
 	}
 	tasks, err := s.Engine.RowTasks(ctx, account, *r)
 	if err != nil {
 		return out, fmt.Errorf("reading the tasks of a row: %w", err)
 	}
-	out.PlayURLs, out.TaskIDs = lists(tasks, domains)
+	out.PlayURLs, out.TaskIDs = vod.Lists(tasks, domains)
 	return out, nil
-}
-
-// lists writes tasks as two comma lists of which position i belongs to
-// position i; a comma inside a URL is escaped (contract §4.1 U11).
-func lists(tasks []freshet.RowTask, domains []freshet.Domain) (urls, ids string) {
-	var u, n strings.Builder
-	var scratch [20]byte
-	for i, t := range tasks {
-		if i > 0 {
-			u.WriteByte(',')
-			n.WriteByte(',')
-		}
-		u.WriteString(strings.ReplaceAll(shownURL(t.URL, domains), ",", "%2C"))
-		n.Write(strconv.AppendUint(scratch[:0], t.ID, 10))
-	}
-	return u.String(), n.String()
-}
-
-// shownURL is a canonical URL as viewers of its domain spell it: https if the
-// domain has TLS (contract §4.1 U15).
-func shownURL(canonical string, domains []freshet.Domain) string {
-	host, path := freshet.SplitURL(canonical)
-	if d, ok := freshet.FindDomain(domains, host); ok && d.TLS {
-		return "https://" + host + path
-	}
-	return canonical
 }

@@ -2,22 +2,10 @@ package rpc
 
 import (
 	"context"
-	"encoding/json"
 	"strings"
 
 	"github.com/freshet-vod/freshet"
-)
-
-// The vendor's words for task types.
-const (
-	wordRefresh = "Refresh"
-	wordPreload = "Preload"
-)
-
-// The values of ResultType: the latest stream of each kind, or all streams.
-const (
-	wordSingle   = "Single"
-	wordMultiple = "Multiple"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 type refreshAnswer struct {
@@ -64,13 +52,13 @@ func readSubmission(c *call) (freshet.Submission, error) {
 	if len(sub.Media) > freshet.MaxMediaPerJob {
 		return sub, &fault{kind: mediaIDsExceededMax}
 	}
-	task, err := enum(c, "TaskType", wordRefresh, wordPreload)
+	task, err := enum(c, "TaskType", vod.Refresh, vod.Preload)
 	switch {
 	case err != nil:
 		return sub, err
 	case task == "":
 		return sub, missing("TaskType")
-	case task == wordRefresh:
+	case task == vod.Refresh:
 		sub.Type = freshet.Purge
 	default:
 		sub.Type = freshet.Prefetch
@@ -78,9 +66,9 @@ func readSubmission(c *call) (freshet.Submission, error) {
 	if sub.Filter, err = readFilter(c); err != nil {
 		return sub, err
 	}
-	sub.Policy = filterPolicy(sub.Filter)
+	sub.Policy = vod.FilterPolicy(sub.Filter)
 	sub.UserData = c.params.Get("UserData")
-	if err := checkUserData(sub.UserData); err != nil {
+	if _, err := vod.ParseUserData(sub.UserData); err != nil {
 		return sub, &fault{kind: invalidParameter, name: "UserData", cause: err}
 	}
 	return sub, nil
@@ -98,11 +86,11 @@ func readFilter(c *call) (freshet.Filter, error) {
 	if f.StreamTypes, err = enums(c, "StreamType", freshet.StreamTypes()); err != nil {
 		return f, err
 	}
-	result, err := enum(c, "ResultType", wordSingle, wordMultiple)
+	result, err := enum(c, "ResultType", vod.Single, vod.Multiple)
 	if err != nil {
 		return f, err
 	}
-	f.Multiple = result == wordMultiple
+	f.Multiple = result == vod.Multiple
 	if f.Slices, err = c.boolean("SliceFlag"); err != nil {
 		return f, err
 	}
@@ -113,39 +101,4 @@ func readFilter(c *call) (freshet.Filter, error) {
 	}
 	f.SliceCount, err = c.integer("SliceCount", def, 1, freshet.MaxSliceCount)
 	return f, err
-}
-
-// filterPolicy is the text that GetMediaRefreshJobs and callbacks repeat: the
-// filters of the call in normal form (contract §4.1, FilterPolicy).
-func filterPolicy(f freshet.Filter) string {
-	if f.Everything { // a purge of the native API, in the nearest words there are
-		f.Multiple, f.Slices = true, true
-	}
-	policy := struct {
-		Formats     string `json:",omitempty"`
-		Definitions string `json:",omitempty"`
-		StreamType  string `json:",omitempty"`
-		ResultType  string
-		SliceFlag   bool
-		SliceCount  int `json:",omitempty"`
-	}{join(f.Formats), join(f.Definitions), join(f.StreamTypes), wordSingle, f.Slices, f.SliceCount}
-	if f.Multiple {
-		policy.ResultType = wordMultiple
-	}
-	b, err := json.Marshal(policy)
-	if err != nil {
-		panic("rpc: encoding a filter policy: " + err.Error()) // strings and numbers only
-	}
-	return string(b)
-}
-
-func join[T ~string](list []T) string {
-	var b strings.Builder
-	for i, v := range list {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		b.WriteString(string(v))
-	}
-	return b.String()
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 // The limits of DescribeVodRefreshTasks (contract §4.5, §12).
@@ -175,11 +176,11 @@ func readSpan(c *call, f *freshet.TaskFilter, now time.Time) error {
 func showTask(t *freshet.Task, domains []freshet.Domain) taskRow {
 	out := taskRow{
 		TaskID:     strconv.FormatUint(t.ID, 10),
-		ObjectPath: shownURL(t.URL, domains),
+		ObjectPath: vod.ShownURL(t.URL, domains),
 		ObjectType: t.ObjectType,
 		Process:    process(t),
 		Status:     string(t.Status),
-		Created:    stamp(t.Created),
+		Created:    vod.Stamp(t.Created),
 	}
 	if t.Status == freshet.TaskFailed {
 		out.Description = reasonWords(t)
