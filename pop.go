@@ -1,6 +1,9 @@
 package freshet
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 // Domain is an acceleration domain of an account: the host names under which
 // viewers ask, and the origin that answers for them.
@@ -11,8 +14,24 @@ type Domain struct {
 	Origin       string   `json:"origin"`                  // base URL, http or https; may be private (operator-declared)
 	TLS          bool     `json:"tls,omitempty"`           // viewers use https; reported URLs say so (contract §4.1 U15)
 	IgnoreParams []string `json:"ignore_params,omitempty"` // query parameters outside the cache key, besides auth_key; EveryParam for all
-	Offline      bool     `json:"offline,omitempty"`
-	Verify       Verify   `json:"verify,omitempty"` // how purges and prefetches of its objects are checked; empty = inspect
+	Offline      bool     `json:"offline,omitempty"`       // stopped: caches serve nothing of it
+	Verify       Verify   `json:"verify,omitempty"`        // how purges and prefetches of its objects are checked; empty = inspect
+	URLAuth      URLAuth  `json:"url_auth,omitzero"`       // how its playback URLs are signed
+
+	// Unapproved says that the domain was added by an account other than the
+	// operator's and waits for the operator's word: caches do not know it yet.
+	Unapproved bool `json:"unapproved,omitempty"`
+	// Guarded says that a tenant declared the origin, so that it may not lie in
+	// a private network (promise P9).
+	Guarded bool `json:"guarded,omitempty"`
+
+	Sources       []Source          `json:"sources,omitempty"` // as declared; the first of the primary ones is Origin
+	CheckURL      string            `json:"check_url,omitempty"`
+	Scope         Scope             `json:"scope,omitempty"` // where it is accelerated; empty = domestic
+	ResourceGroup string            `json:"resource_group,omitempty"`
+	Tags          map[string]string `json:"tags,omitempty"`
+	Created       time.Time         `json:"created,omitzero"`
+	Modified      time.Time         `json:"modified,omitzero"`
 }
 
 // Verify says how a POP checks what its caches did.

@@ -205,7 +205,7 @@ func Address(raw string, domains []Domain) (string, Domain, error) {
 		return "", Domain{}, fmt.Errorf("host %s is not a domain of the account", host)
 	}
 	p, q, _ := strings.Cut(rest, "?")
-	return "http://" + d.Name + CanonicalPath(p, q, d.IgnoreParams), d, nil
+	return "http://" + d.Name + d.CanonicalPath(p, q), d, nil
 }
 
 // SplitURL splits a canonical URL into host and path-with-query.

@@ -1,0 +1,120 @@
+package freshet
+
+import (
+	"net"
+	"strconv"
+	"strings"
+)
+
+// DomainStatus is the state of a domain, in the vendor's words (contract
+// §4.15).
+type DomainStatus string
+
+// The states. A domain of Freshet is never configuring and never
+// configure_failed: caches follow a change as soon as they hear of it.
+const (
+	DomainOnline          DomainStatus = "online"
+	DomainOffline         DomainStatus = "offline"
+	DomainConfiguring     DomainStatus = "configuring"
+	DomainConfigureFailed DomainStatus = "configure_failed"
+	DomainChecking        DomainStatus = "checking"
+	DomainCheckFailed     DomainStatus = "check_failed"
+)
+
+// DomainStatuses lists every DomainStatus.
+func DomainStatuses() []DomainStatus {
+	return []DomainStatus{DomainOnline, DomainOffline, DomainConfiguring, DomainConfigureFailed, DomainChecking, DomainCheckFailed}
+}
+
+// Status returns the state of the domain.
+func (d Domain) Status() DomainStatus {
+	switch {
+	case d.Unapproved:
+		return DomainChecking
+	case d.Offline:
+		return DomainOffline
+	}
+	return DomainOnline
+}
+
+// Serves reports whether caches serve the domain: it is neither stopped nor
+// waiting for approval.
+func (d Domain) Serves() bool { return d.Status() == DomainOnline }
+
+// Scope is where a domain is accelerated.
+type Scope string
+
+// Scopes lists every Scope; the first is the default.
+func Scopes() []Scope { return []Scope{"domestic", "overseas", "global"} }
+
+// OrDefault returns the scope that holds if none is set.
+func (s Scope) OrDefault() Scope {
+	if s == "" {
+		return Scopes()[0]
+	}
+	return s
+}
+
+// SourceType is a kind of origin.
+type SourceType string
+
+// The kinds: an address, a host name, the host name of a bucket.
+const (
+	SourceIP     SourceType = "ipaddr"
+	SourceDomain SourceType = "domain"
+	SourceOSS    SourceType = "oss"
+)
+
+// SourceTypes lists every SourceType.
+func SourceTypes() []SourceType { return []SourceType{SourceIP, SourceDomain, SourceOSS} }
+
+// Source is an origin as the vendor's API describes one.
+type Source struct {
+	Content  string     `json:"content"` // host name or IP address
+	Type     SourceType `json:"type"`
+	Port     int        `json:"port"`     // 443 is asked over https, any other over http
+	Priority string     `json:"priority"` // "20" primary, "30" backup
+}
+
+// The priorities of a Source.
+const (
+	PriorityPrimary = "20"
+	PriorityBackup  = "30"
+)
+
+// URL returns the base URL of the source.
+func (s Source) URL() string {
+	host := s.Content
+	if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	switch s.Port {
+	case 80, 0:
+		return "http://" + host
+	case 443:
+		return "https://" + host
+	}
+	return "http://" + net.JoinHostPort(s.Content, strconv.Itoa(s.Port))
+}
+
+// SourceOf describes the base URL of an origin as a Source. The path of the URL
+// has no place there.
+func SourceOf(origin string) Source {
+	scheme, rest, _ := strings.Cut(origin, "://")
+	host, _, _ := strings.Cut(rest, "/")
+	s := Source{Content: host, Type: SourceDomain, Port: 80, Priority: PriorityPrimary}
+	if scheme == "https" {
+		s.Port = 443
+	}
+	if h, p, err := net.SplitHostPort(host); err == nil {
+		s.Content = h
+		if n, err := strconv.Atoi(p); err == nil {
+			s.Port = n
+		}
+	}
+	s.Content = strings.Trim(s.Content, "[]")
+	if net.ParseIP(s.Content) != nil {
+		s.Type = SourceIP
+	}
+	return s
+}
