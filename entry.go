@@ -37,7 +37,8 @@ func Subjects() []string { return []string{SubjectPurge, SubjectPrefetch} }
 
 // Entry is one line of the log: a purge or prefetch of many URLs of one
 // domain, or a change of membership. Task i of the entry has the ID
-// FirstTask+i.
+// FirstTask+i; the vendor's API shows it under that of its Group, if there is
+// one.
 type Entry struct {
 	At         Position
 	Kind       EntryKind
@@ -46,6 +47,8 @@ type Entry struct {
 	Row        int
 	Domain     string
 	FirstTask  uint64
+	Group      uint64 // the ID under which its tasks are shown; 0: each has its own
+	Type       string // the object type shown, where Kind and Selector do not say it
 	Selector   Selector
 	Targets    []string // IDs of the POPs enrolled when it was appended, in order; frozen
 	LastPurge  Position // the last purge entry before it, for prefetches
@@ -91,9 +94,26 @@ func (e *Entry) TargetIndex(pop string) int {
 	return -1
 }
 
+// The object types that an entry's Type names: what was asked for was resolved
+// into other selectors.
+const (
+	TypeRegex        = "regex"
+	TypeIgnoreParams = "ignoreparams"
+)
+
+// TaskID returns the ID under which task i is shown.
+func (e *Entry) TaskID(i int) uint64 {
+	if e.Group != 0 {
+		return e.Group
+	}
+	return e.FirstTask + uint64(i) //nolint:gosec // an index is not negative
+}
+
 // ObjectType returns the vendor's word for the entry's tasks (contract §4.5).
 func (e *Entry) ObjectType() string {
 	switch {
+	case e.Type != "":
+		return e.Type
 	case e.Kind == EntryPrefetch:
 		return "preload"
 	case e.Selector.Kind == SelectPrefix:

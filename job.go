@@ -32,6 +32,21 @@ type Direct struct {
 	URLs     []string `json:"urls,omitempty"`
 	Prefixes []string `json:"prefixes,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
+	// Groups say under which IDs the vendor's API shows the tasks. Objects take
+	// their domain's groups in order, until each has as many as it counts.
+	Groups []TaskGroup `json:"groups,omitempty"`
+}
+
+// TaskGroup is objects of one domain whose tasks the vendor's API shows under
+// one ID (contract §4.3). The IDs are given when the job is accepted, before
+// anything is planned.
+type TaskGroup struct {
+	ID     uint64 `json:"id"` // set by the store
+	Domain string `json:"domain"`
+	Count  int    `json:"count"` // objects of this job
+	// Most is how many objects may share the ID, those of other calls within
+	// the same second included; 1: it is for this group alone.
+	Most int `json:"-"`
 }
 
 // RowState is the state of a job's row.

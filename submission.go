@@ -30,6 +30,7 @@ type Submission struct {
 // actionable (contract §4.1 U1); otherwise the job is durable.
 type Receipt struct {
 	JobID       string   `json:"id"`
+	Tasks       []uint64 `json:"tasks,omitempty"` // the IDs of the submission's Groups, in order
 	NonExistent []string `json:"non_existent,omitempty"`
 	Forbidden   []string `json:"forbidden,omitempty"`
 }
@@ -41,6 +42,7 @@ type PlannedURL struct {
 	Kind   string `json:"kind"`             // file, playlist, segment, init, remembered, prefix, tag
 	Stream string `json:"stream,omitempty"` // definition/format of the stream that led to it
 	From   string `json:"from,omitempty"`   // the playlist that named it
+	Group  int    `json:"-"`                // its place among the job's Groups, from 1; 0: it is in none
 }
 
 // PlannedRow is the plan of one media. A plan is a value: making one does

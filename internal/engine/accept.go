@@ -48,6 +48,11 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		return freshet.Receipt{}, err
 	}
 	receipt.JobID = job.ID
+	if job.Direct != nil {
+		for _, g := range job.Direct.Groups {
+			receipt.Tasks = append(receipt.Tasks, g.ID)
+		}
+	}
 	wake(e.planNow)
 	return receipt, nil
 }
@@ -57,6 +62,10 @@ func (e *Engine) newJob(s freshet.Submission, media []string) *freshet.Job {
 	job := &freshet.Job{
 		Account: s.Account, ID: newJobID(), Type: s.Type, Filter: s.Filter, Direct: s.Direct,
 		UserData: s.UserData, Policy: s.Policy, Native: s.Native, Created: now,
+	}
+	if s.Direct != nil { // the store fills in its groups
+		direct := *s.Direct
+		job.Direct = &direct
 	}
 	if s.Type == freshet.Prefetch {
 		job.FinishBy = s.FinishBy

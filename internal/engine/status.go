@@ -77,7 +77,7 @@ func (e *Engine) RowTasks(ctx context.Context, _ string, row freshet.Row) ([]fre
 			return nil, err
 		}
 		for i := range entry.Len() {
-			tasks = append(tasks, freshet.RowTask{ID: taskID(entry, i), URL: entry.URL(i)})
+			tasks = append(tasks, freshet.RowTask{ID: entry.TaskID(i), URL: entry.URL(i)})
 		}
 	}
 	return tasks, nil

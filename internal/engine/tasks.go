@@ -14,7 +14,7 @@ import (
 func (e *Engine) task(entry *freshet.Entry, v view, item int) freshet.Task {
 	s := v.task(item)
 	t := freshet.Task{
-		Account: entry.Account, ID: taskID(entry, item), Job: entry.Job, At: entry.At, Item: item,
+		Account: entry.Account, ID: entry.TaskID(item), Job: entry.Job, At: entry.At, Item: item,
 		URL: entry.URL(item), ObjectType: entry.ObjectType(), Status: s.status(len(v.Targets)),
 		Final: s.final, Targets: len(v.Targets), Created: entry.Created,
 	}
@@ -22,10 +22,6 @@ func (e *Engine) task(entry *freshet.Entry, v view, item int) freshet.Task {
 		t.Description = v.describe(item)
 	}
 	return t
-}
-
-func taskID(entry *freshet.Entry, item int) uint64 {
-	return entry.FirstTask + uint64(item) //nolint:gosec // an index is not negative
 }
 
 // FindTasks returns a page of the account's tasks, newest first (contract
@@ -56,10 +52,13 @@ func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.T
 	}
 	for _, id := range f.IDs {
 		entry, item, err := e.store.Tasks.TaskEntry(ctx, f.Account, id)
-		if freshet.ErrorCode(err) == freshet.CodeNotFound {
+		switch {
+		case freshet.ErrorCode(err) == freshet.CodeNotFound:
+			if found, err = e.appendGroup(ctx, found, f, id, url); err != nil {
+				return freshet.TaskPage{}, err
+			}
 			continue
-		}
-		if err != nil {
+		case err != nil:
 			return freshet.TaskPage{}, err
 		}
 		if url != "" && entry.URL(item) != url {
@@ -70,6 +69,31 @@ func (e *Engine) tasksByID(ctx context.Context, f freshet.TaskFilter) (freshet.T
 		}
 	}
 	return page(found, f), nil
+}
+
+// appendGroup appends the tasks that are shown under one ID and pass the
+// filter, of one URL unless that is "".
+func (e *Engine) appendGroup(ctx context.Context, list []freshet.Task, f freshet.TaskFilter, id uint64, url string) ([]freshet.Task, error) {
+	entries, err := e.store.Tasks.GroupEntries(ctx, f.Account, id)
+	if err != nil {
+		return list, err
+	}
+	for _, entry := range entries {
+		if !accepts(f, entry) {
+			continue
+		}
+		v, err := e.viewAt(ctx, entry)
+		if err != nil {
+			return list, err
+		}
+		for item := range entry.Len() {
+			t := e.task(entry, v, item)
+			if (url == "" || t.URL == url) && (f.Status == "" || f.Status == t.Status) {
+				list = append(list, t)
+			}
+		}
+	}
+	return list, nil
 }
 
 // canonical returns the name under which the filter's URL is in the log. A URL
@@ -108,8 +132,7 @@ func (e *Engine) tasksByURL(ctx context.Context, f freshet.TaskFilter) (freshet.
 func (e *Engine) appendMatch(
 	ctx context.Context, list []freshet.Task, f freshet.TaskFilter, entry *freshet.Entry, item int,
 ) ([]freshet.Task, error) {
-	if entry.Created.Before(f.Since) || !f.Until.IsZero() && entry.Created.After(f.Until) ||
-		f.Domain != "" && f.Domain != entry.Domain || f.ObjectType != "" && f.ObjectType != entry.ObjectType() {
+	if !accepts(f, entry) {
 		return list, nil
 	}
 	v, err := e.viewAt(ctx, entry)
@@ -123,10 +146,16 @@ func (e *Engine) appendMatch(
 	return append(list, t), nil
 }
 
+// accepts reports whether an entry passes what the filter says of entries.
+func accepts(f freshet.TaskFilter, entry *freshet.Entry) bool {
+	return !entry.Created.Before(f.Since) && (f.Until.IsZero() || !entry.Created.After(f.Until)) &&
+		(f.Domain == "" || f.Domain == entry.Domain) && (f.ObjectType == "" || f.ObjectType == entry.ObjectType())
+}
+
 // page cuts a page out of tasks and orders them newest first.
 func page(found []freshet.Task, f freshet.TaskFilter) freshet.TaskPage {
 	slices.SortFunc(found, func(a, b freshet.Task) int {
-		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID))
+		return cmp.Or(b.Created.Compare(a.Created), cmp.Compare(b.ID, a.ID), b.At.Compare(a.At), cmp.Compare(b.Item, a.Item))
 	})
 	p := freshet.TaskPage{Total: len(found)}
 	lo := min(max(f.Offset, 0), len(found))

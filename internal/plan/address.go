@@ -16,6 +16,7 @@ type root struct {
 	stream   string // definition/format, for people
 	kind     string
 	playlist bool // worth reading
+	group    int  // as freshet.PlannedURL.Group
 }
 
 // The texts of the vendor for a domain that cannot be used (contract §3.3).

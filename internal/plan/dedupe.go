@@ -10,13 +10,14 @@ import (
 // the same text are two things.
 func (p *Planner) dedupe(_ context.Context, d *draft) error {
 	type name struct {
-		kind freshet.SelectorKind
-		url  string
+		kind  freshet.SelectorKind
+		url   string
+		group int // each group tells of all of its objects
 	}
 	seen := make(map[name]bool, len(d.urls))
 	urls := d.urls[:0]
 	for _, u := range d.urls {
-		n := name{selectorKind(u.Kind), u.URL}
+		n := name{selectorKind(u.Kind), u.URL, u.Group}
 		if !seen[n] {
 			seen[n] = true
 			urls = append(urls, u)

@@ -8,9 +8,10 @@ import (
 
 // addressDirect takes the URLs, prefixes and tags of a job without media.
 func (d *draft) addressDirect(direct *freshet.Direct) {
+	d.groups = newGroups(direct.Groups)
 	for _, raw := range direct.URLs {
 		if u, dom, ok := d.locate(raw); ok {
-			d.roots = append(d.roots, root{url: u, domain: dom, kind: kindFile})
+			d.roots = append(d.roots, root{url: u, domain: dom, kind: kindFile, group: d.groups.take(dom.Name)})
 		}
 	}
 	for _, raw := range direct.Prefixes {
@@ -35,7 +36,7 @@ func (d *draft) addressPrefix(raw string) {
 		return
 	}
 	if u, dom, ok := d.locate(raw); ok {
-		d.roots = append(d.roots, root{url: u, domain: dom, kind: kindPrefix})
+		d.roots = append(d.roots, root{url: u, domain: dom, kind: kindPrefix, group: d.groups.take(dom.Name)})
 	}
 }
 

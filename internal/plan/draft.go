@@ -37,6 +37,7 @@ type draft struct {
 	domains []freshet.Domain // of the account, one picture for the whole plan
 
 	streams    []freshet.Stream // after resolve
+	groups     groups           // of a direct job
 	roots      []root           // after address
 	unreadable bool             // after expand: some playlist could not be read
 	urls       []freshet.PlannedURL

@@ -15,24 +15,24 @@ const (
 )
 
 // Entries packs the plan of a row into entries of the log: one for each domain
-// and each 2,000 URLs or 128 KiB of them, then one for each prefix and each
-// tag. The URLs of one domain keep their order; domains follow each other in
+// (and group of a job by URL) and each 2,000 URLs or 128 KiB of them, then one for
+// each prefix and each tag. The URLs of one domain keep their order; domains follow each other in
 // the order in which they first occur, so that the number of entries depends
 // on the number of URLs and not on how often hosts alternate.
 //
 // An entry for a tag concerns every domain of the account that is online; it
 // names the domain only if there is a single one.
 func (p *Planner) Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry {
-	k := packer{job: job, row: row, now: now, hosts: onlineHosts(p.domains(job.Account)), open: map[string]*bundle{}}
+	k := packer{job: job, row: row, now: now, hosts: onlineHosts(p.domains(job.Account)), open: map[bundleKey]*bundle{}}
 	for _, u := range planned.URLs {
 		if selectorKind(u.Kind) == freshet.SelectExact {
-			k.exact(u.URL)
+			k.exact(u)
 		}
 	}
 	out := k.flush()
 	for _, u := range planned.URLs {
 		if kind := selectorKind(u.Kind); kind != freshet.SelectExact {
-			out = append(out, k.pattern(kind, u.URL))
+			out = append(out, k.pattern(kind, u))
 		}
 	}
 	return out
@@ -44,22 +44,30 @@ type packer struct {
 	row   freshet.Row
 	now   time.Time
 	hosts []string
-	open  map[string]*bundle
+	open  map[bundleKey]*bundle
 	order []*bundle
 }
 
-// bundle is the entries of one domain.
+// bundleKey is what the URLs of one entry have in common.
+type bundleKey struct {
+	host  string
+	group int
+}
+
+// bundle is the entries of one domain and group.
 type bundle struct {
 	entries []*freshet.Entry
 	bytes   int // in the last of them
 }
 
-func (k *packer) exact(u string) {
+func (k *packer) exact(p freshet.PlannedURL) {
+	u := p.URL
 	host, _ := freshet.SplitURL(u)
-	b := k.open[host]
+	key := bundleKey{host: host, group: p.Group}
+	b := k.open[key]
 	if b == nil {
 		b = &bundle{}
-		k.open[host] = b
+		k.open[key] = b
 		k.order = append(k.order, b)
 	}
 	var last *freshet.Entry
@@ -67,7 +75,7 @@ func (k *packer) exact(u string) {
 		last = b.entries[n-1]
 	}
 	if last == nil || len(last.Selector.URLs) >= entryURLs || b.bytes+len(u) > entryBytes {
-		last = k.entry(host, freshet.Selector{Kind: freshet.SelectExact})
+		last = k.entry(host, p.Group, freshet.Selector{Kind: freshet.SelectExact})
 		b.entries, b.bytes = append(b.entries, last), 0
 	}
 	last.Selector.URLs = append(last.Selector.URLs, u)
@@ -82,22 +90,26 @@ func (k *packer) flush() []*freshet.Entry {
 	return out
 }
 
-func (k *packer) pattern(kind freshet.SelectorKind, pattern string) *freshet.Entry {
+func (k *packer) pattern(kind freshet.SelectorKind, p freshet.PlannedURL) *freshet.Entry {
+	pattern := p.URL
 	if kind == freshet.SelectTag {
 		domain := ""
 		if len(k.hosts) == 1 {
 			domain = k.hosts[0]
 		}
-		return k.entry(domain, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: k.hosts})
+		return k.entry(domain, p.Group, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: k.hosts})
 	}
 	host, _ := freshet.SplitURL(pattern)
-	return k.entry(host, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: []string{host}})
+	return k.entry(host, p.Group, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: []string{host}})
 }
 
-func (k *packer) entry(domain string, sel freshet.Selector) *freshet.Entry {
+func (k *packer) entry(domain string, group int, sel freshet.Selector) *freshet.Entry {
 	e := &freshet.Entry{
 		Kind: freshet.EntryPurge, Account: k.job.Account, Job: k.job.ID, Row: k.row.Index,
 		Domain: domain, Selector: sel, Created: k.now,
+	}
+	if group > 0 {
+		e.Group = k.job.Direct.Groups[group-1].ID
 	}
 	if k.job.Type == freshet.Prefetch {
 		e.Kind, e.FinishBy = freshet.EntryPrefetch, k.job.FinishBy

@@ -9,6 +9,7 @@ import (
 type body struct {
 	RequestID, HostID, Code, Message                       *string
 	MediaRefreshJobID, NonExistMediaIDs, ForbiddenMediaIDs *string
+	RefreshTaskID, PreloadTaskID                           *string
 	MediaRefreshJobs                                       []jobRow
 	Tasks                                                  *struct{ Task []taskRow }
 	PageNumber, PageSize, TotalCount                       *int

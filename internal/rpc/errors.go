@@ -51,7 +51,11 @@ type row struct {
 // groupTables are the parts of the error table that belong to groups of
 // operations (contract §3.2, §3.3). Each has kinds of its own, from a hundred of
 // its own.
-func groupTables() []func(kind) (row, bool) { return nil }
+func groupTables() []func(kind) (row, bool) {
+	return []func(kind) (row, bool){
+		objectTable,
+	}
+}
 
 // table is the error table (contract §3.1, §3.4), with the groups' parts: the
 // only place that knows codes, statuses and texts. Users search for the texts: they stay

@@ -63,6 +63,13 @@ func (e *scripted) Submit(_ context.Context, s freshet.Submission) (freshet.Rece
 	}
 	job.ID = fmt.Sprintf("%016x", len(e.jobs)+1)
 	var receipt freshet.Receipt
+	if s.Direct != nil {
+		job.Direct = s.Direct
+		job.Rows = []freshet.Row{{Job: job.ID, State: freshet.RowPlanned, Modified: job.Created}}
+		for i := range s.Direct.Groups {
+			receipt.Tasks = append(receipt.Tasks, uint64(2000000000+i)) //nolint:gosec // small
+		}
+	}
 	for _, id := range s.Media {
 		switch _, ok := e.media[id]; {
 		case ok:
@@ -155,6 +162,7 @@ func (e *scripted) Domains(context.Context, string) ([]freshet.Domain, error) {
 	return []freshet.Domain{
 		{Name: "vod.example.com", Aliases: []string{"alias.example.com"}, TLS: true},
 		{Name: "plain.example.com"},
+		{Name: "off.example.com", Offline: true},
 	}, nil
 }
 

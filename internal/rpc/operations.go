@@ -16,6 +16,7 @@ type operations map[string]operation
 func (s *server) groups() []operations {
 	return []operations{
 		s.refreshOperations(),
+		s.objectOperations(),
 	}
 }
 

@@ -55,7 +55,7 @@ type Authenticator interface {
 	Remember(ctx context.Context, nonce uint64, expires time.Time) error
 }
 
-// Options are what the handler needs. Zero values of the last four take
+// Options are what the handler needs. Zero values of the last five take
 // defaults.
 type Options struct {
 	Engine Engine
@@ -68,6 +68,9 @@ type Options struct {
 	// WaitPlanned is how long GetMediaRefreshJobs waits for a row's outcome;
 	// 1 second (contract §4.1 U8).
 	WaitPlanned time.Duration
+	// MaxPreload is how many URLs one PreloadVodObjectCaches may name; 100, and
+	// 1,000 at most (contract §3.3).
+	MaxPreload int
 }
 
 //go:embed actions.txt
@@ -96,6 +99,10 @@ func New(o Options) http.Handler {
 	if o.WaitPlanned <= 0 {
 		o.WaitPlanned = defaultWaitPlanned
 	}
+	if o.MaxPreload <= 0 {
+		o.MaxPreload = defaultMaxPreload
+	}
+	o.MaxPreload = min(o.MaxPreload, freshet.MaxDirectPerJob)
 	s := &server{Options: o, known: make(map[string]bool), built: make(map[string]operation)}
 	for name := range strings.FieldsSeq(actionNames) {
 		s.known[name] = true

@@ -22,7 +22,10 @@ import (
 type Jobs interface {
 	// Accept commits a job with all its rows as RowAccepted, and the nonce of
 	// the call if there is one (Nonce zero: none). Concurrent calls share a
-	// commit (group commit). A job ID that exists is a CodeConflict error.
+	// commit (group commit). A job ID that exists is a CodeConflict error. It
+	// gives the groups of job.Direct their IDs, task IDs of the account that no
+	// entry will have: those that may be shared get the one that their domain
+	// has in the second of job.Created, and are split where it is full.
 	Accept(ctx context.Context, job *freshet.Job, nonce Nonce) error
 
 	// Claim leases up to c.Limit rows that are accepted, or whose lease ended,
@@ -116,7 +119,11 @@ type Tasks interface {
 	// task's index there; a CodeNotFound error if there is none.
 	TaskEntry(ctx context.Context, account string, task uint64) (*freshet.Entry, int, error)
 
-	// Heads yields the entries that match, newest first, without their URLs.
+	// GroupEntries returns the entries of the account whose tasks are shown
+	// under an ID (freshet.Entry.Group), in order; none if nothing has it.
+	GroupEntries(ctx context.Context, account string, group uint64) ([]*freshet.Entry, error)
+
+	// EntryHeads yields the entries that match, newest first, without their URLs.
 	EntryHeads(ctx context.Context, q TaskQuery) iter.Seq2[EntryHead, error]
 
 	// FindURL returns where a canonical URL of the account stands in entries

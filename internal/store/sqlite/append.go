@@ -161,9 +161,8 @@ func (s *Store) appendEntries(ctx context.Context, t *tx, now time.Time, entries
 		}
 	}
 	for account, next := range tasks {
-		if err := t.exec(ctx, `INSERT INTO account (name, next_task) VALUES (?, ?)
-			ON CONFLICT (name) DO UPDATE SET next_task = excluded.next_task`, account, int64(next)); err != nil { //nolint:gosec // counts up from ten digits
-			return fmt.Errorf("counting tasks: %w", err)
+		if err := t.putNextTask(ctx, account, next); err != nil {
+			return err
 		}
 	}
 	if err := t.exec(ctx, `UPDATE log_head SET seq = ?, last_purge = ?, targets = ?`, head.seq, head.lastPurge, head.targets); err != nil {
@@ -209,10 +208,10 @@ func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map
 		return err
 	}
 	return t.exec(ctx, `INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
-		targets, last_purge, finish_by, created, closed, failed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+		targets, last_purge, finish_by, created, closed, failed, grp, type)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
 		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
-		int64(e.FirstTask), head.targets, lastPurge, millis(e.FinishBy), millis(e.Created)) //nolint:gosec // counts up from ten digits
+		int64(e.FirstTask), head.targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type) //nolint:gosec // counts up from ten digits
 }
 
 // nextTask is the next task ID of an account.

@@ -24,6 +24,13 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	if err != nil {
 		return err
 	}
+	var want []freshet.TaskGroup
+	if job.Direct != nil {
+		want = job.Direct.Groups
+	}
+	if err := checkGroups(want); err != nil {
+		return err
+	}
 	shared := &queuedJob{id: job.ID, account: job.Account}
 	key, created := jobKey(job.ID), millis(job.Created)
 	rows := queuedRows(shared, job.Rows)
@@ -40,6 +47,11 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 			}
 			if shared.seq, err = res.LastInsertId(); err != nil {
 				return fmt.Errorf("storing job: %w", err)
+			}
+			if len(want) > 0 {
+				if err := t.giveGroups(ctx, job, shared.seq, want, s.epochs.Load().last().floor); err != nil {
+					return err
+				}
 			}
 			if len(job.Rows) > 0 {
 				if err := t.exec(ctx, `INSERT INTO job_open (seq, left) VALUES (?, ?)`, shared.seq, len(job.Rows)); err != nil {

@@ -81,7 +81,7 @@ func (c *targetSets) get(ctx context.Context, t *tx, id int64) ([]string, error)
 
 // entryColumns are what scanEntry reads. The selector is packed and comes last.
 const entryColumns = `l.seq, l.kind, l.account, l.job, l.idx, l.domain, l.first_task, l.targets, l.last_purge,
-	l.finish_by, l.created, m.change, m.pop, s.packed
+	l.finish_by, l.created, l.grp, l.type, m.change, m.pop, s.packed
 	FROM log l LEFT JOIN log_selector s ON s.seq = l.seq LEFT JOIN log_membership m ON m.seq = l.seq `
 
 // entryRow is an entry as it is kept.
@@ -95,16 +95,16 @@ func scanEntry(rows *sql.Rows, known *epochs) (entryRow, error) {
 	e := &freshet.Entry{}
 	r := entryRow{entry: e}
 	var job []byte
-	var firstTask, lastPurge, finishBy, created int64
+	var firstTask, lastPurge, finishBy, created, group int64
 	var change sql.NullInt16
 	var pop sql.NullString
 	err := rows.Scan(&r.seq, &e.Kind, &e.Account, &job, &e.Row, &e.Domain, &firstTask, &r.targets, &lastPurge,
-		&finishBy, &created, &change, &pop, &r.packed)
+		&finishBy, &created, &group, &e.Type, &change, &pop, &r.packed)
 	if err != nil {
 		return r, err
 	}
 	e.At, e.LastPurge = known.position(r.seq), known.position(lastPurge)
-	e.Job, e.FirstTask = jobID(job), uint64(firstTask) //nolint:gosec // stored so
+	e.Job, e.FirstTask, e.Group = jobID(job), uint64(firstTask), uint64(group) //nolint:gosec // stored so
 	e.FinishBy, e.Created = fromMillis(finishBy), fromMillis(created)
 	if change.Valid {
 		//nolint:gosec // stored so

@@ -55,7 +55,7 @@ func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[sto
 	if !q.Until.IsZero() {
 		until = q.Until.UnixMilli()
 	}
-	kind, selector, ok := objectKind(q.ObjectType)
+	kind, selector, typ, ok := objectKind(q.ObjectType)
 	return func(yield func(store.EntryHead, error) bool) {
 		lastCreated, lastSeq := until, int64(math.MaxInt64)
 		for ok {
@@ -65,11 +65,11 @@ func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[sto
 				lastCreated, lastSeq = created, seq
 				page = append(page, h)
 				return err
-			}, `SELECT seq, kind, selector, job, idx, domain, first_task, n, created, closed, failed FROM log
+			}, `SELECT seq, kind, selector, type, job, idx, domain, first_task, n, created, closed, failed FROM log
 				WHERE account = ? AND kind < 3 AND (created, seq) < (?, ?) AND created >= ?
-				AND (? = '' OR domain = ?) AND (? = 0 OR kind = ?) AND (? = 0 OR selector = ?)
+				AND (? = '' OR domain = ?) AND (? = 0 OR kind = ?) AND (? = 0 OR selector = ?) AND (? = '*' OR type = ?)
 				ORDER BY created DESC, seq DESC LIMIT ?`,
-				q.Account, lastCreated, lastSeq, since, q.Domain, q.Domain, kind, kind, selector, selector, headPage)
+				q.Account, lastCreated, lastSeq, since, q.Domain, q.Domain, kind, kind, selector, selector, typ, typ, headPage)
 			if err != nil {
 				yield(store.EntryHead{}, fmt.Errorf("reading entries: %w", err))
 				return
@@ -86,31 +86,32 @@ func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[sto
 	}
 }
 
-// objectKind turns an object type into what is kept, 0 for anything; false if
-// nothing has that type.
-func objectKind(objectType string) (freshet.EntryKind, freshet.SelectorKind, bool) {
+// objectKind turns an object type into what is kept, 0 and * for anything; false
+// if nothing has that type.
+func objectKind(objectType string) (kind freshet.EntryKind, selector freshet.SelectorKind, typ string, ok bool) {
 	if objectType == "" {
-		return 0, 0, true
+		return 0, 0, "*", true
 	}
 	for _, e := range []freshet.Entry{
+		{Kind: freshet.EntryPurge, Type: freshet.TypeRegex},
+		{Kind: freshet.EntryPurge, Type: freshet.TypeIgnoreParams},
 		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectExact}},
 		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectPrefix}},
-		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectRegex}},
 		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectTag}},
 		{Kind: freshet.EntryPrefetch},
 	} {
 		if e.ObjectType() == objectType {
-			return e.Kind, e.Selector.Kind, true
+			return e.Kind, e.Selector.Kind, e.Type, true
 		}
 	}
-	return 0, 0, false
+	return 0, 0, "", false
 }
 
 func scanHead(rows *sql.Rows, known *epochs) (h store.EntryHead, created, seq int64, err error) {
 	var e freshet.Entry
 	var job []byte
 	var firstTask int64
-	err = rows.Scan(&seq, &e.Kind, &e.Selector.Kind, &job, &h.Row, &h.Domain, &firstTask, &h.Len, &created, &h.Closed, &h.Failed)
+	err = rows.Scan(&seq, &e.Kind, &e.Selector.Kind, &e.Type, &job, &h.Row, &h.Domain, &firstTask, &h.Len, &created, &h.Closed, &h.Failed)
 	h.At, h.Job, h.ObjectType = known.position(seq), jobID(job), e.ObjectType()
 	h.FirstTask, h.Created = uint64(firstTask), fromMillis(created) //nolint:gosec // stored so
 	return h, created, seq, err

@@ -21,6 +21,10 @@ func runTasks(t *testing.T, open Open) {
 		"ALoopOverHeadsMayAskTheStore": headsNested,
 		"FindURLFindsEveryPlace":       findURL,
 		"FindURLComparesWhole":         findURLWhole,
+		"GroupsOfASecondAreShared":     groupsShared,
+		"GroupsOfDirectoriesAreNot":    groupsAlone,
+		"GroupEntriesAreTheAccounts":   groupEntries,
+		"HeadsFilterByType":            headsFilterByType,
 	})
 }
 

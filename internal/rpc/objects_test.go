@@ -1,0 +1,158 @@
+package rpc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/rpc"
+)
+
+const (
+	refreshObjects = "RefreshVodObjectCaches"
+	preloadObjects = "PreloadVodObjectCaches"
+)
+
+const malformedText = "The specific value of parameter ObjectPath is malformed."
+
+// manyLines is n different URLs.
+func manyLines(n int, suffix string) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "vod.example.com/%d%s\n", i, suffix)
+	}
+	return b.String()
+}
+
+// TestContract_4_3_ObjectPath: one URL a line, in any spelling, each object
+// once; the answer names the task IDs.
+func TestContract_4_3_ObjectPath(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lines string
+		want  []string
+		ids   string
+	}{
+		"no scheme":      {"vod.example.com/image/1.png", []string{"http://vod.example.com/image/1.png"}, "2000000000"},
+		"both schemes":   {"http://vod.example.com/a\nhttps://vod.example.com/a", []string{"http://vod.example.com/a"}, "2000000000"},
+		"blank lines":    {"\r\n\n vod.example.com/a \r\n\nvod.example.com/b\n", []string{"http://vod.example.com/a", "http://vod.example.com/b"}, "2000000000"},
+		"case and dots":  {"HTTPS://VOD.example.com:443/x/../%61?auth_key=1-2#top", []string{"http://vod.example.com/a"}, "2000000000"},
+		"an alias":       {"alias.example.com/a", []string{"http://vod.example.com/a"}, "2000000000"},
+		"two domains":    {"vod.example.com/a\nplain.example.com/b\nvod.example.com/c", []string{"http://vod.example.com/a", "http://plain.example.com/b", "http://vod.example.com/c"}, "2000000000,2000000001"},
+		"a URL inside":   {"vod.example.com/a?u=http://x/", []string{"http://vod.example.com/a?u=http://x/"}, "2000000000"},
+		"no path":        {"vod.example.com", []string{"http://vod.example.com/"}, "2000000000"},
+		"a query alone":  {"vod.example.com?x=1", []string{"http://vod.example.com/?x=1"}, "2000000000"},
+		"the most lines": {manyLines(1000, ""), nil, "2000000000"},
+	} {
+		f := setup(t)
+		b := f.call(refreshObjects, "ObjectPath", c.lines).ok(t)
+		if b.RefreshTaskID == nil || *b.RefreshTaskID != c.ids {
+			t.Errorf("%s: task IDs %v, want %s", name, b.RefreshTaskID, c.ids)
+		}
+		sub := f.engine.last(t)
+		if sub.Account != account || sub.Type != freshet.Purge || sub.Native || sub.Nonce == 0 {
+			t.Errorf("%s: submission %+v", name, sub)
+		}
+		if d := cmp.Diff(c.want, sub.Direct.URLs); c.want != nil && d != "" {
+			t.Errorf("%s: %s", name, d)
+		}
+	}
+}
+
+// TestContract_4_3_ObjectType: File is the default.
+func TestContract_4_3_ObjectType(t *testing.T) {
+	t.Parallel()
+	for _, typ := range []string{"", "File", "file", "FILE"} {
+		f := setup(t)
+		f.call(refreshObjects, "ObjectPath", "vod.example.com/a/", "ObjectType", typ).ok(t)
+		if d := f.engine.last(t).Direct; len(d.URLs) != 1 || d.Prefixes != nil || d.Groups[0].Most != 2000 {
+			t.Errorf("%q: %+v", typ, d)
+		}
+	}
+	f := setup(t)
+	a := f.call(refreshObjects, "ObjectPath", "vod.example.com/a/\nvod.example.com/b/", "ObjectType", "directory").ok(t)
+	d := f.engine.last(t).Direct
+	if *a.RefreshTaskID != "2000000000,2000000001" || len(d.Prefixes) != 2 || d.Prefixes[1] != "http://vod.example.com/b/" || d.URLs != nil || d.Groups[1].Most != 1 {
+		t.Errorf("directories: %v %+v", *a.RefreshTaskID, d)
+	}
+	f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "ObjectType", "Block").
+		refused(t, 400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`)
+}
+
+// TestContract_4_3_Force is a switch.
+func TestContract_4_3_Force(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for _, v := range []string{"", "true", "false", "True"} {
+		f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "Force", v).ok(t)
+	}
+	f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "Force", "1").refused(t, 400, "InvalidParameter", invalidText("Force"))
+}
+
+// TestContract_4_4_ObjectPath: files only.
+func TestContract_4_4_ObjectPath(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	b := f.call(preloadObjects, "ObjectPath", "vod.example.com/a\nhttps://plain.example.com/b").ok(t)
+	sub := f.engine.last(t)
+	want := []freshet.TaskGroup{{Domain: "vod.example.com", Count: 1, Most: 500}, {Domain: "plain.example.com", Count: 1, Most: 500}}
+	if *b.PreloadTaskID != "2000000000,2000000001" || sub.Type != freshet.Prefetch || cmp.Diff(want, sub.Direct.Groups) != "" {
+		t.Errorf("%v %+v", *b.PreloadTaskID, sub)
+	}
+	f.call(preloadObjects, "ObjectPath", "vod.example.com/a/").
+		refused(t, 400, "InvalidObjectPath.Malformed", malformedText+" (line 1: a directory cannot be prefetched)")
+	f.call(preloadObjects, "ObjectPath", manyLines(100, "")).ok(t)
+	f.call(preloadObjects, "ObjectPath", manyLines(101, "")).
+		refused(t, 400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 100.")
+	wide := setup(t, func(o *rpc.Options) { o.MaxPreload = 5000 })
+	wide.call(preloadObjects, "ObjectPath", manyLines(1000, "")).ok(t)
+	wide.call(preloadObjects, "ObjectPath", manyLines(1001, "")).
+		refused(t, 400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 1000.")
+}
+
+// TestContract_3_3_ObjectFaults: one bad line refuses the whole call, and
+// nothing of it is submitted.
+func TestContract_3_3_ObjectFaults(t *testing.T) {
+	t.Parallel()
+	long := "vod.example.com/" + strings.Repeat("a", 1024)
+	for name, c := range map[string]struct {
+		status     int
+		code, text string
+		kv         []string
+	}{
+		"MissingParameter":              {400, "MissingParameter", missingText("ObjectPath"), nil},
+		"MissingParameter, blank":       {400, "MissingParameter", missingText("ObjectPath"), []string{"ObjectPath", " \n\r\n"}},
+		"InvalidDomain.NotFound":        {404, "InvalidDomain.NotFound", "The domain provided does not belong to you.", []string{"ObjectPath", "vod.example.com/a\nelsewhere.example.com/a"}},
+		"InvalidDomain.NotFound, port":  {404, "InvalidDomain.NotFound", "The domain provided does not belong to you.", []string{"ObjectPath", "vod.example.com:8080/a"}},
+		"InvalidDomain.NotFound, like":  {404, "InvalidDomain.NotFound", "The domain provided does not belong to you.", []string{"ObjectPath", "vod.example.com.evil.example/"}},
+		"InvalidDomain.Offline":         {404, "InvalidDomain.Offline", "The domain provided is offline.", []string{"ObjectPath", "off.example.com/a"}},
+		"InvalidExtensiveDomain":        {400, "InvalidExtensiveDomain.ValueNotSupported", "Extensive domain not supported.", []string{"ObjectPath", "*.example.com/a"}},
+		"InvalidExtensiveDomain, dot":   {400, "InvalidExtensiveDomain.ValueNotSupported", "Extensive domain not supported.", []string{"ObjectPath", ".example.com/a"}},
+		"Malformed, scheme":             {400, "InvalidObjectPath.Malformed", malformedText + " (line 2: URL does not begin with http:// or https://)", []string{"ObjectPath", "\nftp://vod.example.com/a"}},
+		"Malformed, user":               {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: URL holds user information)", []string{"ObjectPath", "http://u:p@vod.example.com/a"}},
+		"Malformed, escape":             {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: URL is malformed)", []string{"ObjectPath", "vod.example.com/%zz"}},
+		"Malformed, control character":  {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: it holds a control character)", []string{"ObjectPath", "vod.example.com/a\x00b"}},
+		"Malformed, no host":            {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: URL has no host)", []string{"ObjectPath", "/a"}},
+		"Malformed, too long":           {400, "InvalidObjectPath.Malformed", malformedText + " (line 2: the path is longer than 1024 bytes)", []string{"ObjectPath", long[:len(long)-1] + "\n" + long}},
+		"Malformed, directory":          {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: a directory ends with / and has no query)", []string{"ObjectPath", "vod.example.com/a", "ObjectType", "Directory"}},
+		"Malformed, directory of query": {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: a directory ends with / and has no query)", []string{"ObjectPath", "vod.example.com/a/?b/", "ObjectType", "Directory"}},
+		"Size.Malformed":                {400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 1000.", []string{"ObjectPath", manyLines(1001, "")}},
+		"Size.Malformed, directories":   {400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 100.", []string{"ObjectPath", manyLines(101, "/"), "ObjectType", "Directory"}},
+	} {
+		f := setup(t)
+		a := f.call(refreshObjects, c.kv...)
+		if a.status != c.status {
+			t.Errorf("%s: status %d, want %d", name, a.status, c.status)
+		}
+		a.refused(t, c.status, c.code, c.text)
+		if len(f.engine.subs) != 0 {
+			t.Errorf("%s: something was submitted: %+v", name, f.engine.subs)
+		}
+	}
+	f := setup(t)
+	f.call(preloadObjects).refused(t, 400, "MissingParameter", missingText("ObjectPath"))
+	f.call(preloadObjects, "ObjectPath", "elsewhere.example.com/a").refused(t, 404, "InvalidDomain.NotFound", "")
+}
