@@ -1,6 +1,9 @@
 package freshet
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Limits of one submission.
 const (
@@ -11,19 +14,38 @@ const (
 // Submission is a call that asks for work: what every interface hands to the
 // engine. Either Media or Direct is set. Its fields are valid already.
 type Submission struct {
-	Account  string
-	Type     TaskType
-	Media    []string // distinct, in request order
-	Direct   *Direct
-	Filter   Filter
-	UserData string
-	Policy   string // the vendor's FilterPolicy text
-	Native   bool
-	FinishBy time.Time // prefetch: zero = the default
+	Account string
+	Type    TaskType
+	Media   []string // distinct, in request order
+	// Forbidden are those of Media that the caller may not touch. They come
+	// back in the receipt, whether they exist or not.
+	Forbidden []string
+	Direct    *Direct
+	Filter    Filter
+	UserData  string
+	Policy    string // the vendor's FilterPolicy text
+	Native    bool
+	FinishBy  time.Time // prefetch: zero = the default
 	// Nonce is the fingerprint of the call's signature nonce, stored with the
 	// job; 0 = none. NonceExpires says how long it must be remembered.
 	Nonce        uint64
 	NonceExpires time.Time
+}
+
+// Lookup returns the media to look for in the catalog. A forbidden one is looked
+// for under a name that no media has: whether it exists must not show, not even
+// in how long the answer takes (P8).
+func (s *Submission) Lookup() []string {
+	if len(s.Forbidden) == 0 {
+		return s.Media
+	}
+	ids := slices.Clone(s.Media)
+	for i, id := range ids {
+		if slices.Contains(s.Forbidden, id) {
+			ids[i] = ""
+		}
+	}
+	return ids
 }
 
 // Receipt is the answer to a Submission. JobID is empty if no media was

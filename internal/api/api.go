@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -79,13 +80,18 @@ type Keys interface {
 	Remember(ctx context.Context, nonce uint64, expires time.Time) error
 }
 
-// Identity is who calls.
+// Identity is who calls, and what they may do.
 type Identity struct {
 	Account string
+	KeyID   string
 	// Nonce is the fingerprint of the signature's nonce, to be stored with
 	// what the call writes; 0 = none.
 	Nonce        uint64
 	NonceExpires time.Time
+	// Policies restrict the caller; empty = everything in the account.
+	Policies policy.Set
+	// Facts are what the policies' conditions ask of the request.
+	Facts policy.Facts
 }
 
 // Authenticate tells who sent a request with the given body. Its errors are

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // bodyTime is how long a client may take to send its body. It bounds how long
@@ -97,6 +98,13 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 	if rt.operate && c.caller.Account != s.Operator {
 		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator)
 	}
+	if !rt.perResource {
+		for _, action := range rt.actions {
+			if !c.may(action, policy.Account()) {
+				return refused(action)
+			}
+		}
+	}
 	if c.query, err = queryOf(c.r, rt.params); err != nil {
 		return err
 	}
@@ -106,6 +114,16 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 		}
 	}
 	return rt.handle(c)
+}
+
+// may tells whether the caller may do an action to a resource.
+func (c *call) may(action string, r policy.Resource) bool {
+	return c.caller.Policies.Allows(policy.Request{Account: c.caller.Account, Action: action, Resource: r, Facts: c.caller.Facts})
+}
+
+// refused is the fault of a caller whose policy does not allow an action.
+func refused(action string) error {
+	return freshet.Errorf(freshet.CodeForbidden, "The access key's policy does not allow %s here.", action)
 }
 
 func (c *call) readBody(limit int64) error {

@@ -9,7 +9,7 @@ import (
 )
 
 func (s *server) submit(c *call) error {
-	sub, err := s.submission(c)
+	sub, err := s.submission(c, actionOf)
 	if err != nil {
 		return err
 	}
@@ -22,6 +22,14 @@ func (s *server) submit(c *call) error {
 	}
 	c.w.Header().Set("Location", "/v1/jobs/"+receipt.JobID)
 	return c.reply(http.StatusAccepted, receipt)
+}
+
+// actionOf is the action of a job.
+func actionOf(t freshet.TaskType) string {
+	if t == freshet.Prefetch {
+		return "freshet:Prefetch"
+	}
+	return "freshet:Purge"
 }
 
 // nothingToDo is the fault of a job none of whose media can be worked on.
@@ -40,7 +48,7 @@ func nothingToDo(receipt freshet.Receipt) error {
 }
 
 func (s *server) plan(c *call) error {
-	sub, err := s.submission(c)
+	sub, err := s.submission(c, func(freshet.TaskType) string { return "freshet:Plan" })
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/catalog"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // MediaPage is the answer of GET /v1/media.
@@ -42,6 +43,9 @@ func (s *server) listMedia(c *call) error {
 }
 
 func (s *server) showMedia(c *call) error {
+	if !c.may("freshet:GetMedia", policy.Media(c.r.PathValue("id"))) {
+		return refused("freshet:GetMedia")
+	}
 	media, err := s.Media.Media(c.r.Context(), c.caller.Account, []string{c.r.PathValue("id")})
 	if err != nil {
 		return err

@@ -26,31 +26,36 @@ type route struct {
 	writes  bool     // changes something, and does not store the call's nonce itself
 	operate bool     // only the operator may
 	params  []string // the names of the query's parameters; others are refused
+	// actions are what a caller's policy must allow: all of them in the whole
+	// account, asked before the handler runs; or with perResource, those that
+	// the handler asks call.may for, of each media or domain.
+	actions     []string
+	perResource bool
 }
 
 // routes is the whole API.
 func (s *server) routes() []route {
 	return []route{
-		{pattern: "POST /v1/jobs", handle: s.submit},
-		{pattern: "GET /v1/jobs", handle: s.listJobs, params: []string{"before", "limit"}},
-		{pattern: "GET /v1/jobs/{id}", handle: s.job},
-		{pattern: "GET /v1/jobs/{id}/events", handle: s.jobEvents},
-		{pattern: "GET /v1/jobs/{id}/tasks", handle: s.jobTasks, params: []string{"offset", "limit"}},
-		{pattern: "GET /v1/tasks/{id}", handle: s.task},
-		{pattern: "POST /v1/plan", handle: s.plan},
-		{pattern: "GET /v1/media", handle: s.listMedia, params: []string{"after", "limit"}},
-		{pattern: "POST /v1/media", handle: s.importMedia, upload: true, writes: true},
-		{pattern: "GET /v1/media/{id}", handle: s.showMedia},
-		{pattern: "GET /v1/domains", handle: s.listDomains},
-		{pattern: "POST /v1/domains", handle: s.putDomain, writes: true, operate: true},
-		{pattern: "GET /v1/pops", handle: s.listPOPs},
-		{pattern: "POST /v1/pops", handle: s.addPOP, writes: true, operate: true},
-		{pattern: "POST /v1/pops/{id}", handle: s.setPOP, writes: true, operate: true},
-		{pattern: "DELETE /v1/pops/{id}", handle: s.removePOP, writes: true, operate: true},
-		{pattern: "POST /v1/pops/{id}/revoke", handle: s.revokePOP, writes: true, operate: true},
-		{pattern: "GET /v1/keys", handle: s.listKeys},
-		{pattern: "POST /v1/keys", handle: s.createKey, writes: true},
-		{pattern: "POST /v1/keys/{id}", handle: s.disableKey, writes: true},
+		{pattern: "POST /v1/jobs", actions: []string{"freshet:Purge", "freshet:Prefetch"}, perResource: true, handle: s.submit},
+		{pattern: "GET /v1/jobs", actions: []string{"freshet:ListJobs"}, handle: s.listJobs, params: []string{"before", "limit"}},
+		{pattern: "GET /v1/jobs/{id}", actions: []string{"freshet:GetJob"}, handle: s.job},
+		{pattern: "GET /v1/jobs/{id}/events", actions: []string{"freshet:GetJob"}, handle: s.jobEvents},
+		{pattern: "GET /v1/jobs/{id}/tasks", actions: []string{"freshet:GetJob"}, handle: s.jobTasks, params: []string{"offset", "limit"}},
+		{pattern: "GET /v1/tasks/{id}", actions: []string{"freshet:GetTask"}, handle: s.task},
+		{pattern: "POST /v1/plan", actions: []string{"freshet:Plan"}, perResource: true, handle: s.plan},
+		{pattern: "GET /v1/media", actions: []string{"freshet:ListMedia"}, handle: s.listMedia, params: []string{"after", "limit"}},
+		{pattern: "POST /v1/media", actions: []string{"freshet:ImportMedia"}, handle: s.importMedia, upload: true, writes: true},
+		{pattern: "GET /v1/media/{id}", actions: []string{"freshet:GetMedia"}, perResource: true, handle: s.showMedia},
+		{pattern: "GET /v1/domains", actions: []string{"freshet:ListDomains"}, handle: s.listDomains},
+		{pattern: "POST /v1/domains", actions: []string{"freshet:PutDomain"}, handle: s.putDomain, writes: true, operate: true},
+		{pattern: "GET /v1/pops", actions: []string{"freshet:ListPOPs"}, handle: s.listPOPs},
+		{pattern: "POST /v1/pops", actions: []string{"freshet:AddPOP"}, handle: s.addPOP, writes: true, operate: true},
+		{pattern: "POST /v1/pops/{id}", actions: []string{"freshet:SetPOP"}, handle: s.setPOP, writes: true, operate: true},
+		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, operate: true},
+		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, operate: true},
+		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys},
+		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true},
+		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:DisableKey"}, handle: s.disableKey, writes: true},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"unicode"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // Bounds of a job request.
@@ -31,8 +32,9 @@ type JobRequest struct {
 }
 
 // submission reads and checks a job request. What it returns is valid: IDs
-// are distinct, values canonical, and every host is the account's.
-func (s *server) submission(c *call) (freshet.Submission, error) {
+// are distinct, values canonical, and every host is the account's; and what the
+// caller may not do, as action says for each type, is refused or marked.
+func (s *server) submission(c *call, action func(freshet.TaskType) string) (freshet.Submission, error) {
 	var r JobRequest
 	if err := c.decode(&r); err != nil {
 		return freshet.Submission{}, err
@@ -55,15 +57,37 @@ func (s *server) submission(c *call) (freshet.Submission, error) {
 		if err != nil {
 			return sub, err
 		}
-		sub.Direct, err = r.direct(domains)
-		return sub, err
+		if sub.Direct, err = r.direct(domains); err != nil {
+			return sub, err
+		}
+		return sub, c.mayDirect(action(r.Type), sub.Direct, domains)
 	}
 	var err error
 	if sub.Media, err = mediaIDs(r.Media); err != nil {
 		return sub, err
 	}
+	for _, id := range sub.Media {
+		if !c.may(action(r.Type), policy.Media(id)) {
+			sub.Forbidden = append(sub.Forbidden, id)
+		}
+	}
 	sub.Filter, err = r.filter()
 	return sub, err
+}
+
+// mayDirect asks for the domain of each URL and prefix; and for tags, which may
+// be anywhere, for the whole account.
+func (c *call) mayDirect(action string, d *freshet.Direct, domains []freshet.Domain) error {
+	for _, u := range slices.Concat(d.URLs, d.Prefixes) {
+		host, _ := freshet.SplitURL(u)
+		if domain, _ := freshet.FindDomain(domains, host); !c.may(action, policy.Domain(domain.Name)) {
+			return &freshet.Error{Code: freshet.CodeForbidden, Field: "urls", Message: "The access key's policy does not allow " + action + " on " + host + "."}
+		}
+	}
+	if len(d.Tags) > 0 && !c.may(action, policy.Account()) {
+		return &freshet.Error{Code: freshet.CodeForbidden, Field: "tags", Message: "The access key's policy does not allow " + action + " in the whole account, which tags need."}
+	}
+	return nil
 }
 
 func (r *JobRequest) checkCommon(now time.Time) error {

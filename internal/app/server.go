@@ -155,7 +155,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	native, err := api.New(api.Options{
 		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
 			id, err := guard.Native(r, body)
-			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
+			return api.Identity(id), err
 		},
 		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard,
 		Operator: config.DefaultAccount, Log: o.Log,

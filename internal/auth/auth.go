@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
+	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -25,6 +27,9 @@ type Options struct {
 	// PublicEndpoints are hosts, with or without scheme and port, under which
 	// a proxy in front of us is known to clients (contract §12).
 	PublicEndpoints []string
+	// TrustedProxies are networks of proxies whose word counts on where a
+	// request came from (X-Forwarded-For, X-Forwarded-Proto).
+	TrustedProxies []netip.Prefix
 }
 
 const (
@@ -59,10 +64,11 @@ func (o *Options) check() error {
 
 // Auth authenticates requests. It is safe for use by many goroutines.
 type Auth struct {
-	keys   keyring
-	window time.Duration
-	span   time.Duration
-	hosts  []string
+	keys    keyring
+	window  time.Duration
+	span    time.Duration
+	hosts   []string
+	proxies []netip.Prefix
 	// Reads and writes are remembered apart: under a flood of reads the reads'
 	// memory forgets early, since repeating a read changes nothing; writes are
 	// refused instead, since repeating one purges again.
@@ -77,11 +83,12 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 	}
 	now := time.Now()
 	a := &Auth{
-		keys:   keyring{store: o.Keys, keys: make(map[string]store.Key)},
-		window: o.Window,
-		span:   o.NonceMemory,
-		reads:  newMemory(o.NonceMemory, o.MaxNonces, true, now),
-		writes: newMemory(o.NonceMemory, o.MaxNonces, false, now),
+		keys:    keyring{store: o.Keys, keys: make(map[string]known)},
+		window:  o.Window,
+		span:    o.NonceMemory,
+		proxies: o.TrustedProxies,
+		reads:   newMemory(o.NonceMemory, o.MaxNonces, true, now),
+		writes:  newMemory(o.NonceMemory, o.MaxNonces, false, now),
 	}
 	for _, e := range o.PublicEndpoints {
 		a.hosts = append(a.hosts, spellings(e)...)
@@ -107,15 +114,30 @@ type Request struct {
 	Header http.Header
 	Body   []byte
 	Write  bool // it changes something: its nonce is never forgotten early
+	// Remote is the other end of the connection, IP:PORT; TLS tells whether the
+	// connection is encrypted.
+	Remote string
+	TLS    bool
 }
 
-// Identity is who calls. Nonce and NonceExpires belong to the call and are to
-// be committed with what it writes; Nonce is 0 for HTTP Basic, which has none.
+// Identity is who calls, and what they may do. Nonce and NonceExpires belong to
+// the call and are to be committed with what it writes; Nonce is 0 for HTTP
+// Basic, which has none.
 type Identity struct {
 	Account      string
 	KeyID        string
 	Nonce        uint64
 	NonceExpires time.Time
+	// Policies restrict the caller; empty = it may do everything in its account.
+	Policies policy.Set
+	// Facts are what the policies' conditions ask of the request.
+	Facts policy.Facts
+}
+
+// May tells whether the caller may do an action, such as "vod:GetPlayInfo", to
+// a resource of its account.
+func (id *Identity) May(action string, r policy.Resource) bool {
+	return id.Policies.Allows(policy.Request{Account: id.Account, Action: action, Resource: r, Facts: id.Facts})
 }
 
 // Scheme is a way to carry credentials.
@@ -166,7 +188,7 @@ func (a *Auth) Vendor(ctx context.Context, r *Request) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	return a.verify(ctx, c, r.Write)
+	return a.verify(ctx, c, r)
 }
 
 // credentials are what a scheme took out of a request; check compares the
@@ -177,7 +199,7 @@ type credentials struct {
 }
 
 // verify makes the checks that both schemes share.
-func (a *Auth) verify(ctx context.Context, c credentials, write bool) (Identity, error) {
+func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity, error) {
 	key, err := a.keys.get(ctx, c.keyID)
 	if err != nil {
 		return Identity{}, err
@@ -199,9 +221,10 @@ func (a *Auth) verify(ctx context.Context, c credentials, write bool) (Identity,
 	id := Identity{
 		Account: key.Account, KeyID: key.ID,
 		Nonce: fingerprint(key.ID, key.Secret, c.nonce), NonceExpires: now.Add(a.span),
+		Policies: key.policies, Facts: a.facts(r.Header, r.Remote, r.TLS, now),
 	}
 	memory := a.reads
-	if write {
+	if r.Write {
 		memory = a.writes
 	}
 	if err := memory.add(id.Nonce, now); err != nil {

@@ -5,10 +5,12 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -21,12 +23,31 @@ type keyring struct {
 	store store.Keys
 
 	mu    sync.RWMutex // guards what follows; never held across the store
-	keys  map[string]store.Key
+	keys  map[string]known
 	epoch uint64 // counts changes: a read that began before one is not cached
 }
 
+// known is a key with its policy read.
+type known struct {
+	store.Key
+	policies policy.Set
+}
+
+func readKey(key store.Key) (known, error) {
+	if key.Policy == "" {
+		return known{Key: key}, nil
+	}
+	p, err := policy.Parse([]byte(key.Policy))
+	if err != nil {
+		// It was checked before it was stored, perhaps by a newer release. A
+		// policy that is not understood must not be passed over.
+		return known{}, fmt.Errorf("the stored policy of key %s: %w", key.ID, err)
+	}
+	return known{Key: key, policies: policy.Set{p}}, nil
+}
+
 // get returns a key, or an UnknownKey Fault.
-func (k *keyring) get(ctx context.Context, id string) (store.Key, error) {
+func (k *keyring) get(ctx context.Context, id string) (known, error) {
 	k.mu.RLock()
 	key, ok := k.keys[id]
 	epoch := k.epoch
@@ -34,12 +55,15 @@ func (k *keyring) get(ctx context.Context, id string) (store.Key, error) {
 	if ok {
 		return key, nil
 	}
-	key, err := k.store.Key(ctx, id)
+	stored, err := k.store.Key(ctx, id)
 	if freshet.ErrorCode(err) == freshet.CodeNotFound {
-		return store.Key{}, &Fault{Kind: UnknownKey}
+		return known{}, &Fault{Kind: UnknownKey}
 	}
 	if err != nil {
-		return store.Key{}, unavailable(err)
+		return known{}, unavailable(err)
+	}
+	if key, err = readKey(stored); err != nil {
+		return known{}, &freshet.Error{Code: freshet.CodeInternal, Message: "The policy of the access key cannot be read.", Err: err}
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -76,6 +100,9 @@ func unavailable(err error) error {
 func (a *Auth) PutKey(ctx context.Context, k store.Key) error {
 	if k.ID == "" || k.Secret == "" || k.Account == "" {
 		return freshet.Invalid("key", "An access key needs an ID, a secret and an account.")
+	}
+	if _, err := readKey(k); err != nil {
+		return err
 	}
 	return a.keys.put(ctx, k)
 }

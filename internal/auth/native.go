@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // Native authenticates a request of the native API: the V3 signature with the
@@ -31,18 +32,21 @@ func (a *Auth) native(r *http.Request, body []byte) (Identity, error) {
 		view := &Request{
 			Method: r.Method, Path: r.URL.EscapedPath(), Host: r.Host, Params: params,
 			Header: r.Header, Body: body, Write: r.Method != http.MethodGet && r.Method != http.MethodHead,
+			Remote: r.RemoteAddr, TLS: r.TLS != nil,
 		}
 		c, err := readV3(view, []string{headerDate, headerNonce, headerBodyHash}, a.otherHosts)
 		if err != nil {
 			return Identity{}, err
 		}
-		return a.verify(r.Context(), c, view.Write)
+		return a.verify(r.Context(), c, view)
 	case strings.EqualFold(scheme, "Basic"):
 		keyID, secret, err := Basic(r)
 		if err != nil {
 			return Identity{}, err
 		}
-		return a.basic(r.Context(), keyID, secret)
+		id, err := a.basic(r.Context(), keyID, secret)
+		id.Facts = a.facts(r.Header, r.RemoteAddr, r.TLS != nil, time.Now())
+		return id, err
 	case strings.EqualFold(scheme, "Bearer"), r.Header.Get(headerBearer) != "":
 		return Identity{}, &Fault{Kind: Unsupported, Param: "a bearer token"}
 	case header != "":
@@ -65,7 +69,7 @@ func (a *Auth) basic(ctx context.Context, keyID, secret string) (Identity, error
 	if key.Disabled {
 		return Identity{}, &Fault{Kind: DisabledKey}
 	}
-	return Identity{Account: key.Account, KeyID: key.ID}, nil
+	return Identity{Account: key.Account, KeyID: key.ID, Policies: key.policies}, nil
 }
 
 // Basic takes the key ID and secret out of a request with HTTP Basic

@@ -12,22 +12,26 @@ import (
 )
 
 // Submit accepts a submission. When it returns a job ID, the job is on disk.
-// Media that do not exist for the account are in the receipt; if none is
-// left, there is no job (contract §4.1 U1). A full queue is a CodeUnavailable
+// Media that do not exist for the account, or that the caller may not touch, are
+// in the receipt; if none is left, there is no job (contract §4.1 U1). A full queue is a CodeUnavailable
 // error.
 func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
 	var receipt freshet.Receipt
 	media := []string{""} // the one row of a job by URL, prefix or tag
 	if s.Direct == nil {
-		have, err := e.store.Catalog.HaveMedia(ctx, s.Account, s.Media)
+		ids := s.Lookup()
+		have, err := e.store.Catalog.HaveMedia(ctx, s.Account, ids)
 		if err != nil {
 			return receipt, err
 		}
 		media = make([]string, 0, len(s.Media))
 		for i, id := range s.Media {
-			if have[i] {
+			switch {
+			case ids[i] == "":
+				receipt.Forbidden = append(receipt.Forbidden, id)
+			case have[i]:
 				media = append(media, id)
-			} else {
+			default:
 				receipt.NonExistent = append(receipt.NonExistent, id)
 			}
 		}
@@ -89,12 +93,17 @@ func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryR
 		run.Rows = []freshet.PlannedRow{row}
 		return run, err
 	}
-	media, err := e.store.Catalog.Media(ctx, s.Account, s.Media)
+	ids := s.Lookup()
+	media, err := e.store.Catalog.Media(ctx, s.Account, ids)
 	if err != nil {
 		return run, err
 	}
 	job := e.newJob(s, s.Media)
 	for i, id := range s.Media {
+		if ids[i] == "" {
+			run.Forbidden = append(run.Forbidden, id)
+			continue
+		}
 		at := slices.IndexFunc(media, func(m *freshet.Media) bool { return m.ID == id })
 		if at < 0 {
 			run.NonExistent = append(run.NonExistent, id)

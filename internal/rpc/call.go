@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // call is one call in the making.
@@ -38,6 +39,11 @@ func (c *call) system(param, header string) string {
 	}
 	return h
 }
+
+// may tells whether the caller may do this operation to a resource. Who may not
+// is answered as the operation's table says; where it says nothing, with
+// [refused].
+func (c *call) may(r policy.Resource) bool { return c.identity.May("vod:"+c.action, r) }
 
 // chooseFormat decides between JSON and XML (contract §1.7): the parameter,
 // the Accept header, then the scheme's default.

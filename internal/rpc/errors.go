@@ -54,6 +54,7 @@ type row struct {
 func groupTables() []func(kind) (row, bool) {
 	return []func(kind) (row, bool){
 		objectTable,
+		accountErrors,
 	}
 }
 

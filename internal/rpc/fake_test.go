@@ -72,9 +72,9 @@ func (e *scripted) Submit(_ context.Context, s freshet.Submission) (freshet.Rece
 	}
 	for _, id := range s.Media {
 		switch _, ok := e.media[id]; {
-		case ok:
+		case ok && !slices.Contains(s.Forbidden, id):
 			e.addRow(job, id)
-		case strings.HasPrefix(id, "forbidden"):
+		case slices.Contains(s.Forbidden, id):
 			receipt.Forbidden = append(receipt.Forbidden, id)
 		default:
 			receipt.NonExistent = append(receipt.NonExistent, id)
@@ -187,7 +187,15 @@ func (e *scripted) lastFilter(t *testing.T) freshet.TaskFilter {
 	return e.asked[len(e.asked)-1]
 }
 
-// memKeys is a store.Keys with three keys.
+// The policies of the keys.
+const (
+	almostAll = `{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
+		{"Effect":"Deny","Action":"*","Resource":"acs:vod:*:acme:media/forbidden*"}]}`
+	readOnly = `{"Version":"1","Statement":[{"Effect":"Allow","Action":["vod:GetMediaRefreshJobs","vod:Refresh*"],"Resource":"acs:vod:*:*:media/m2"},
+		{"Effect":"Allow","Action":"vod:GetMediaRefreshJobs","Resource":"*","Condition":{"IpAddress":{"acs:SourceIp":"192.0.2.0/24"}}}]}`
+)
+
+// memKeys is a store.Keys with a few keys.
 type memKeys struct{ nonces *[]store.Nonce }
 
 func (memKeys) PutKey(context.Context, store.Key) error { return nil }
@@ -195,7 +203,9 @@ func (memKeys) PutKey(context.Context, store.Key) error { return nil }
 func (memKeys) Key(_ context.Context, id string) (store.Key, error) {
 	switch id {
 	case keyID:
-		return store.Key{ID: id, Secret: secret, Account: account}, nil
+		return store.Key{ID: id, Secret: secret, Account: account, Policy: almostAll}, nil
+	case "reader":
+		return store.Key{ID: id, Secret: secret, Account: account, Policy: readOnly}, nil
 	case "second":
 		return store.Key{ID: id, Secret: secret, Account: "other"}, nil
 	case "off":

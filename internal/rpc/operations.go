@@ -5,7 +5,11 @@ import "context"
 // operation is one operation of the API that is built.
 type operation struct {
 	write bool // it changes something
-	run   func(context.Context, *call) (any, error)
+	// perResource: its handler asks call.may for each media or domain that the
+	// call names. Of every other operation, the caller must be allowed to do it
+	// in the whole account, which is asked before it runs.
+	perResource bool
+	run         func(context.Context, *call) (any, error)
 }
 
 // operations are those of one group, by their names.
@@ -24,7 +28,7 @@ func (s *server) groups() []operations {
 // §4.2, §4.5).
 func (s *server) refreshOperations() operations {
 	return operations{
-		"RefreshMediaPlayUrls":    {write: true, run: s.refreshMediaPlayUrls},
+		"RefreshMediaPlayUrls":    {write: true, perResource: true, run: s.refreshMediaPlayUrls},
 		"GetMediaRefreshJobs":     {run: s.getMediaRefreshJobs},
 		"DescribeVodRefreshTasks": {run: s.describeVodRefreshTasks},
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/vod"
 )
 
@@ -22,6 +23,11 @@ func (s *server) refreshMediaPlayUrls(ctx context.Context, c *call) (any, error)
 		return nil, err
 	}
 	sub.Account = c.identity.Account
+	for _, id := range sub.Media {
+		if !c.may(policy.Media(id)) {
+			sub.Forbidden = append(sub.Forbidden, id)
+		}
+	}
 	sub.Nonce, sub.NonceExpires = c.identity.Nonce, c.identity.NonceExpires
 	receipt, err := s.Engine.Submit(ctx, sub)
 	if err != nil {

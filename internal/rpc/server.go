@@ -14,6 +14,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // MaxHeaderBytes is what the listener must accept as a request head: the SDKs
@@ -155,12 +156,16 @@ func (s *server) serve(ctx context.Context, w http.ResponseWriter, c *call) (any
 	c.identity, err = s.Auth.Vendor(ctx, &auth.Request{
 		Method: c.http.Method, Path: "/", Host: c.http.Host, Params: c.params,
 		Header: c.http.Header, Body: c.body, Write: op.write,
+		Remote: c.http.RemoteAddr, TLS: c.http.TLS != nil,
 	})
 	if err != nil {
 		return nil, err
 	}
 	if op.run == nil {
 		return nil, &fault{kind: unsupportedOperation}
+	}
+	if !op.perResource && !c.may(policy.Account()) {
+		return nil, refused()
 	}
 	return op.run(ctx, c)
 }

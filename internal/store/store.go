@@ -269,6 +269,11 @@ type Key struct {
 	Account  string
 	Disabled bool
 	Created  time.Time
+	// Policy is what it may do, as it was given: a document in the vendor's RAM
+	// form; "" = everything in its account.
+	Policy string
+	// Used is about when it was used last; zero = never.
+	Used time.Time
 }
 
 // Journal keeps what an agent must not forget: one per POP, on its own disk.

@@ -89,7 +89,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 	h, err := api.New(api.Options{
 		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
 			id, err := a.Native(r, body)
-			return api.Identity{Account: id.Account, Nonce: id.Nonce, NonceExpires: id.NonceExpires}, err
+			return api.Identity(id), err
 		},
 		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Operator: Account, Log: slog.New(slog.DiscardHandler),
 	})
@@ -120,6 +120,10 @@ func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt,
 	var r freshet.Receipt
 	rows := []freshet.RowReport{}
 	for _, id := range s.Media {
+		if slices.Contains(s.Forbidden, id) {
+			r.Forbidden = append(r.Forbidden, id)
+			continue
+		}
 		if f.MediaSet[id] == nil {
 			r.NonExistent = append(r.NonExistent, id)
 			continue
@@ -147,6 +151,10 @@ func (f *Fake) DryRun(_ context.Context, s freshet.Submission) (freshet.DryRun, 
 	defer f.mu.Unlock()
 	var run freshet.DryRun
 	for _, id := range s.Media {
+		if slices.Contains(s.Forbidden, id) {
+			run.Forbidden = append(run.Forbidden, id)
+			continue
+		}
 		m := f.MediaSet[id]
 		if m == nil {
 			run.NonExistent = append(run.NonExistent, id)

@@ -10,13 +10,15 @@ import (
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
+const keyColumns = `SELECT id, secret, account, disabled, created, policy, used FROM access_key`
+
 // PutKey implements [store.Keys].
 func (s *Store) PutKey(ctx context.Context, k store.Key) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		err := t.exec(ctx, `INSERT INTO access_key (id, secret, account, disabled, created) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, account = excluded.account,
-			disabled = excluded.disabled, created = excluded.created`,
-			k.ID, k.Secret, k.Account, k.Disabled, millis(k.Created))
+		err := t.exec(ctx, `INSERT INTO access_key (id, secret, account, disabled, created, policy, used)
+			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, account = excluded.account,
+			disabled = excluded.disabled, created = excluded.created, policy = excluded.policy, used = excluded.used`,
+			k.ID, k.Secret, k.Account, k.Disabled, millis(k.Created), k.Policy, millis(k.Used))
 		if err != nil {
 			return fmt.Errorf("storing key: %w", err)
 		}
@@ -26,7 +28,7 @@ func (s *Store) PutKey(ctx context.Context, k store.Key) error {
 
 // Key implements [store.Keys].
 func (s *Store) Key(ctx context.Context, id string) (store.Key, error) {
-	keys, err := s.keys(ctx, `SELECT id, secret, account, disabled, created FROM access_key WHERE id = ?`, id)
+	keys, err := s.keys(ctx, keyColumns+` WHERE id = ?`, id)
 	if err != nil {
 		return store.Key{}, err
 	}
@@ -38,17 +40,16 @@ func (s *Store) Key(ctx context.Context, id string) (store.Key, error) {
 
 // ListKeys implements [store.Keys].
 func (s *Store) ListKeys(ctx context.Context, account string) ([]store.Key, error) {
-	return s.keys(ctx, `SELECT id, secret, account, disabled, created FROM access_key
-		WHERE account = ? ORDER BY created, rowid`, account)
+	return s.keys(ctx, keyColumns+` WHERE account = ? ORDER BY created, rowid`, account)
 }
 
 func (s *Store) keys(ctx context.Context, query string, args ...any) ([]store.Key, error) {
 	var keys []store.Key
 	err := s.read.each(ctx, func(rows *sql.Rows) error {
 		var k store.Key
-		var created int64
-		err := rows.Scan(&k.ID, &k.Secret, &k.Account, &k.Disabled, &created)
-		k.Created = fromMillis(created)
+		var created, used int64
+		err := rows.Scan(&k.ID, &k.Secret, &k.Account, &k.Disabled, &created, &k.Policy, &used)
+		k.Created, k.Used = fromMillis(created), fromMillis(used)
 		keys = append(keys, k)
 		return err
 	}, query, args...)

@@ -30,6 +30,7 @@ func keysKept(t *testing.T, s Everything) {
 	ok(t, err)
 	same(t, got, k)
 	k.Disabled, k.Secret = true, "other"
+	k.Policy, k.Used = `{"Version":"1"}`, day0().Add(time.Hour)
 	ok(t, s.PutKey(t.Context(), k))
 	got, err = s.Key(t.Context(), "AK1")
 	ok(t, err)

@@ -1,0 +1,19 @@
+package api
+
+// RoutePolicy is what a route asks of the caller's policy.
+type RoutePolicy struct {
+	Pattern     string
+	Actions     []string
+	PerResource bool
+}
+
+// RoutePolicies returns what every route asks, for the test that none forgets.
+func RoutePolicies() []RoutePolicy {
+	var list []RoutePolicy
+	for _, r := range (&server{}).routes() {
+		if !r.open {
+			list = append(list, RoutePolicy{Pattern: r.pattern, Actions: r.actions, PerResource: r.perResource})
+		}
+	}
+	return list
+}

@@ -1,0 +1,18 @@
+package rpc
+
+import "net/http"
+
+// The errors about who calls and what they may do (contract §3.1).
+const (
+	forbiddenRAM kind = 600 + iota
+)
+
+func accountErrors(k kind) (row, bool) {
+	if k == forbiddenRAM {
+		return row{"Forbidden.RAM", http.StatusForbidden, "User not authorized to operate on the specified resource, or this API doesn't support RAM."}, true
+	}
+	return row{}, false
+}
+
+// refused is the answer to a caller whose policy does not allow the call.
+func refused() *fault { return &fault{kind: forbiddenRAM} }
