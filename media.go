@@ -9,14 +9,60 @@ import (
 
 // Media is one audio or video of an account, with the streams that play it.
 type Media struct {
-	Account string    `json:"-"`
-	ID      string    `json:"MediaId"`
-	Title   string    `json:"Title,omitempty"`
-	Type    string    `json:"MediaType,omitempty"` // "video" or "audio"
-	Status  string    `json:"Status"`              // "Normal" is playable
-	AppID   string    `json:"AppId,omitempty"`
-	Streams []Stream  `json:"Streams"`
-	Updated time.Time `json:"UpdatedAt,omitzero"` // when the catalog last took it in
+	Account     string   `json:"-"`
+	ID          string   `json:"MediaId"`
+	ReferenceID string   `json:"ReferenceId,omitempty"` // the account's own name for it
+	Title       string   `json:"Title,omitempty"`
+	Description string   `json:"Description,omitempty"`
+	Tags        []string `json:"Tags,omitempty"`
+	CateID      int64    `json:"CateId,omitempty"` // category; 0 = none
+	CateName    string   `json:"CateName,omitempty"`
+	CoverURL    string   `json:"CoverURL,omitempty"`
+	Snapshots   []string `json:"Snapshots,omitempty"`
+	Type        string   `json:"MediaType,omitempty"` // "video" or "audio"; empty = see Kind
+	Status      string   `json:"Status"`              // "Normal" is playable
+	AppID       string   `json:"AppId,omitempty"`
+	// StorageLocation is where the source is kept, in words of the account's.
+	StorageLocation string    `json:"StorageLocation,omitempty"`
+	TemplateGroupID string    `json:"TemplateGroupId,omitempty"` // what it was registered with
+	Duration        float64   `json:"Duration,omitempty"`        // seconds; 0 = unknown
+	Size            int64     `json:"Size,omitempty"`            // of the source, in bytes; 0 = see SourceSize
+	UserData        string    `json:"UserData,omitempty"`        // JSON, as it was given with the media
+	Created         time.Time `json:"CreationTime,omitzero"`
+	Modified        time.Time `json:"ModificationTime,omitzero"`
+	Streams         []Stream  `json:"Streams"`
+	Updated         time.Time `json:"UpdatedAt,omitzero"` // when the catalog last took it in
+}
+
+// Kind returns Type, or what the streams say if it is empty: audio if all of
+// them are.
+func (m *Media) Kind() StreamType {
+	if m.Type != "" {
+		return StreamType(m.Type)
+	}
+	for _, s := range m.Streams {
+		if s.Type != StreamAudio {
+			return StreamVideo
+		}
+	}
+	if len(m.Streams) > 0 {
+		return StreamAudio
+	}
+	return StreamVideo
+}
+
+// SourceSize returns Size, or the size of the original among the streams; 0 if
+// neither is known.
+func (m *Media) SourceSize() int64 {
+	if m.Size > 0 {
+		return m.Size
+	}
+	for _, s := range m.Streams {
+		if s.Definition == DefinitionOriginal && s.Size > 0 {
+			return s.Size
+		}
+	}
+	return 0
 }
 
 // MediaStatuses lists every status of a media, in the vendor's words.
@@ -37,9 +83,26 @@ type Stream struct {
 	URL        string     `json:"PlayURL"` // canonical, under its domain's own name
 	Created    time.Time  `json:"CreationTime,omitzero"`
 	Modified   time.Time  `json:"ModificationTime,omitzero"`
-	Size       int64      `json:"Size,omitempty"` // bytes; 0 = unknown
-	Bitrate    string     `json:"Bitrate,omitempty"`
+	Size       int64      `json:"Size,omitempty"`    // bytes; 0 = unknown
+	Bitrate    string     `json:"Bitrate,omitempty"` // kbit/s
 	Encrypted  bool       `json:"Encrypt,omitempty"`
+	// What follows is shown as it was imported (contract §4.10); nothing but
+	// EncryptType, CodecName and JobType is ever looked at.
+	Status         string `json:"Status,omitempty"`   // empty = "Normal"; "Invisible" = blocked by the vendor
+	Duration       string `json:"Duration,omitempty"` // seconds
+	FPS            string `json:"Fps,omitempty"`
+	Width          int    `json:"Width,omitempty"`
+	Height         int    `json:"Height,omitempty"`
+	EncryptType    string `json:"EncryptType,omitempty"`
+	EncryptMode    string `json:"EncryptMode,omitempty"`
+	Specification  string `json:"Specification,omitempty"`
+	NarrowBandType string `json:"NarrowBandType,omitempty"`
+	CodecName      string `json:"CodecName,omitempty"`
+	WatermarkID    string `json:"WatermarkId,omitempty"`
+	JobType        string `json:"JobType,omitempty"` // "2" = carries a digital watermark
+	JobExt         string `json:"JobExt,omitempty"`
+	BitDepth       int    `json:"BitDepth,omitempty"`
+	HDRType        string `json:"HDRType,omitempty"`
 }
 
 // IsPlaylist reports whether the stream is played through a playlist.
@@ -50,6 +113,9 @@ type Format string
 
 // Definition is the quality class of a stream.
 type Definition string
+
+// DefinitionOriginal is the file that a media was made of.
+const DefinitionOriginal Definition = "OD"
 
 // StreamType says whether a stream carries pictures.
 type StreamType string
@@ -135,3 +201,26 @@ func (f Filter) Accepts(s Stream) bool {
 }
 
 func contains[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
+
+// Choose returns the streams that pass the filter, in the order in which they
+// are reported: all of them, or of each pair of definition and format the
+// latest (contract §4.1 U12).
+func (f Filter) Choose(all []Stream) []Stream {
+	list := slices.Clone(all)
+	slices.SortStableFunc(list, CompareStreams)
+	if f.Everything {
+		return list
+	}
+	list = slices.DeleteFunc(list, func(s Stream) bool { return !f.Accepts(s) })
+	if f.Multiple {
+		return list
+	}
+	// The list has the latest of each pair first.
+	kept := list[:0]
+	for _, s := range list {
+		if !slices.ContainsFunc(kept, func(k Stream) bool { return k.Definition == s.Definition && k.Format == s.Format }) {
+			kept = append(kept, s)
+		}
+	}
+	return kept
+}

@@ -2,7 +2,6 @@ package plan
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/freshet-vod/freshet"
@@ -25,37 +24,11 @@ func (p *Planner) resolve(_ context.Context, d *draft) error {
 		d.end(faultStatus, "Status of the video is illegal. Current Status is %s.", d.media.Status)
 		return nil
 	}
-	d.streams = choose(d.media.Streams, d.job.Filter)
+	d.streams = d.job.Filter.Choose(d.media.Streams)
 	if len(d.streams) == 0 && !d.job.Filter.Everything {
 		d.endWithoutStream()
 	}
 	return nil
-}
-
-// choose returns the streams that pass the filter, in the order in which they
-// are reported.
-func choose(all []freshet.Stream, f freshet.Filter) []freshet.Stream {
-	list := slices.Clone(all)
-	slices.SortStableFunc(list, freshet.CompareStreams)
-	if f.Everything {
-		return list
-	}
-	list = slices.DeleteFunc(list, func(s freshet.Stream) bool { return !f.Accepts(s) })
-	if f.Multiple {
-		return list
-	}
-	// Of each pair the latest: the list has it first (contract §4.1 U12).
-	type pair struct {
-		freshet.Definition
-		freshet.Format
-	}
-	seen := map[pair]bool{}
-	return slices.DeleteFunc(list, func(s freshet.Stream) bool {
-		key := pair{s.Definition, s.Format}
-		old := seen[key]
-		seen[key] = true
-		return old
-	})
 }
 
 func (d *draft) endWithoutStream() {

@@ -227,7 +227,8 @@ type Received struct {
 // Catalog keeps media, what is remembered of them, and domains.
 type Catalog interface {
 	// PutMedia inserts or replaces media by (Account, ID). Streams that a
-	// replacement drops become remembered URLs.
+	// replacement drops become remembered URLs. Created and Modified, where
+	// they are zero, are told by what was there before, the streams, or now.
 	PutMedia(ctx context.Context, now time.Time, media []*freshet.Media) error
 	// Media returns those of the account's media that exist, in the order of
 	// ids.

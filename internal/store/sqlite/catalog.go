@@ -1,102 +1,14 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/freshet-vod/freshet"
 )
-
-// PutMedia implements [store.Catalog]. It sets Updated of what it stores to
-// now.
-func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Media) error {
-	bodies := make([][]byte, len(media))
-	for i, m := range media {
-		var err error
-		if bodies[i], err = encodeMedia(m); err != nil {
-			return err
-		}
-	}
-	return s.w.submit(ctx, &op{
-		do: func(ctx context.Context, t *tx) error {
-			for i, m := range media {
-				if err := t.putMedia(ctx, m, bodies[i], now); err != nil {
-					return fmt.Errorf("storing media %s: %w", m.ID, err)
-				}
-			}
-			return nil
-		},
-		done: func(*tx) {
-			for _, m := range media {
-				s.known.add(m.Account, m.ID)
-			}
-		},
-	})
-}
-
-func (t *tx) putMedia(ctx context.Context, m *freshet.Media, body []byte, now time.Time) error {
-	var key int64
-	var old []byte
-	exists, err := t.get(ctx, []any{&key, &old}, `SELECT key, body FROM media WHERE account = ? AND id = ?`, m.Account, m.ID)
-	switch {
-	case err != nil:
-		return err
-	case !exists:
-		return t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
-	case bytes.Equal(old, body): // most of what a repeated import brings
-		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
-	}
-	var before freshet.Media
-	if err := json.Unmarshal(old, &before); err != nil {
-		return fmt.Errorf("unpacking media: %w", err)
-	}
-	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
-		return err
-	}
-	var dropped []string
-	for _, old := range before.Streams {
-		if !slices.ContainsFunc(m.Streams, func(s freshet.Stream) bool { return s.URL == old.URL }) {
-			dropped = append(dropped, old.URL)
-		}
-	}
-	return t.remember(ctx, m.Account, m.ID, now, distinct(dropped))
-}
-
-// encodeMedia packs what the media's own columns do not hold.
-func encodeMedia(m *freshet.Media) ([]byte, error) {
-	c := *m
-	c.Updated = time.Time{}
-	c.Streams = slices.Clone(m.Streams)
-	for i := range c.Streams {
-		st := &c.Streams[i]
-		st.Created, st.Modified = fromMillis(millis(st.Created)), fromMillis(millis(st.Modified))
-	}
-	b, err := json.Marshal(&c)
-	if err != nil {
-		return nil, fmt.Errorf("packing media %s: %w", m.ID, err)
-	}
-	return b, nil
-}
-
-func scanMedia(rows *sql.Rows, account string) (*freshet.Media, error) {
-	m := &freshet.Media{}
-	var id string
-	var updated int64
-	var body []byte
-	if err := rows.Scan(&id, &updated, &body); err != nil {
-		return nil, err
-	}
-	if err := json.Unmarshal(body, m); err != nil {
-		return nil, fmt.Errorf("unpacking media %s: %w", id, err)
-	}
-	m.Account, m.ID, m.Updated = account, id, fromMillis(updated)
-	return m, nil
-}
 
 // idList is a list of IDs as the one parameter of a statement.
 func idList(ids []string) (string, error) {

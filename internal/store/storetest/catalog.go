@@ -18,6 +18,7 @@ func runCatalog(t *testing.T, open Open) {
 		"HaveMediaSeesEveryChange":  haveMedia,
 		"AThousandMediaAtOnce":      manyMedia,
 		"AReplacementReplacesWhole": mediaReplaced,
+		"MediaKeepTheirTimes":       mediaTimes,
 	})
 }
 
@@ -31,16 +32,26 @@ func video(account, id string, urls ...string) *freshet.Media {
 
 func mediaKeepEveryField(t *testing.T, s Everything) {
 	m := &freshet.Media{
-		Account: "a", ID: "m1", Title: "Ein „Titel“ <b>", Type: "video", Status: "Blocked", AppID: "app-1", Streams: []freshet.Stream{{
+		Account: "a", ID: "m1", Title: "Ein „Titel“ <b>", Type: "video", Status: "Blocked", AppID: "app-1",
+		ReferenceID: "ref-123", Description: "d", Tags: []string{"x", "y z"}, CateID: -1 << 50, CateName: "c",
+		CoverURL: "https://i/1.jpg", Snapshots: []string{"https://i/2.jpg"}, StorageLocation: "bucket", TemplateGroupID: "t",
+		Duration: 12.345, Size: 1 << 50, UserData: `{"Extend":"e"}`, Created: day0().Add(-time.Hour), Modified: day0().Add(-time.Minute),
+		Streams: []freshet.Stream{{
 			JobID: "job", Format: "mp4", Definition: "2K", Type: freshet.StreamVideo, URL: "http://vod.example.com/a?b=c&d=e",
 			Created: day0(), Modified: day0().Add(time.Minute), Size: 1 << 40, Bitrate: "1234.5", Encrypted: true,
-		}, {Format: "m3u8", Definition: "LD", Type: freshet.StreamAudio, URL: "http://vod.example.com/x"}},
+			Status: "Invisible", Duration: "60.5", FPS: "25", Width: 1920, Height: 1080, EncryptType: "AliyunVoDEncryption",
+			EncryptMode: "License", Specification: "H264.HD", NarrowBandType: "1.0", CodecName: "H264", WatermarkID: "w",
+			JobType: "2", JobExt: "j", BitDepth: 10, HDRType: "HDR10",
+		}, {Format: "m3u8", Definition: "LD", Type: freshet.StreamAudio, URL: "http://vod.example.com/x"}, {
+			Format: "odd", Definition: "XL", Type: "smell", URL: "http://vod.example.com/a", Created: day0().Add(-2 * time.Hour),
+		}},
 	}
 	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{m, video("a", "empty")}))
 	got, err := s.Media(t.Context(), "a", []string{"m1", "empty"})
 	ok(t, err)
 	want, empty := *m, *video("a", "empty")
 	want.Updated, empty.Updated = day0(), day0()
+	empty.Created, empty.Modified = day0(), day0()
 	same(t, got, []*freshet.Media{&want, &empty})
 }
 
@@ -122,8 +133,29 @@ func mediaReplaced(t *testing.T, s Everything) {
 	ok(t, s.PutMedia(t.Context(), later, []*freshet.Media{next}))
 	got, err := s.Media(t.Context(), "a", []string{"m1"})
 	ok(t, err)
-	next.Updated = later
+	next.Updated, next.Created, next.Modified = later, day0(), later
 	same(t, got, []*freshet.Media{next})
+}
+
+func mediaTimes(t *testing.T, s Everything) {
+	put := func(hours int, change func(*freshet.Media)) *freshet.Media {
+		t.Helper()
+		m := video("a", "m1", "http://h/1")
+		m.Streams[0].Created = day0().Add(-24 * time.Hour)
+		change(m)
+		ok(t, s.PutMedia(t.Context(), day0().Add(time.Duration(hours)*time.Hour), []*freshet.Media{m}))
+		got, err := s.Media(t.Context(), "a", []string{"m1"})
+		ok(t, err)
+		return got[0]
+	}
+	times := func(m *freshet.Media) []time.Time { return []time.Time{m.Created, m.Modified, m.Updated} }
+	made, hour := day0().Add(-24*time.Hour), func(n int) time.Time { return day0().Add(time.Duration(n) * time.Hour) }
+	same(t, times(put(0, func(*freshet.Media) {})), []time.Time{made, made, hour(0)})
+	same(t, times(put(1, func(*freshet.Media) {})), []time.Time{made, made, hour(1)}) // nothing changed
+	same(t, times(put(2, func(m *freshet.Media) { m.Title = "t" })), []time.Time{made, hour(2), hour(2)})
+	same(t, times(put(3, func(m *freshet.Media) { m.Title, m.Created, m.Modified = "t", hour(-9), hour(-8) })),
+		[]time.Time{hour(-9), hour(-8), hour(3)})
+	same(t, times(put(4, func(m *freshet.Media) { m.Title = "t" })), []time.Time{hour(-9), hour(-8), hour(4)})
 }
 
 func runRemember(t *testing.T, open Open) {

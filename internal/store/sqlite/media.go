@@ -1,0 +1,139 @@
+package sqlite
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// PutMedia implements [store.Catalog]. It sets Updated of what it stores to
+// now, and Created and Modified where they are zero.
+func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Media) error {
+	return s.w.submit(ctx, &op{
+		do: func(ctx context.Context, t *tx) error {
+			for _, m := range media {
+				if err := t.putMedia(ctx, m, now); err != nil {
+					return fmt.Errorf("storing media %s: %w", m.ID, err)
+				}
+			}
+			return nil
+		},
+		done: func(*tx) {
+			for _, m := range media {
+				s.known.add(m.Account, m.ID)
+			}
+		},
+	})
+}
+
+// putMedia is the one way in which a media is written.
+func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) error {
+	key, before, err := t.oldMedia(ctx, m.Account, m.ID)
+	if err != nil {
+		return err
+	}
+	if before == nil {
+		body, _ := dated(m, nil, now)
+		return t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
+	}
+	body, unchanged := dated(m, before, now)
+	if unchanged { // most of what a repeated import brings
+		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
+	}
+	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
+		return err
+	}
+	var dropped []string
+	for _, old := range before.Streams {
+		if !slices.ContainsFunc(m.Streams, func(s freshet.Stream) bool { return s.URL == old.URL }) {
+			dropped = append(dropped, old.URL)
+		}
+	}
+	return t.remember(ctx, m.Account, m.ID, now, distinct(dropped))
+}
+
+// oldMedia returns a media as it is stored, or nil.
+func (t *tx) oldMedia(ctx context.Context, account, id string) (key int64, m *freshet.Media, err error) {
+	var updated int64
+	var body []byte
+	exists, err := t.get(ctx, []any{&key, &updated, &body},
+		`SELECT key, updated, body FROM media WHERE account = ? AND id = ?`, account, id)
+	if err != nil || !exists {
+		return 0, nil, err
+	}
+	m, err = readMedia(account, id, updated, body)
+	return key, m, err
+}
+
+// readMedia makes a media of a row.
+func readMedia(account, id string, updated int64, body []byte) (*freshet.Media, error) {
+	m, err := decodeMedia(body)
+	if err != nil {
+		return nil, fmt.Errorf("media %s: %w", id, err)
+	}
+	m.Account, m.ID, m.Updated = account, id, fromMillis(updated)
+	if m.Created.IsZero() { // of a release that did not keep it
+		m.Created = firstCreated(m.Streams, m.Updated)
+		m.Modified = m.Created
+	}
+	return m, nil
+}
+
+// firstCreated is when the oldest stream was made, or else if none tells.
+func firstCreated(streams []freshet.Stream, otherwise time.Time) time.Time {
+	var first time.Time
+	for _, s := range streams {
+		if !s.Created.IsZero() && (first.IsZero() || s.Created.Before(first)) {
+			first = s.Created
+		}
+	}
+	if first.IsZero() {
+		return otherwise
+	}
+	return first
+}
+
+// dated packs a media with its times: those that it brings, else those that
+// it had. A change that brings no time of its own is made now. It tells
+// whether the result is what was stored before.
+func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool) {
+	c := *m
+	if before == nil {
+		if c.Created.IsZero() {
+			c.Created = firstCreated(c.Streams, now)
+		}
+		if c.Modified.IsZero() {
+			c.Modified = c.Created
+		}
+		return encodeMedia(&c), false
+	}
+	if c.Created.IsZero() {
+		c.Created = before.Created
+	}
+	if c.Modified.IsZero() {
+		c.Modified = before.Modified
+	}
+	if body = encodeMedia(&c); bytes.Equal(body, encodeMedia(before)) {
+		return body, true
+	}
+	if m.Modified.IsZero() {
+		c.Modified = now
+		body = encodeMedia(&c)
+	}
+	return body, false
+}
+
+func scanMedia(rows *sql.Rows, account string) (*freshet.Media, error) {
+	var id string
+	var updated int64
+	var body sql.RawBytes // of which decoding makes its own copy
+	if err := rows.Scan(&id, &updated, &body); err != nil {
+		return nil, err
+	}
+	return readMedia(account, id, updated, body)
+}
