@@ -91,7 +91,7 @@ func (t *text) UnmarshalJSON(b []byte) error {
 	}
 	var s string
 	if err := json.Unmarshal(b, &s); err != nil {
-		return &fieldError{"Bitrate", "is neither text nor a number"}
+		return &fieldError{"Bitrate, Duration, Fps, JobType or NarrowBandType", "is neither text nor a number"}
 	}
 	*t = text(s)
 	return nil

@@ -91,11 +91,16 @@ func TestImport_TakesTheVendorsPlayInfo(t *testing.T) {
 	if sum, faults, err := run(t, &s, strings.NewReader(response)); err != nil || sum.Imported != 1 {
 		t.Fatalf("got %v, %v, %v", sum, faults, err)
 	}
-	got := s.media["a/93ab850b4f6f46e9"].Streams
+	m := s.media["a/93ab850b4f6f46e9"]
+	if m.Duration != 135.6 || m.CoverURL != "http://x/y.jpg" {
+		t.Errorf("took in %+v", m)
+	}
+	got := m.Streams
 	want := []freshet.Stream{{
 		JobID: "80e9c6580e754a798c3c19c59b16", Format: "mp4", Definition: "LD", Type: "video", URL: "http://vod.example.com/a.mp4",
 		Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Modified: time.Date(2026, 2, 2, 3, 4, 5, 0, time.UTC),
-		Size: 418112, Bitrate: "338.33", Encrypted: true,
+		Size: 418112, Bitrate: "338.33", Encrypted: true, Status: "Invisible", Duration: "9.9", FPS: "25", Width: 640,
+		EncryptType: "HLSEncryption", Specification: "H264.LD",
 	}}
 	if d := cmp.Diff(want, got); d != "" {
 		t.Error(d)
@@ -121,6 +126,14 @@ func TestImport_TellsEachBadLineAndKeepsTheOthers(t *testing.T) {
 		{"no streams key", `{"MediaId":"bad"}` + "\n", "bad", "Streams: is missing"},
 		{"status", bad(`"Status":"Normal"`, `"Status":"Nope"`), "bad", `Status: "Nope" is none of Uploading, UploadFail, UploadSucc, Transcoding, TranscodeFail, Blocked, Normal`},
 		{"type", bad(`"MediaType":"video"`, `"MediaType":"film"`), "bad", `MediaType: "film" is not video or audio`},
+		{"reference", bad(`"Title":"T"`, `"ReferenceId":"short"`), "bad", `ReferenceId: "short" is not 6 to 64 letters`},
+		{"tags", bad(`"Title":"T"`, `"Tags":7`), "bad", "Tags: is neither a list of texts nor one text with commas"},
+		{"tag", bad(`"Title":"T"`, `"Tags":["a,b"]`), "bad", `Tags: "a,b" is not 1 to 128 bytes without commas`},
+		{"duration", bad(`"Title":"T"`, `"Duration":"-1"`), "bad", `Duration: "-1" is not a number of seconds`},
+		{"duration of a stream", bad(`"Size":0`, `"Duration":"long"`), "bad", `Streams[0].Duration: "long" is not a number of seconds`},
+		{"status of a stream", bad(`"Size":0`, `"Status":"Gone"`), "bad", `Streams[0].Status: "Gone" is neither Normal nor Invisible`},
+		{"description", bad(`"Title":"T"`, `"Description":"\u0000"`), "bad", "Description: holds control characters"},
+		{"creation", bad(`"Title":"T"`, `"CreationTime":"today"`), "bad", `CreationTime: "today" is not a time`},
 		{"control character", bad(`"Title":"T"`, `"Title":"\u001b[2J"`), "bad", "Title: holds control characters"},
 		{"format", bad(`"M3U8"`, `"avi"`), "bad", `Streams[0].Format: "avi" is unknown; known are mp4, m3u8`},
 		{"definition", bad(`"hd"`, `"8K"`), "bad", `Streams[0].Definition: "8K" is unknown`},
@@ -131,7 +144,7 @@ func TestImport_TellsEachBadLineAndKeepsTheOthers(t *testing.T) {
 		{"encrypt", bad(`"Size":0`, `"Encrypt":"maybe"`), "bad", "Streams[0].Encrypt: is not true, false, 0 or 1"},
 		{"too long", `{"MediaId":"` + strings.Repeat("x", jsonl.MaxLine) + "\"}\n", "", "the line is longer than 1048576 bytes"},
 		{"vendor without a list", `{"VideoBase":{"VideoId":"v"}}` + "\n", "", "PlayInfoList.PlayInfo: is missing"},
-		{"vendor stream", `{"VideoBase":{"VideoId":"v"},"PlayInfoList":{"PlayInfo":[{"Format":"mpd"}]}}` + "\n", "v", `PlayInfoList.PlayInfo[0].Format: "mpd" is unknown`},
+		{"vendor stream", `{"VideoBase":{"VideoId":"v"},"PlayInfoList":{"PlayInfo":[{"Format":"avi"}]}}` + "\n", "v", `PlayInfoList.PlayInfo[0].Format: "avi" is unknown`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -203,6 +216,16 @@ func TestParse_WhatIsExportedCanBeImported(t *testing.T) {
 		t.Fatal(err)
 	}
 	m.Updated = time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	m.ReferenceID, m.Description, m.Tags, m.CateID, m.CateName = "ref_12-x", "two\nlines", []string{"a", "b c"}, -7, "films"
+	m.CoverURL, m.Snapshots, m.StorageLocation, m.TemplateGroupID = "https://i/1", []string{"https://i/2"}, "bucket", "VOD_NO_TRANSCODE"
+	m.Duration, m.Size, m.UserData = 0.25, 1<<40, `{"Extend":"e"}`
+	m.Created, m.Modified = m.Updated.Add(-time.Hour), m.Updated.Add(-time.Minute)
+	original := m.Streams[0]
+	original.Format, original.Definition, original.Duration, original.FPS, original.Width = "mov", "OD", "12.5", "29.97", 1920
+	original.Height, original.EncryptType, original.EncryptMode, original.Specification = 1080, "HLSEncryption", "x", "Original"
+	original.NarrowBandType, original.CodecName, original.WatermarkID, original.JobType = "1.0", "H264", "w", "2"
+	original.JobExt, original.BitDepth, original.HDRType, original.Status = "j", 10, "HDR10", "Invisible"
+	m.Streams = append(m.Streams, original)
 	m.Streams[0].Encrypted = true
 	text, err := json.Marshal(m)
 	if err != nil {

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/freshet-vod/freshet"
@@ -55,39 +53,38 @@ func Parse(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
 // media is a line before it is checked. Times and enumerations are text here,
 // so that faults name the field and the value.
 type media struct {
-	MediaID   string `json:"MediaId"`
-	Title     string
-	MediaType string
-	Status    string
-	AppID     string `json:"AppId"`
-	Streams   []json.RawMessage
-	UpdatedAt string // of an exported media; taken and ignored
-
-	vendor bool
-}
-
-type stream struct {
-	JobID            string `json:"JobId"`
-	Format           string
-	Definition       string
-	StreamType       string
-	PlayURL          string
+	MediaID          string `json:"MediaId"`
+	ReferenceID      string `json:"ReferenceId"`
+	Title            string
+	Description      string
+	Tags             tags
+	CateID           int64 `json:"CateId"`
+	CateName         string
+	CoverURL         string
+	Snapshots        []string
+	MediaType        string
+	Status           string
+	AppID            string `json:"AppId"`
+	StorageLocation  string
+	TemplateGroupID  string `json:"TemplateGroupId"`
+	Duration         text
+	Size             int64
+	UserData         string
 	CreationTime     string
 	ModificationTime string
-	Size             int64
-	Bitrate          text
-	Encrypt          flag
+	Streams          []json.RawMessage
+	UpdatedAt        string // of an exported media; taken and ignored
+
+	vendor bool
 }
 
 func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
 	if !validID(raw.MediaID) {
 		return nil, fmt.Errorf("MediaId: %q is not 1 to %d letters, digits, - and _", clip(raw.MediaID), maxID)
 	}
-	m := &freshet.Media{ID: raw.MediaID, Title: raw.Title, Status: raw.Status, AppID: raw.AppID}
-	for _, f := range []struct{ name, value string }{{"Title", raw.Title}, {"Status", raw.Status}, {"AppId", raw.AppID}} {
-		if len(f.value) > maxText || strings.ContainsFunc(f.value, unicode.IsControl) {
-			return m, fmt.Errorf("%s: holds control characters or more than %d bytes", f.name, maxText)
-		}
+	m := &freshet.Media{ID: raw.MediaID}
+	if err := raw.describe(m); err != nil {
+		return m, err
 	}
 	if raw.Status == "" {
 		m.Status = freshet.StatusNormal
@@ -125,56 +122,6 @@ func (raw *media) streamsKey() string {
 		return "PlayInfoList.PlayInfo"
 	}
 	return "Streams"
-}
-
-func parseStream(line []byte, vendor bool, domains []freshet.Domain) (freshet.Stream, error) {
-	var raw stream
-	decode := strict
-	if vendor {
-		decode = json.Unmarshal
-	}
-	if err := decode(line, &raw); err != nil {
-		return freshet.Stream{}, err
-	}
-	s := freshet.Stream{JobID: raw.JobID, Size: raw.Size, Bitrate: string(raw.Bitrate), Encrypted: bool(raw.Encrypt)}
-	var ok bool
-	if s.Format, ok = freshet.ParseOne(raw.Format, freshet.Formats()); !ok {
-		return s, unknown("Format", raw.Format, freshet.Formats())
-	}
-	if s.Definition, ok = freshet.ParseOne(raw.Definition, freshet.Definitions()); !ok {
-		return s, unknown("Definition", raw.Definition, freshet.Definitions())
-	}
-	if s.Type, ok = freshet.ParseOne(raw.StreamType, freshet.StreamTypes()); !ok {
-		return s, unknown("StreamType", raw.StreamType, freshet.StreamTypes())
-	}
-	if s.Size < 0 {
-		return s, &fieldError{"Size", "is negative"}
-	}
-	if len(s.JobID) > maxID || len(s.Bitrate) > maxID {
-		return s, &fieldError{"JobId, Bitrate", fmt.Sprintf("hold more than %d bytes", maxID)}
-	}
-	var err error
-	if s.URL, _, err = freshet.Address(raw.PlayURL, domains); err != nil {
-		return s, &fieldError{"PlayURL", err.Error()}
-	}
-	if s.Created, err = parseTime(raw.CreationTime); err != nil {
-		return s, &fieldError{"CreationTime", err.Error()}
-	}
-	if s.Modified, err = parseTime(raw.ModificationTime); err != nil {
-		return s, &fieldError{"ModificationTime", err.Error()}
-	}
-	return s, nil
-}
-
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	t, err := time.Parse(time.RFC3339, s)
-	if err != nil || t.Year() < 1970 || t.Year() > 9999 {
-		return time.Time{}, fmt.Errorf("%q is not a time such as 2026-01-02T03:04:05Z", clip(s))
-	}
-	return t.UTC().Truncate(time.Millisecond), nil
 }
 
 // strict decodes exactly one value without unknown keys.

@@ -9,10 +9,13 @@ import (
 // (contract §4.10).
 type playInfo struct {
 	VideoBase struct {
-		VideoID   string `json:"VideoId"`
-		Title     string
-		Status    string
-		MediaType string
+		VideoID      string `json:"VideoId"`
+		Title        string
+		Status       string
+		MediaType    string
+		Duration     text
+		CoverURL     string
+		CreationTime string
 	}
 	PlayInfoList struct {
 		PlayInfo []json.RawMessage
@@ -33,6 +36,7 @@ func parseVendor(line []byte) (media, error) {
 	}
 	return media{
 		MediaID: b.VideoID, Title: b.Title, MediaType: b.MediaType, Status: b.Status,
+		Duration: b.Duration, CoverURL: b.CoverURL, CreationTime: b.CreationTime,
 		Streams: p.PlayInfoList.PlayInfo, vendor: true,
 	}, nil
 }
