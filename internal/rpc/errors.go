@@ -55,6 +55,7 @@ func groupTables() []func(kind) (row, bool) {
 	return []func(kind) (row, bool){
 		objectTable,
 		accountErrors,
+		mediaTable,
 	}
 }
 

@@ -21,6 +21,7 @@ func (s *server) groups() []operations {
 	return []operations{
 		s.refreshOperations(),
 		s.objectOperations(),
+		s.mediaOperations(),
 	}
 }
 

@@ -62,6 +62,10 @@ type Options struct {
 	Engine Engine
 	Auth   Authenticator
 	Log    *slog.Logger
+	// Media is the catalog; nil = operations about media are not built.
+	Media Media
+	// Signer signs play URLs; nil = they are handed out unsigned.
+	Signer Signer
 	// HostID is shown in errors; "" = the host that the client asked for.
 	HostID string
 	// MaxBody bounds the body of a call in bytes; 4 MB.

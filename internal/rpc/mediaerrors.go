@@ -1,0 +1,35 @@
+package rpc
+
+import "net/http"
+
+// The errors of operations about media (contract §3.2).
+const (
+	videoNotFound kind = 100 + iota
+	videoIDsExceededMax
+	illegalStatus
+	noStream
+	onlyEncrypted
+)
+
+// mediaTable is their part of the error table.
+func mediaTable(k kind) (row, bool) {
+	switch k {
+	case videoNotFound:
+		return row{"InvalidVideo.NotFound", http.StatusNotFound, "The video does not exist."}, true
+	case videoIDsExceededMax:
+		return row{"VideoIdsExceededMax", http.StatusBadRequest, "The VideoIds exceeded maximum."}, true
+	case illegalStatus:
+		return row{"Forbidden.IllegalStatus", http.StatusForbidden, "Status of the video is illegal. Current Status is %s."}, true
+	case noStream:
+		return row{
+			"InvalidVideo.NoneStream", http.StatusNotFound,
+			"The video has no stream to play for the request parameter '%s'.",
+		}, true
+	case onlyEncrypted:
+		return row{
+			"Forbidden.AliyunVoDEncryption", http.StatusForbidden,
+			"There is only AliyunVoDEncryption stream exist, you must use Aliyun player to play or set the value of ResultType to Multiple.",
+		}, true
+	}
+	return row{}, false
+}
