@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 // Media is the catalog, as operations about media need it. All methods are
@@ -89,7 +90,7 @@ func showVideo(m *freshet.Media) videoInfo {
 	return videoInfo{
 		VideoID: m.ID, Title: m.Title, Description: m.Description, Tags: strings.Join(m.Tags, ","),
 		CateID: m.CateID, CateName: m.CateName, CoverURL: m.CoverURL, Status: m.Status, AuditStatus: audit,
-		Size: m.SourceSize(), Duration: mediaDuration(m), CreationTime: stamp(m.Created), ModificationTime: stamp(m.Modified),
+		Size: m.SourceSize(), Duration: mediaDuration(m), CreationTime: vod.Stamp(m.Created), ModificationTime: vod.Stamp(m.Modified),
 		StorageLocation: m.StorageLocation, TemplateGroupID: m.TemplateGroupID, AppID: m.AppID,
 		UserData: m.UserData, ReferenceID: m.ReferenceID,
 	}

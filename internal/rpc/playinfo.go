@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 // Signer signs the URLs that GetPlayInfo hands out (contract §8).
@@ -126,7 +127,7 @@ func (s *server) getPlayInfo(ctx context.Context, c *call) (any, error) {
 	}
 	answer := playAnswer{RequestID: c.requestID, Base: videoBase{
 		VideoID: m.ID, Title: m.Title, Status: m.Status, MediaType: string(m.Kind()), CoverURL: m.CoverURL,
-		Duration: decimal(mediaDuration(m)), CreationTime: stamp(m.Created),
+		Duration: decimal(mediaDuration(m)), CreationTime: vod.Stamp(m.Created),
 	}}
 	answer.List.PlayInfo = make([]playInfo, len(streams))
 	for i := range streams {
@@ -152,11 +153,11 @@ func readPlay(c *call) (playRequest, error) {
 	if r.filter.StreamTypes, err = enums(c, "StreamType", freshet.StreamTypes()); err != nil {
 		return r, err
 	}
-	result, err := enum(c, "ResultType", wordSingle, wordMultiple)
+	result, err := enum(c, "ResultType", vod.Single, vod.Multiple)
 	if err != nil {
 		return r, err
 	}
-	r.filter.Multiple = result == wordMultiple
+	r.filter.Multiple = result == vod.Multiple
 	output, err := enum(c, "OutputType", "cdn", "oss")
 	if err != nil {
 		return r, err
@@ -200,12 +201,16 @@ func (r *playRequest) readReAuth(text string) error {
 		return nil
 	}
 	var info struct{ UID, Rand string }
-	if _, err := object([]byte(text)); err != nil || json.Unmarshal([]byte(text), &info) != nil ||
-		!plainWord(info.UID) || !plainWord(info.Rand) {
+	if !readObject(text, &info) || !plainWord(info.UID) || !plainWord(info.Rand) {
 		return invalid("ReAuthInfo")
 	}
 	r.sign.UID, r.sign.Rand = info.UID, info.Rand
 	return nil
+}
+
+// readObject decodes a JSON object, and nothing else.
+func readObject(text string, into any) bool {
+	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && json.Unmarshal([]byte(text), into) == nil
 }
 
 // plainWord holds for texts of up to 128 letters, digits, "_" and ".": they
@@ -223,7 +228,7 @@ func (r *playRequest) readConfig(text string) error {
 		return nil
 	}
 	var config struct{ PlayDomain, EncryptType string }
-	if _, err := object([]byte(text)); err != nil || json.Unmarshal([]byte(text), &config) != nil {
+	if !readObject(text, &config) {
 		return invalid("PlayConfig")
 	}
 	r.domain = freshet.Host("", config.PlayDomain)
@@ -269,7 +274,11 @@ func orAll[T ~string](list []T) string {
 	if len(list) == 0 {
 		return "all"
 	}
-	return join(list)
+	texts := make([]string, len(list))
+	for i, v := range list {
+		texts[i] = string(v)
+	}
+	return strings.Join(texts, ",")
 }
 
 // playURL is a URL as it is handed out: under the domain that was asked for if
@@ -302,7 +311,7 @@ func decimal(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 func showStream(s *freshet.Stream) playInfo {
 	p := playInfo{
 		JobID: s.JobID, Format: string(s.Format), Definition: string(s.Definition), StreamType: string(s.Type), Status: s.Status,
-		CreationTime: stamp(s.Created), ModificationTime: stamp(s.Modified), Size: s.Size, Duration: s.Duration, Fps: s.FPS,
+		CreationTime: vod.Stamp(s.Created), ModificationTime: vod.Stamp(s.Modified), Size: s.Size, Duration: s.Duration, Fps: s.FPS,
 		Bitrate: s.Bitrate, Width: s.Width, Height: s.Height, EncryptType: s.EncryptType, EncryptMode: s.EncryptMode,
 		Specification: s.Specification, NarrowBandType: s.NarrowBandType, WatermarkID: s.WatermarkID, JobType: s.JobType,
 		JobExt: s.JobExt, BitDepth: s.BitDepth, HDRType: s.HDRType, CodecName: s.CodecName,

@@ -2,9 +2,11 @@ package sdkproof_test
 
 import (
 	"context"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 	"time"
 
@@ -66,7 +68,9 @@ func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
 		tb.Fatal(err)
 	}
 	defer catalog.Close()
-	if sum, err := c.Import(ctx, catalog, nil); err != nil || sum.Imported == 0 {
-		tb.Fatalf("%+v, %v", sum, err)
+	for _, lines := range []io.Reader{catalog, strings.NewReader(describedMedia)} {
+		if sum, err := c.Import(ctx, lines, nil); err != nil || sum.Imported == 0 || sum.Refused > 0 {
+			tb.Fatalf("%+v, %v", sum, err)
+		}
 	}
 }

@@ -56,7 +56,7 @@ const (
 // table is everything that every client does, in order, with a server that
 // holds the catalog of the ladder.
 func table() []row {
-	return slices.Concat(mediaJobRows(), objectRows())
+	return slices.Concat(mediaJobRows(), mediaRows(), objectRows())
 }
 
 // mediaJobRows are about jobs by media ID and their tasks (contract §4.1, §4.2,

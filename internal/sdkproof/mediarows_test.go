@@ -1,0 +1,87 @@
+package sdkproof_test
+
+// The media that has everything that the vendor tells of one, beside those of
+// the ladder.
+const (
+	described      = "f1a3c0de5eed4a11b0a70000000000aa"
+	describedMedia = `{"MediaId":"` + described + `","ReferenceId":"ref-000001","Title":"<Film> & „Ton“","Description":"two words","Tags":["a","b c"],"CateId":781111,"CateName":"films","CoverURL":"https://img.example.com/1.jpg?a=b&c=d","Snapshots":["https://img.example.com/2.jpg","https://img.example.com/3.jpg"],"MediaType":"video","Status":"Normal","AppId":"app-1000000","StorageLocation":"bucket.example.com","TemplateGroupId":"VOD_NO_TRANSCODE","Duration":135.6,"Size":5000000000,"UserData":"{\"Extend\":\"e\"}","CreationTime":"2026-03-04T05:06:07Z","ModificationTime":"2026-03-05T05:06:07Z","Streams":[` +
+		`{"JobId":"j1","Format":"m3u8","Definition":"HD","StreamType":"video","PlayURL":"http://vod.example.com/described/hd.m3u8","CreationTime":"2026-03-04T06:00:00Z","ModificationTime":"2026-03-04T07:00:00Z","Size":4000000000,"Bitrate":"900.5","Duration":"135.5","Fps":"29.97","Width":1920,"Height":1080,"Encrypt":1,"EncryptType":"HLSEncryption","EncryptMode":"License","Specification":"H264.HD","NarrowBandType":"1.0","WatermarkId":"w1","JobType":"2","JobExt":"ext","BitDepth":10,"HDRType":"HDR10","CodecName":"H264"},` +
+		`{"JobId":"j2","Format":"mp3","Definition":"SQ","StreamType":"audio","PlayURL":"http://vod.example.com/described/sq.mp3","Status":"Invisible"}]}` + "\n"
+)
+
+// describedFields are what operations show of it, below a path.
+func describedFields(at string) fields {
+	out := fields{}
+	for name, value := range (fields{
+		"VideoId": described, "Title": "<Film> & „Ton“", "Description": "two words", "Tags": "a,b c", "CateId": "781111", "CateName": "films",
+		"CoverURL": "https://img.example.com/1.jpg?a=b&c=d", "Status": "Normal", "AuditStatus": "Normal", "Size": "5000000000",
+		"Duration": "135.6", "CreationTime": "2026-03-04T05:06:07Z", "ModificationTime": "2026-03-05T05:06:07Z",
+		"StorageLocation": "bucket.example.com", "TemplateGroupId": "VOD_NO_TRANSCODE", "AppId": "app-1000000",
+		"UserData": `{"Extend":"e"}`, "ReferenceId": "ref-000001",
+	}) {
+		out[at+"."+name] = value
+	}
+	return out
+}
+
+func with(a, b fields) fields {
+	for name, value := range b {
+		a[name] = value
+	}
+	return a
+}
+
+// mediaRows are about media and their streams (contract §4.10, §4.11).
+func mediaRows() []row {
+	gone := &fault{"InvalidVideo.NotFound", 404, "The video does not exist."}
+	return []row{
+		{
+			action: "GetVideoInfo", about: "every field", params: params{"VideoId": described},
+			want: with(describedFields("Video"), fields{
+				"RequestId": anyRequestID, "Video.Snapshots.Snapshot.#": "2", "Video.Snapshots.Snapshot[1]": "https://img.example.com/3.jpg",
+			}),
+		},
+		{action: "GetVideoInfo", about: "no ID", fault: missing("VideoId")},
+		{action: "GetVideoInfo", about: "an unknown one", params: params{"VideoId": absent}, fault: gone},
+		{
+			action: "GetVideoInfos", about: "every field, with an unknown one", params: params{"VideoIds": absent + "," + described},
+			want: with(describedFields("VideoList[0]"), fields{
+				"RequestId": anyRequestID, "VideoList.#": "1", "NonExistVideoIds.#": "1", "NonExistVideoIds[0]": absent,
+				"VideoList[0].Snapshots.#": "2", "VideoList[0].Snapshots[0]": "https://img.example.com/2.jpg",
+			}),
+		},
+		{action: "GetVideoInfos", about: "no ID", fault: missing("VideoIds")},
+		{action: "GetVideoInfos", about: "unknown ones", params: params{"VideoIds": absent}, fault: gone},
+		{
+			action: "GetPlayInfo", about: "every field", params: params{"VideoId": described, "AuthTimeout": "3600"},
+			want: fields{
+				"RequestId": anyRequestID, "VideoBase.VideoId": described, "VideoBase.Title": "<Film> & „Ton“", "VideoBase.Status": "Normal",
+				"VideoBase.MediaType": "video", "VideoBase.Duration": "135.6", "VideoBase.CoverURL": "https://img.example.com/1.jpg?a=b&c=d",
+				"VideoBase.CreationTime": "2026-03-04T05:06:07Z", "PlayInfoList.PlayInfo.#": "2",
+				"PlayInfoList.PlayInfo[0].JobId": "j1", "PlayInfoList.PlayInfo[0].PlayURL": "http://vod.example.com/described/hd.m3u8",
+				"PlayInfoList.PlayInfo[0].Format": "m3u8", "PlayInfoList.PlayInfo[0].Definition": "HD",
+				"PlayInfoList.PlayInfo[0].StreamType": "video", "PlayInfoList.PlayInfo[0].Status": "Normal",
+				"PlayInfoList.PlayInfo[0].CreationTime": "2026-03-04T06:00:00Z", "PlayInfoList.PlayInfo[0].ModificationTime": "2026-03-04T07:00:00Z",
+				"PlayInfoList.PlayInfo[0].Size": "4000000000", "PlayInfoList.PlayInfo[0].Bitrate": "900.5", "PlayInfoList.PlayInfo[0].Duration": "135.5",
+				"PlayInfoList.PlayInfo[0].Fps": "29.97", "PlayInfoList.PlayInfo[0].Width": "1920", "PlayInfoList.PlayInfo[0].Height": "1080",
+				"PlayInfoList.PlayInfo[0].Encrypt": "1", "PlayInfoList.PlayInfo[0].EncryptType": "HLSEncryption",
+				"PlayInfoList.PlayInfo[0].EncryptMode": "License", "PlayInfoList.PlayInfo[0].Specification": "H264.HD",
+				"PlayInfoList.PlayInfo[0].NarrowBandType": "1.0", "PlayInfoList.PlayInfo[0].WatermarkId": "w1",
+				"PlayInfoList.PlayInfo[0].JobType": "2", "PlayInfoList.PlayInfo[0].JobExt": "ext", "PlayInfoList.PlayInfo[0].BitDepth": "10",
+				"PlayInfoList.PlayInfo[0].HDRType": "HDR10", "PlayInfoList.PlayInfo[0].CodecName": "H264",
+				"PlayInfoList.PlayInfo[1].PlayURL": "http://vod.example.com/described/sq.mp3", "PlayInfoList.PlayInfo[1].Status": "Invisible",
+				"PlayInfoList.PlayInfo[1].Encrypt": "0",
+			},
+		},
+		{action: "GetPlayInfo", about: "no ID", fault: missing("VideoId")},
+		{action: "GetPlayInfo", about: "a bad lifetime", params: params{"VideoId": described, "AuthTimeout": "0"}, fault: invalid("AuthTimeout")},
+		{action: "GetPlayInfo", about: "an unknown one", params: params{"VideoId": absent}, fault: gone},
+		{
+			action: "GetPlayInfo", about: "no such stream", params: params{"VideoId": described, "Definition": "4K"},
+			fault: &fault{
+				"InvalidVideo.NoneStream", 404,
+				"The video has no stream to play for the request parameter 'Formats: all, Definition: 4K, StreamType: all'.",
+			},
+		},
+	}
+}
