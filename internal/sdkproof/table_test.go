@@ -56,7 +56,12 @@ const (
 // table is everything that every client does, in order, with a server that
 // holds the catalog of the ladder.
 func table() []row {
-	return slices.Concat(mediaJobRows(), mediaRows(), objectRows())
+	return slices.Concat(
+		mediaJobRows(),
+		mediaRows(),
+		objectRows(),
+		moreObjectRows(),
+	)
 }
 
 // mediaJobRows are about jobs by media ID and their tasks (contract §4.1, §4.2,
