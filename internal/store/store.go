@@ -84,6 +84,7 @@ type Plan struct {
 	Row      freshet.Row // final state, fault, problems
 	Entries  []*freshet.Entry
 	Remember []string // canonical URLs that an expansion yielded for the media, whether or not they are in Entries
+	Events   []Event  // what becomes true with it
 	Now      time.Time
 }
 

@@ -105,6 +105,12 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 			if err := t.putOutcome(ctx, row, p.Row); err != nil {
 				return err
 			}
+			if err := t.queueEvents(ctx, row.job.account, p.Now, p.Events); err != nil {
+				return err
+			}
+			if err := t.watch(ctx, row.job.account, row.job.id); err != nil {
+				return err
+			}
 			return t.remember(ctx, row.job.account, row.media, p.Now, urls)
 		},
 		done: func(t *tx) { t.rows.finish(row) },

@@ -71,6 +71,10 @@ var (
 	_ store.Catalog  = (*Store)(nil)
 	_ store.Keys     = (*Store)(nil)
 	_ store.POPs     = (*Store)(nil)
+
+	_ store.CallbackRules = (*Store)(nil)
+	_ store.Webhooks      = (*Store)(nil)
+	_ store.Callbacks     = (*Store)(nil)
 )
 
 // Open opens the store in o.Dir, making it if there is none, and brings its
@@ -109,6 +113,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if _, err := s.db.ExecContext(ctx, `DELETE FROM job_row WHERE outcome IS NULL
 		AND job IN (SELECT seq FROM job_open)`); err != nil { // open jobs are few, and all outcomes many
 		return fmt.Errorf("ending leases: %w", err)
+	}
+	if _, err := s.db.ExecContext(ctx, `UPDATE callback SET worker = '', due = created WHERE state = 0 AND worker <> ''`); err != nil {
+		return fmt.Errorf("ending leases of callbacks: %w", err)
 	}
 	db, err := sqlfile.Open(ctx, path, sqlfile.Options{Conns: readers, CacheKiB: readerCache, ReadOnly: true})
 	if err != nil {

@@ -14,13 +14,15 @@ import (
 // belongs to many callers, and the driver would start a goroutine for each
 // statement to watch it.
 type tx struct {
-	conn  *sql.Conn
-	read  *reader
-	stmts map[string]*sql.Stmt
-	wrote bool      // by the present op
-	rows  *rowQueue // nil: to be read again, because a rollback left it wrong
-	moved bool      // the present transaction changed rows
-	lax   bool      // commits may not be synced as the connection is set
+	conn   *sql.Conn
+	read   *reader
+	stmts  map[string]*sql.Stmt
+	wrote  bool              // by the present op
+	rows   *rowQueue         // nil: to be read again, because a rollback left it wrong
+	moved  bool              // the present transaction changed rows
+	queued bool              // the present transaction queued callbacks
+	lanes  map[string]string // by account: the host of the callback that was claimed last
+	lax    bool              // commits may not be synced as the connection is set
 }
 
 // sync sets whether commits are synced. If that cannot be made sure of, there
@@ -50,7 +52,7 @@ func (t *tx) sync(ctx context.Context, full bool) error {
 }
 
 func (t *tx) begin(ctx context.Context) error {
-	t.moved = false
+	t.moved, t.queued = false, false
 	return t.exec(ctx, "BEGIN IMMEDIATE")
 }
 

@@ -53,7 +53,8 @@ type writer struct {
 	log  *slog.Logger
 	tx   *tx
 
-	unplanned atomic.Int64 // rows that are not final
+	unplanned atomic.Int64  // rows that are not final
+	queued    chan struct{} // holds a value after callbacks were queued
 }
 
 func startWriter(ctx context.Context, db *sql.DB, read *reader, log *slog.Logger) (*writer, error) {
@@ -63,7 +64,7 @@ func startWriter(ctx context.Context, db *sql.DB, read *reader, log *slog.Logger
 	}
 	w := &writer{
 		ops: make(chan *op, maxBatch), quit: make(chan struct{}), dead: make(chan struct{}),
-		conn: conn, log: log,
+		conn: conn, log: log, queued: make(chan struct{}, 1),
 	}
 	// The writer outlives whoever opened it: stop ends it, once all is written.
 	ctx = context.WithoutCancel(ctx)
@@ -246,6 +247,12 @@ func (w *writer) try(ctx context.Context, batch []*op) error {
 	for _, o := range batch {
 		if o.done != nil && o.err == nil {
 			o.done(t)
+		}
+	}
+	if t.queued {
+		select {
+		case w.queued <- struct{}{}:
+		default:
 		}
 	}
 	return nil

@@ -26,6 +26,9 @@ type Everything interface {
 	store.Catalog
 	store.Keys
 	store.POPs
+	store.CallbackRules
+	store.Webhooks
+	store.Callbacks
 	Close() error
 }
 
@@ -48,7 +51,7 @@ func Run(t *testing.T, open Open) {
 	for name, group := range map[string]func(*testing.T, Open){
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
-		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants,
+		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
