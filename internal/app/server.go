@@ -164,7 +164,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 		return err
 	}
 	s.site = newSite(ctx, l, faces{
-		vendor: rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Media: s.store, Log: o.Log}), native: native,
+		vendor: rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Media: s.store, Callbacks: s.store, Log: o.Log}), native: native,
 		healthz: api.Healthz(), readyz: api.Readyz(s.engine.Ready),
 	}, rpc.MaxHeaderBytes, o.Log)
 	s.group.OnStop("API", s.site.stop)

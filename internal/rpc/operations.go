@@ -22,6 +22,7 @@ func (s *server) groups() []operations {
 		s.refreshOperations(),
 		s.objectOperations(),
 		s.mediaOperations(),
+		s.callbackOperations(),
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/policy"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // MaxHeaderBytes is what the listener must accept as a request head: the SDKs
@@ -56,6 +57,13 @@ type Authenticator interface {
 	Remember(ctx context.Context, nonce uint64, expires time.Time) error
 }
 
+// Callbacks keeps where events go; a store is one.
+type Callbacks interface {
+	PutCallbackRule(ctx context.Context, r store.CallbackRule) error
+	CallbackRule(ctx context.Context, account, app string) (store.CallbackRule, bool, error)
+	DeleteCallbackRule(ctx context.Context, now time.Time, account, app string) error
+}
+
 // Options are what the handler needs. Zero values of the last five take
 // defaults.
 type Options struct {
@@ -66,6 +74,8 @@ type Options struct {
 	Media Media
 	// Signer signs play URLs; nil = they are handed out unsigned.
 	Signer Signer
+	// Callbacks keeps where events go; without it, its operations are not built.
+	Callbacks Callbacks
 	// HostID is shown in errors; "" = the host that the client asked for.
 	HostID string
 	// MaxBody bounds the body of a call in bytes; 4 MB.

@@ -59,7 +59,7 @@ func table() []row {
 	return slices.Concat(
 		mediaJobRows(),
 		mediaRows(),
-		objectRows(),
+		objectRows(), callbackRows(),
 		moreObjectRows(),
 	)
 }
