@@ -51,6 +51,7 @@ type Entry struct {
 	Type       string // the object type shown, where Kind and Selector do not say it
 	Selector   Selector
 	Targets    []string // IDs of the POPs enrolled when it was appended, in order; frozen
+	Among      []string // for appending: of the POPs enrolled, only these become targets; nil: all
 	LastPurge  Position // the last purge entry before it, for prefetches
 	FinishBy   time.Time
 	Created    time.Time

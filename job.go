@@ -32,6 +32,11 @@ type Direct struct {
 	URLs     []string `json:"urls,omitempty"`
 	Prefixes []string `json:"prefixes,omitempty"`
 	Tags     []string `json:"tags,omitempty"`
+	// Bare are URLs without a query whose objects are meant whatever their query.
+	Bare []string `json:"bare,omitempty"`
+	// Patterns stand for the URLs that Freshet knows and that match them: those of
+	// the catalog and what is remembered.
+	Patterns []Pattern `json:"patterns,omitempty"`
 	// Groups say under which IDs the vendor's API shows the tasks. Objects take
 	// their domain's groups in order, until each has as many as it counts.
 	Groups []TaskGroup `json:"groups,omitempty"`

@@ -12,7 +12,7 @@ import (
 )
 
 // JobRequest asks for a purge or prefetch: of Media, narrowed by Filters, or
-// of URLs, Prefixes and Tags.
+// of URLs, Prefixes, Tags and Regexes.
 type JobRequest = api.JobRequest
 
 // JobPage is a page of jobs, newest first.

@@ -77,6 +77,12 @@ func describe(list []freshet.Submission) string {
 	words := []string{string(s.Type), strings.Join(s.Media, ",")}
 	if d := s.Direct; d != nil {
 		words = append(words, strings.Join(append(append(d.URLs, d.Prefixes...), d.Tags...), ","))
+		for _, p := range d.Patterns {
+			words = append(words, "regex "+p.String())
+		}
+		for _, u := range d.Bare {
+			words = append(words, "bare "+u)
+		}
 	}
 	f := s.Filter
 	if f.Everything {

@@ -23,9 +23,10 @@ type submitWords struct {
 func purgeWords() submitWords {
 	return submitWords{
 		kind: freshet.Purge, patterns: true,
-		short: "Purge media, URLs, prefixes or tags on every POP",
+		short: "Purge media, URLs, prefixes, tags or patterns on every POP",
 		long: `Purge media on every POP: without filters everything that they have and ever
-had, every rendition, playlist and segment. Or purge URLs, prefixes or tags.`,
+had, every rendition, playlist and segment. Or purge URLs, prefixes, tags, or
+the known URLs that a regular expression matches: it never runs in a cache.`,
 		example:        "  freshet purge 93ab850b4f6f46e9 --wait\n  freshet purge --prefix http://vod.example.com/film/ --wait",
 		sliceDescribed: "playlists and the first `N` segments of each (1 to 20), not everything",
 	}
@@ -47,7 +48,8 @@ type submission struct {
 	formats, definitions, streamTypes []string
 	multiple                          bool
 	slices                            int
-	urls, prefixes, tags              []string
+	urls, prefixes, tags, regexes     []string
+	ignoreParams                      bool
 }
 
 func addSubmission(cmd *cobra.Command, w submitWords) *submission {
@@ -62,14 +64,16 @@ func addSubmission(cmd *cobra.Command, w submitWords) *submission {
 	if w.patterns {
 		f.StringArrayVar(&s.prefixes, "prefix", nil, "every URL that begins with `URL`; may be repeated")
 		f.StringArrayVar(&s.tags, "tag", nil, "every object that carries `TAG`; may be repeated")
+		f.StringArrayVar(&s.regexes, "regex", nil, "every known URL that matches `HOST/EXPRESSION` (RE2, from the path's beginning); may be repeated")
+		f.BoolVar(&s.ignoreParams, "ignore-params", false, "each --url stands for itself with any query")
 	}
 	return s
 }
 
 // request makes the job request, or says what is wrong with the command line.
 func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequest, error) {
-	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags}
-	direct := len(s.urls) + len(s.prefixes) + len(s.tags)
+	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags, Regexes: s.regexes, IgnoreParams: s.ignoreParams}
+	direct := len(s.urls) + len(s.prefixes) + len(s.tags) + len(s.regexes)
 	flags := cmd.Flags()
 	filtered := false
 	for _, name := range []string{"formats", "definitions", "stream-type", "multiple", "slices"} {
@@ -79,7 +83,9 @@ func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequ
 	case direct == 0 && len(media) == 0:
 		return r, usageError{fmt.Errorf("%s needs media IDs or --url", cmd.CommandPath())}
 	case direct > 0 && len(media) > 0:
-		return r, usageError{errors.New("media IDs exclude --url, --prefix and --tag")}
+		return r, usageError{errors.New("media IDs exclude --url, --prefix, --tag and --regex")}
+	case s.ignoreParams && len(s.urls) == 0:
+		return r, usageError{errors.New("--ignore-params belongs to --url")}
 	case direct > 0 && filtered:
 		return r, usageError{errors.New("filters belong to media IDs")}
 	case flags.Changed("slices") && (s.slices < 1 || s.slices > freshet.MaxSliceCount):

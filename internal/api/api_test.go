@@ -115,6 +115,12 @@ func TestEveryFault_IsAProblemWithItsFieldAndCode(t *testing.T) {
 		{"prefetch of a prefix", "POST", "/v1/jobs", `{"type":"prefetch","prefixes":["http://vod.example.com/a/"]}`, 400, freshet.CodeInvalid, "prefixes", "Only URLs"},
 		{"P8 foreign host", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a","http://other.example.com/a"]}`, 404, freshet.CodeNotFound, "urls[1]", "other.example.com is not a domain"},
 		{"P8 foreign prefix", "POST", "/v1/jobs", `{"type":"purge","prefixes":["http://other.example.com/"]}`, 404, freshet.CodeNotFound, "prefixes[0]", "not a domain"},
+		{"prefetch of a regex", "POST", "/v1/jobs", `{"type":"prefetch","regexes":["vod.example.com/.*"]}`, 400, freshet.CodeInvalid, "prefixes", "Only URLs"},
+		{"P8 foreign regex", "POST", "/v1/jobs", `{"type":"purge","regexes":["vod.example.com/a","other.example.com/.*"]}`, 404, freshet.CodeNotFound, "regexes[1]", "not a domain"},
+		{"P8 regex of a host", "POST", "/v1/jobs", `{"type":"purge","regexes":[".*/a"]}`, 400, freshet.CodeInvalid, "regexes[0]", "must be a name"},
+		{"too many regexes", "POST", "/v1/jobs", `{"type":"purge","regexes":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}`, 400, freshet.CodeInvalid, "regexes", "at most 20"},
+		{"ignore_params of a prefix", "POST", "/v1/jobs", `{"type":"purge","prefixes":["http://vod.example.com/a/"],"ignore_params":true}`, 400, freshet.CodeInvalid, "ignore_params", "belongs to a purge of urls"},
+		{"ignore_params of a query", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a?b"],"ignore_params":true}`, 400, freshet.CodeInvalid, "urls[0]", "has a query"},
 		{"malformed URL", "POST", "/v1/jobs", `{"type":"purge","urls":["vod.example.com/a"]}`, 400, freshet.CodeInvalid, "urls[0]", "does not begin with"},
 		{"bad tag", "POST", "/v1/jobs", `{"type":"purge","tags":["a b"]}`, 400, freshet.CodeInvalid, "tags[0]", "without blanks"},
 		{"finish_by of a purge", "POST", "/v1/jobs", `{"type":"purge","media":["m-1"],"finish_by":"` + far + `"}`, 400, freshet.CodeInvalid, "finish_by", "belongs to prefetches"},
@@ -245,6 +251,14 @@ func TestSubmit_HandsOnWhatWasAskedFor(t *testing.T) {
 		{
 			"URLs are named by their domain", `{"type":"purge","urls":["https://CDN.example.com/a?auth_key=1"],"prefixes":["http://vod.example.com/b/../c/"],"tags":["film-7"]}`,
 			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{URLs: []string{"http://vod.example.com/a"}, Prefixes: []string{"http://vod.example.com/c/"}, Tags: []string{"film-7"}}},
+		},
+		{
+			"regexes are bound to their domain", `{"type":"purge","regexes":["http://cdn.example.com/a.*"]}`,
+			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{Patterns: []freshet.Pattern{{Domain: "vod.example.com", Expr: "/a.*"}}}},
+		},
+		{
+			"URLs with any query", `{"type":"purge","urls":["http://vod.example.com/a"],"ignore_params":true}`,
+			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{Bare: []string{"http://vod.example.com/a"}}},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,7 +19,7 @@ const (
 )
 
 // JobRequest is the body of POST /v1/jobs and POST /v1/plan. Either Media or
-// some of URLs, Prefixes and Tags are given.
+// some of URLs, Prefixes, Tags and Regexes are given.
 type JobRequest struct {
 	Type     freshet.TaskType `json:"type"`
 	Media    []string         `json:"media,omitempty"`
@@ -27,8 +27,14 @@ type JobRequest struct {
 	URLs     []string         `json:"urls,omitempty"`
 	Prefixes []string         `json:"prefixes,omitempty"`
 	Tags     []string         `json:"tags,omitempty"`
-	UserData string           `json:"user_data,omitempty"`
-	FinishBy time.Time        `json:"finish_by,omitzero"` // prefetch only
+	// Regexes are expressions behind a host, "vod.example.com/a/.*\\.ts", that
+	// stand for the URLs known to Freshet that match them (freshet.Pattern).
+	Regexes []string `json:"regexes,omitempty"`
+	// IgnoreParams: URLs stand for every object whose URL is theirs but for the
+	// query.
+	IgnoreParams bool      `json:"ignore_params,omitempty"`
+	UserData     string    `json:"user_data,omitempty"`
+	FinishBy     time.Time `json:"finish_by,omitzero"` // prefetch only
 }
 
 // submission reads and checks a job request. What it returns is valid: IDs
@@ -46,12 +52,12 @@ func (s *server) submission(c *call, action func(freshet.TaskType) string) (fres
 	if err := r.checkCommon(time.Now()); err != nil {
 		return sub, err
 	}
-	direct := len(r.URLs) + len(r.Prefixes) + len(r.Tags)
+	direct := r.directs()
 	switch {
 	case direct > 0 && len(r.Media) > 0:
-		return sub, freshet.Invalid("media", "media excludes urls, prefixes and tags: make two jobs.")
+		return sub, freshet.Invalid("media", "media excludes urls, prefixes, tags and regexes: make two jobs.")
 	case direct == 0 && len(r.Media) == 0:
-		return sub, freshet.Invalid("media", "Name media, urls, prefixes or tags.")
+		return sub, freshet.Invalid("media", "Name media, urls, prefixes, tags or regexes.")
 	case direct > 0:
 		domains, err := s.Domains.Domains(c.r.Context(), c.caller.Account)
 		if err != nil {
@@ -176,62 +182,4 @@ func canonical[T ~string](name string, values, known []T) ([]T, error) {
 		}
 	}
 	return out, nil
-}
-
-func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
-	switch n := len(r.URLs) + len(r.Prefixes) + len(r.Tags); {
-	case n > freshet.MaxDirectPerJob:
-		return nil, &freshet.Error{
-			Code: freshet.CodeTooLarge, Field: "urls",
-			Message: fmt.Sprintf("A job takes at most %d URLs, prefixes and tags; make several.", freshet.MaxDirectPerJob),
-		}
-	case r.Filters != nil:
-		return nil, freshet.Invalid("filters", "filters belong to media.")
-	case r.Type == freshet.Prefetch && len(r.Prefixes)+len(r.Tags) > 0:
-		return nil, freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix or tag covers before it is cached.")
-	}
-	d := &freshet.Direct{Tags: r.Tags}
-	var err error
-	if d.URLs, err = addresses("urls", r.URLs, domains); err != nil {
-		return nil, err
-	}
-	if d.Prefixes, err = addresses("prefixes", r.Prefixes, domains); err != nil {
-		return nil, err
-	}
-	for i, tag := range r.Tags {
-		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
-			return nil, freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
-		}
-	}
-	if len(d.Tags) > 0 && len(domains) == 0 {
-		return nil, freshet.Errorf(freshet.CodeNotFound, "The account has no domain, so a tag names nothing.")
-	}
-	return d, nil
-}
-
-// addresses returns URLs in their canonical form. One whose host is not the
-// account's is as unknown as a media that does not exist.
-func addresses(name string, urls []string, domains []freshet.Domain) ([]string, error) {
-	var out []string
-	for i, raw := range urls {
-		u, _, err := freshet.Address(raw, domains)
-		if err != nil {
-			e := freshet.Invalid(fmt.Sprintf("%s[%d]", name, i), "%q: %w.", clip(raw), err)
-			if _, malformed := freshet.Canonical(raw, nil); malformed == nil {
-				e.Code = freshet.CodeNotFound
-			}
-			return nil, e
-		}
-		out = append(out, u)
-	}
-	return out, nil
-}
-
-// clip keeps what is echoed to the caller short.
-func clip(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
 }

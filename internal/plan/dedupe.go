@@ -41,10 +41,24 @@ func (p *Planner) dedupe(_ context.Context, d *draft) error {
 
 func selectorKind(kind string) freshet.SelectorKind {
 	switch kind {
-	case kindPrefix:
+	case kindPrefix, kindBareQuery:
 		return freshet.SelectPrefix
+	case kindNoMatch:
+		return freshet.SelectRegex
 	case kindTag:
 		return freshet.SelectTag
 	}
 	return freshet.SelectExact
+}
+
+// typeOf is the object type under which a planned URL's task is shown, where the
+// entry does not say it by itself.
+func typeOf(kind string) string {
+	switch kind {
+	case kindRegex, kindNoMatch:
+		return freshet.TypeRegex
+	case kindBare, kindBareQuery:
+		return freshet.TypeIgnoreParams
+	}
+	return ""
 }

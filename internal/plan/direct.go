@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/freshet-vod/freshet"
@@ -19,6 +20,33 @@ func (d *draft) addressDirect(direct *freshet.Direct) {
 	}
 	for _, tag := range direct.Tags {
 		d.addressTag(tag)
+	}
+	for _, raw := range direct.Bare {
+		d.addressBare(raw)
+	}
+}
+
+// addressBare takes a URL with whatever query: the object without one, and all
+// whose name goes on with a question mark.
+func (d *draft) addressBare(raw string) {
+	switch {
+	case !d.purge():
+		d.problem(raw, "a prefetch needs whole URLs")
+		d.refuse(faultInput, "A prefetch takes whole URLs only, not %s with any query.", raw)
+		return
+	case strings.ContainsAny(raw, "?#"):
+		d.problem(raw, "a URL that is meant with any query has none itself")
+		d.refuse(faultInput, "The URL %s has a query.", raw)
+		return
+	}
+	u, dom, ok := d.locate(raw)
+	if !ok {
+		return
+	}
+	group := d.groups.take(dom.Name)
+	d.roots = append(d.roots, root{url: u, domain: dom, kind: kindBare, group: group})
+	if !slices.Contains(dom.IgnoreParams, freshet.EveryParam) { // otherwise there is nothing else
+		d.roots = append(d.roots, root{url: u + "?", domain: dom, kind: kindBareQuery, group: group})
 	}
 }
 

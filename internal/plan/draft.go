@@ -27,6 +27,10 @@ const (
 	kindRemembered = "remembered"
 	kindPrefix     = "prefix"
 	kindTag        = "tag"
+	kindRegex      = "regex"            // a URL that a pattern matched
+	kindNoMatch    = "regex_no_match"   // a pattern that matched none
+	kindBare       = "ignoreparams"     // a URL as it is
+	kindBareQuery  = "ignoreparams_any" // the same with any query, as a prefix
 )
 
 // draft is a plan in the making, handed from stage to stage.

@@ -52,6 +52,7 @@ type packer struct {
 type bundleKey struct {
 	host  string
 	group int
+	typ   string
 }
 
 // bundle is the entries of one domain and group.
@@ -63,7 +64,7 @@ type bundle struct {
 func (k *packer) exact(p freshet.PlannedURL) {
 	u := p.URL
 	host, _ := freshet.SplitURL(u)
-	key := bundleKey{host: host, group: p.Group}
+	key := bundleKey{host: host, group: p.Group, typ: typeOf(p.Kind)}
 	b := k.open[key]
 	if b == nil {
 		b = &bundle{}
@@ -75,7 +76,7 @@ func (k *packer) exact(p freshet.PlannedURL) {
 		last = b.entries[n-1]
 	}
 	if last == nil || len(last.Selector.URLs) >= entryURLs || b.bytes+len(u) > entryBytes {
-		last = k.entry(host, p.Group, freshet.Selector{Kind: freshet.SelectExact})
+		last = k.entry(host, p, freshet.Selector{Kind: freshet.SelectExact})
 		b.entries, b.bytes = append(b.entries, last), 0
 	}
 	last.Selector.URLs = append(last.Selector.URLs, u)
@@ -97,19 +98,23 @@ func (k *packer) pattern(kind freshet.SelectorKind, p freshet.PlannedURL) *fresh
 		if len(k.hosts) == 1 {
 			domain = k.hosts[0]
 		}
-		return k.entry(domain, p.Group, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: k.hosts})
+		return k.entry(domain, p, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: k.hosts})
 	}
 	host, _ := freshet.SplitURL(pattern)
-	return k.entry(host, p.Group, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: []string{host}})
+	return k.entry(host, p, freshet.Selector{Kind: kind, Pattern: pattern, Hosts: []string{host}})
 }
 
-func (k *packer) entry(domain string, group int, sel freshet.Selector) *freshet.Entry {
+func (k *packer) entry(domain string, p freshet.PlannedURL, sel freshet.Selector) *freshet.Entry {
 	e := &freshet.Entry{
 		Kind: freshet.EntryPurge, Account: k.job.Account, Job: k.job.ID, Row: k.row.Index,
 		Domain: domain, Selector: sel, Created: k.now,
 	}
-	if group > 0 {
-		e.Group = k.job.Direct.Groups[group-1].ID
+	e.Type = typeOf(p.Kind)
+	if p.Group > 0 {
+		e.Group = k.job.Direct.Groups[p.Group-1].ID
+	}
+	if p.Kind == kindNoMatch {
+		e.Among = []string{} // it is for the record; no cache gets it
 	}
 	if k.job.Type == freshet.Prefetch {
 		e.Kind, e.FinishBy = freshet.EntryPrefetch, k.job.FinishBy

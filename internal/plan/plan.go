@@ -13,6 +13,7 @@ package plan
 import (
 	"context"
 	"fmt"
+	"iter"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -24,6 +25,9 @@ type Catalog interface {
 	// Remembered returns the canonical URLs that were ever yielded for a media
 	// and seen since a time.
 	Remembered(ctx context.Context, account, id string, since time.Time) ([]string, error)
+	// KnownURLs yields the canonical URLs of all media of an account, and those
+	// remembered of them and seen since a time.
+	KnownURLs(ctx context.Context, account string, since time.Time) iter.Seq2[[]string, error]
 }
 
 // Fetcher reads playlists from origins.
@@ -116,6 +120,7 @@ func (p *Planner) stages() []stage {
 	return []stage{
 		{"resolve", p.resolve},   // which streams the filter means
 		{"address", p.address},   // under which domain each is cached
+		{"match", p.match},       // which known URLs a job's patterns mean
 		{"expand", p.expand},     // what their playlists name
 		{"remember", p.remember}, // what they named before
 		{"dedupe", p.dedupe},     // each object once

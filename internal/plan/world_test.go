@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ type world struct {
 	asked      map[string]int
 	domains    []freshet.Domain
 	remembered []string
+	known      [][]string
 	since      time.Time
 	storeFault error
 }
@@ -67,6 +69,24 @@ func (w *world) Remembered(_ context.Context, acct, id string, since time.Time) 
 		return nil, fmt.Errorf("asked for media %q of %q", id, acct)
 	}
 	return w.remembered, w.storeFault
+}
+
+func (w *world) KnownURLs(_ context.Context, acct string, since time.Time) iter.Seq2[[]string, error] {
+	w.since = since
+	return func(yield func([]string, error) bool) {
+		if acct != account {
+			yield(nil, fmt.Errorf("asked for the URLs of %q", acct))
+			return
+		}
+		for _, batch := range w.known {
+			if !yield(batch, nil) {
+				return
+			}
+		}
+		if w.storeFault != nil {
+			yield(nil, w.storeFault)
+		}
+	}
 }
 
 func (w *world) planner(o plan.Options) *plan.Planner {

@@ -94,4 +94,16 @@ func TestP4_ObjectsOfTheVendorsCalls(t *testing.T) {
 	same("in a purged directory", file, third)
 	same("deep in a purged directory", inside, third)
 	same("beside a purged directory", outside, first)
+
+	fourth := c.Origin.Change()
+	query := inside + "?quality=low"
+	same("with a query", query, fourth)
+	objectTasks(ctx, t, c, "RefreshVodObjectCaches", map[string]string{"ObjectPath": `vod.example.com/film/audio\.mp[34]`, "ObjectType": "Regex"}, "1")
+	same("that an expression matches", file, fourth)
+	same("that it does not match", inside, third)
+	fifth := c.Origin.Change()
+	objectTasks(ctx, t, c, "RefreshVodObjectCaches", map[string]string{"ObjectPath": host(inside), "ObjectType": "IgnoreParams"}, "2")
+	same("without a query", inside, fifth)
+	same("with one", query, fifth)
+	same("of another name", file, fourth)
 }

@@ -3,6 +3,7 @@ package rpc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -61,11 +62,47 @@ func directoryRule(path string, query bool) string {
 	return ""
 }
 
+func bareRule(_ string, query bool) string {
+	if query {
+		return "a URL of IgnoreParams has no query"
+	}
+	return ""
+}
+
 func preloadRule(path string, _ bool) string {
 	if strings.HasSuffix(path, "/") {
 		return "a directory cannot be prefetched"
 	}
 	return ""
+}
+
+// locatePatterns puts regular expressions under domains of the caller, as locate
+// does with URLs.
+func (s *server) locatePatterns(ctx context.Context, c *call, lines []objectLine) ([]freshet.Pattern, []namedObject, error) {
+	domains, err := s.Engine.Domains(ctx, c.identity.Account)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading domains: %w", err)
+	}
+	var patterns []freshet.Pattern
+	var list []namedObject
+	for _, l := range lines {
+		if host, _, _ := strings.Cut(l.text, "/"); strings.HasPrefix(host, "*") || strings.HasPrefix(host, ".") {
+			return nil, nil, &fault{kind: objectDomainExtensive}
+		}
+		p, domain, err := freshet.ParsePattern(l.text, domains)
+		switch {
+		case err != nil:
+			return nil, nil, l.malformed("%v", err)
+		case p.Domain == "":
+			return nil, nil, &fault{kind: objectDomainNotFound}
+		case domain.Offline:
+			return nil, nil, &fault{kind: objectDomainOffline}
+		case !slices.Contains(patterns, p):
+			patterns = append(patterns, p)
+			list = append(list, namedObject{url: p.String(), domain: p.Domain})
+		}
+	}
+	return patterns, list, nil
 }
 
 // locate puts every line under a domain of the caller. The first line that is

@@ -20,6 +20,7 @@ const (
 const (
 	maxFiles          = freshet.MaxDirectPerJob
 	maxDirectories    = 100
+	maxPatterns       = 20
 	defaultMaxPreload = 100
 )
 
@@ -62,8 +63,8 @@ type namedObject struct {
 	domain string // name of its domain
 }
 
-// refreshVodObjectCaches purges URLs and directories (contract §4.3). Without
-// Force, a directory may be purged harder than was asked for.
+// refreshVodObjectCaches purges URLs, directories, and what patterns mean
+// (contract §4.3). Without Force, more may be fetched anew than was asked for.
 func (s *server) refreshVodObjectCaches(ctx context.Context, c *call) (any, error) {
 	o, err := s.readRefresh(ctx, c)
 	if err != nil {
@@ -76,6 +77,24 @@ func (s *server) refreshVodObjectCaches(ctx context.Context, c *call) (any, erro
 	return objectRefreshAnswer{TaskID: ids, RequestID: c.requestID}, nil
 }
 
+// refreshKind is what an ObjectType of RefreshVodObjectCaches means.
+type refreshKind struct {
+	name  string // as DescribeVodRefreshTasks shows it
+	most  int    // lines of one call
+	merge int    // objects that may share a task ID
+	rule  objectRule
+}
+
+// refreshKinds are those that exist, by their names.
+func refreshKinds() map[string]refreshKind {
+	return map[string]refreshKind{
+		objectFile:         {name: "file", most: maxFiles, merge: mergeFiles, rule: fileRule},
+		objectDirectory:    {name: "directory", most: maxDirectories, merge: 1, rule: directoryRule},
+		objectRegex:        {name: freshet.TypeRegex, most: maxPatterns, merge: 1},
+		objectIgnoreParams: {name: freshet.TypeIgnoreParams, most: maxDirectories, merge: 1, rule: bareRule},
+	}
+}
+
 // readRefresh reads and checks the parameters in the order of contract §4.3's
 // table.
 func (s *server) readRefresh(ctx context.Context, c *call) (objects, error) {
@@ -83,30 +102,33 @@ func (s *server) readRefresh(ctx context.Context, c *call) (objects, error) {
 	if err != nil {
 		return objects{}, err
 	}
-	o := objects{task: freshet.Purge, kind: "file"}
-	rule, merge := fileRule, mergeFiles
-	switch kind, ok := freshet.ParseOne(orElse(c.text("ObjectType"), objectFile), []string{objectFile, objectDirectory}); {
-	case !ok:
-		return o, &fault{kind: objectTypeUnsupported}
-	case kind == objectDirectory:
-		if len(lines) > maxDirectories {
-			return o, tooManyObjects(maxDirectories)
-		}
-		o.kind, rule, merge = "directory", directoryRule, 1
+	name, ok := freshet.ParseOne(orElse(c.text("ObjectType"), objectFile), []string{objectFile, objectDirectory, objectRegex, objectIgnoreParams})
+	if !ok {
+		return objects{}, &fault{kind: objectTypeUnsupported}
+	}
+	kind := refreshKinds()[name]
+	if len(lines) > kind.most {
+		return objects{}, tooManyObjects(kind.most)
 	}
 	if _, err := c.boolean("Force"); err != nil {
-		return o, err
+		return objects{}, err
 	}
-	if o.list, err = s.locate(ctx, c, lines, rule); err != nil {
-		return o, err
-	}
-	if o.kind == "directory" {
-		o.direct.Prefixes = urlsOf(o.list)
+	o := objects{task: freshet.Purge, kind: kind.name}
+	if name == objectRegex {
+		o.direct.Patterns, o.list, err = s.locatePatterns(ctx, c, lines)
 	} else {
-		o.direct.URLs = urlsOf(o.list)
+		o.list, err = s.locate(ctx, c, lines, kind.rule)
 	}
-	o.direct.Groups = groupsOf(o.list, merge)
-	return o, nil
+	switch name {
+	case objectFile:
+		o.direct.URLs = urlsOf(o.list)
+	case objectDirectory:
+		o.direct.Prefixes = urlsOf(o.list)
+	case objectIgnoreParams:
+		o.direct.Bare = urlsOf(o.list)
+	}
+	o.direct.Groups = groupsOf(o.list, kind.merge)
+	return o, err
 }
 
 // preloadVodObjectCaches prefetches URLs (contract §4.4).

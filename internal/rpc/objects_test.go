@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,6 +79,16 @@ func TestContract_4_3_ObjectType(t *testing.T) {
 	if *a.RefreshTaskID != "2000000000,2000000001" || len(d.Prefixes) != 2 || d.Prefixes[1] != "http://vod.example.com/b/" || d.URLs != nil || d.Groups[1].Most != 1 {
 		t.Errorf("directories: %v %+v", *a.RefreshTaskID, d)
 	}
+	f.call(refreshObjects, "ObjectPath", "vod.example.com/a/.*\\.ts\nhttp://alias.example.com/b\nvod.example.com/b", "ObjectType", "Regex").ok(t)
+	d = f.engine.last(t).Direct
+	if diff := cmp.Diff([]freshet.Pattern{{Domain: "vod.example.com", Expr: `/a/.*\.ts`}, {Domain: "vod.example.com", Expr: "/b"}}, d.Patterns); diff != "" || len(d.Groups) != 2 || d.URLs != nil {
+		t.Errorf("patterns: %+v %s", d, diff)
+	}
+	f.call(refreshObjects, "ObjectPath", "vod.example.com/a?", "ObjectType", "IgnoreParams").refused(t, 400, "InvalidObjectPath.Malformed", "")
+	f.call(refreshObjects, "ObjectPath", "vod.example.com/a\nplain.example.com/b", "ObjectType", "ignoreparams").ok(t)
+	if d = f.engine.last(t).Direct; cmp.Diff([]string{"http://vod.example.com/a", "http://plain.example.com/b"}, d.Bare) != "" || len(d.Groups) != 2 || d.URLs != nil {
+		t.Errorf("ignoring parameters: %+v", d)
+	}
 	f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "ObjectType", "Block").
 		refused(t, 400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`)
 }
@@ -141,6 +152,12 @@ func TestContract_3_3_ObjectFaults(t *testing.T) {
 		"Malformed, directory of query": {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: a directory ends with / and has no query)", []string{"ObjectPath", "vod.example.com/a/?b/", "ObjectType", "Directory"}},
 		"Size.Malformed":                {400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 1000.", []string{"ObjectPath", manyLines(1001, "")}},
 		"Size.Malformed, directories":   {400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 100.", []string{"ObjectPath", manyLines(101, "/"), "ObjectType", "Directory"}},
+		"InvalidDomain.NotFound, regex": {404, "InvalidDomain.NotFound", "The domain provided does not belong to you.", []string{"ObjectPath", "elsewhere.example.com/.*", "ObjectType", "Regex"}},
+		"InvalidDomain.Offline, regex":  {404, "InvalidDomain.Offline", "The domain provided is offline.", []string{"ObjectPath", "off.example.com/.*", "ObjectType", "Regex"}},
+		"Malformed, regex":              {400, "InvalidObjectPath.Malformed", malformedText + " (line 2: the expression is not understood: missing closing ))", []string{"ObjectPath", "vod.example.com/a\nvod.example.com/(a", "ObjectType", "Regex"}},
+		"Malformed, regex of a host":    {400, "InvalidObjectPath.Malformed", malformedText + " (line 1: the host is an expression; it must be a name)", []string{"ObjectPath", "vod.example.(com|net)/a", "ObjectType", "Regex"}},
+		"InvalidExtensiveDomain, regex": {400, "InvalidExtensiveDomain.ValueNotSupported", "Extensive domain not supported.", []string{"ObjectPath", "*.example.com/a", "ObjectType", "Regex"}},
+		"Size.Malformed, regex":         {400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 20.", []string{"ObjectPath", manyLines(21, ""), "ObjectType", "Regex"}},
 	} {
 		f := setup(t)
 		a := f.call(refreshObjects, c.kv...)
@@ -155,4 +172,19 @@ func TestContract_3_3_ObjectFaults(t *testing.T) {
 	f := setup(t)
 	f.call(preloadObjects).refused(t, 400, "MissingParameter", missingText("ObjectPath"))
 	f.call(preloadObjects, "ObjectPath", "elsewhere.example.com/a").refused(t, 404, "InvalidDomain.NotFound", "")
+}
+
+// TestContract_3_3_WhatACacheCannotDoIsNamed: a purge that a cache is not able to
+// make fails, and its task says where and why.
+func TestContract_3_3_WhatACacheCannotDoIsNamed(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	f.engine.tasks = []freshet.Task{{
+		Account: account, ID: 5, URL: "http://vod.example.com/a/", ObjectType: "directory", Status: freshet.TaskFailed,
+		Reason: freshet.ReasonUnsupported, Description: "failed at edge-9", Final: 1, Targets: 2, Created: time.Now(),
+	}}
+	row := f.call(describe, "TaskId", "5").ok(t).Tasks.Task[0]
+	if row.Description != "Internal Error: failed at edge-9; a cache there cannot do this" || row.Process != "50%" {
+		t.Errorf("%+v", row)
+	}
 }

@@ -187,6 +187,9 @@ func showTask(t *freshet.Task, domains []freshet.Domain) taskRow {
 		if t.Description != "" {
 			out.Description += ": " + t.Description
 		}
+		if t.Reason == freshet.ReasonUnsupported {
+			out.Description += "; a cache there cannot do this"
+		}
 	}
 	return out
 }

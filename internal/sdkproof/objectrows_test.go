@@ -52,6 +52,28 @@ func objectRows() []row {
 			params: params{"ObjectPath": directory, "ObjectType": "directory", "Status": "Complete"},
 			want:   fields{"TotalCount": "1", "Tasks.Task[0].TaskId": "{directory}"},
 		},
+		{
+			action: "RefreshVodObjectCaches", about: "a regular expression",
+			params: params{"ObjectPath": `vod.example.com/film/audio\.mp[34]$`, "ObjectType": "Regex"},
+			want:   fields{"RefreshTaskId": anyTask}, keep: params{"regex": "RefreshTaskId"},
+		},
+		tasks("regex", "what it matched", "regex", audio),
+		{
+			action: "RefreshVodObjectCaches", about: "a regular expression that matches nothing",
+			params: params{"ObjectPath": "vod.example.com/none/", "ObjectType": "regex"},
+			want:   fields{"RefreshTaskId": anyTask}, keep: params{"nothing": "RefreshTaskId"},
+		},
+		tasks("nothing", "nothing that it matched", "regex", "http://vod.example.com/none/"),
+		{
+			action: "RefreshVodObjectCaches", about: "a URL with any query",
+			params: params{"ObjectPath": audio, "ObjectType": "IgnoreParams"},
+			want:   fields{"RefreshTaskId": anyTask}, keep: params{"bare": "RefreshTaskId"},
+		},
+		tasks("bare", "a URL, and what begins with it and a question mark", "ignoreparams", audio, audio+"?"),
+		{
+			action: "RefreshVodObjectCaches", about: "a bad expression", params: params{"ObjectPath": "vod.example.com/(", "ObjectType": "Regex"},
+			fault: malformed,
+		},
 		{action: "RefreshVodObjectCaches", about: "no path", fault: missing("ObjectPath")},
 		{action: "RefreshVodObjectCaches", about: "a bad switch", params: params{"ObjectPath": audio, "Force": "yes"}, fault: invalid("Force")},
 		{action: "RefreshVodObjectCaches", about: "a foreign host", params: params{"ObjectPath": "elsewhere.example.net/a"}, fault: foreign},

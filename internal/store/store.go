@@ -241,6 +241,10 @@ type Catalog interface {
 	// Remembered returns the canonical URLs remembered for a media and seen
 	// since a time.
 	Remembered(ctx context.Context, account, id string, since time.Time) ([]string, error)
+	// KnownURLs yields the canonical URLs of the account that media have, or that
+	// are remembered of them and were seen since a time, in batches and in no
+	// order; one may come more than once.
+	KnownURLs(ctx context.Context, account string, since time.Time) iter.Seq2[[]string, error]
 	// PutDomain inserts or replaces a domain by name. A name or alias that is
 	// taken by another domain is a CodeConflict error.
 	PutDomain(ctx context.Context, d freshet.Domain) error

@@ -209,15 +209,15 @@ func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map
 			return err
 		}
 	}
-	var err error
-	if e.Targets, err = s.sets.get(ctx, t, head.targets); err != nil {
+	targets, err := s.targets(ctx, t, head.targets, e)
+	if err != nil {
 		return err
 	}
 	return t.exec(ctx, `INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
 		targets, last_purge, finish_by, created, closed, failed, grp, type)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
 		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
-		int64(e.FirstTask), head.targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type) //nolint:gosec // counts up from ten digits
+		int64(e.FirstTask), targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type) //nolint:gosec // counts up from ten digits
 }
 
 // nextTask is the next task ID of an account.
@@ -261,14 +261,7 @@ func (t *tx) changeMember(ctx context.Context, head *logHead, m freshet.Membersh
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(pops)
-	if err != nil {
-		return err
-	}
-	if err := t.exec(ctx, `INSERT OR IGNORE INTO target_set (pops) VALUES (?)`, string(text)); err != nil {
-		return err
-	}
-	_, err = t.get(ctx, []any{&head.targets}, `SELECT id FROM target_set WHERE pops = ?`, string(text))
+	head.targets, err = t.targetSet(ctx, pops)
 	return err
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/freshet-vod/freshet"
@@ -77,6 +78,46 @@ func (c *targetSets) get(ctx context.Context, t *tx, id int64) ([]string, error)
 		pops = nil
 	}
 	return pops, nil
+}
+
+// targets sets an entry's targets: those of the POPs enrolled, whose set is
+// numbered, that it is meant for. It returns the number of their set.
+func (s *Store) targets(ctx context.Context, t *tx, enrolled int64, e *freshet.Entry) (int64, error) {
+	pops, err := s.sets.get(ctx, t, enrolled)
+	if err != nil {
+		return 0, err
+	}
+	e.Targets = pops
+	if e.Among == nil {
+		return enrolled, nil
+	}
+	chosen := slices.DeleteFunc(slices.Clone(pops), func(p string) bool { return !slices.Contains(e.Among, p) })
+	if len(chosen) == len(pops) {
+		return enrolled, nil
+	}
+	if e.Targets = chosen; len(chosen) == 0 {
+		e.Targets = nil
+	}
+	return t.targetSet(ctx, chosen)
+}
+
+// targetSet returns the number of a set of POPs, in order.
+func (t *tx) targetSet(ctx context.Context, pops []string) (int64, error) {
+	if pops == nil {
+		pops = []string{}
+	}
+	text, err := json.Marshal(pops)
+	if err != nil {
+		return 0, fmt.Errorf("packing targets: %w", err)
+	}
+	if err := t.exec(ctx, `INSERT OR IGNORE INTO target_set (pops) VALUES (?)`, string(text)); err != nil {
+		return 0, fmt.Errorf("storing targets: %w", err)
+	}
+	var id int64
+	if _, err := t.get(ctx, []any{&id}, `SELECT id FROM target_set WHERE pops = ?`, string(text)); err != nil {
+		return 0, fmt.Errorf("reading targets: %w", err)
+	}
+	return id, nil
 }
 
 // entryColumns are what scanEntry reads. The selector is packed and comes last.

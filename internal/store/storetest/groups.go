@@ -119,3 +119,54 @@ func headsFilterByType(t *testing.T, s Everything) {
 		}
 	}
 }
+
+func amongSome(t *testing.T, s Everything) {
+	enrol(t, s, "p1", "p2", "p3")
+	all, some, none, strangers := purge("a", "j", 0, 1), purge("a", "j", 0, 1), purge("a", "j", 0, 1), purge("a", "j", 0, 1)
+	some.Among, none.Among, strangers.Among = []string{"p3", "p1", "gone"}, []string{}, []string{"p3", "p2", "p1"}
+	logged(t, s, "a", "j", some, none, all, strangers)
+	for want, e := range map[string]*freshet.Entry{"[p1 p3]": some, "[]": none, "[p1 p2 p3]": all} {
+		back, err := s.Entry(t.Context(), e.At)
+		ok(t, err)
+		if got := fmt.Sprint(back.Targets); got != want || fmt.Sprint(e.Targets) != want {
+			t.Errorf("targets %s, appended as %v, want %s", got, e.Targets, want)
+		}
+	}
+	same(t, strangers.Targets, all.Targets)
+}
+
+func knownURLs(t *testing.T, s Everything) {
+	var media []*freshet.Media
+	want := map[string]bool{}
+	for i := range 450 {
+		u := fmt.Sprintf("http://vod.example.com/%d.mp4", i)
+		media = append(media, &freshet.Media{Account: "a", ID: fmt.Sprintf("m%d", i), Streams: []freshet.Stream{{URL: u}}})
+		want[u] = true
+	}
+	ok(t, s.PutMedia(t.Context(), day0(), media))
+	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{{Account: "b", ID: "m1", Streams: []freshet.Stream{{URL: "http://other.example.com/b"}}}}))
+	for i := range 430 { // a replacement makes the old URLs remembered
+		m := *media[i]
+		m.Streams = []freshet.Stream{{URL: fmt.Sprintf("http://vod.example.com/%d.webm", i)}}
+		ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{&m}))
+		want[m.Streams[0].URL] = true
+	}
+	for since, n := range map[time.Time]int{{}: 880, day0(): 880, day0().Add(48 * time.Hour): 450} {
+		got := map[string]bool{}
+		for urls, err := range s.KnownURLs(t.Context(), "a", since) {
+			ok(t, err)
+			for _, u := range urls {
+				got[u] = true
+				if !want[u] {
+					t.Errorf("%s is known", u)
+				}
+			}
+		}
+		if len(got) != n {
+			t.Errorf("%d URLs since %v, want %d", len(got), since, n)
+		}
+	}
+	for range s.KnownURLs(t.Context(), "a", time.Time{}) {
+		break // a reader may stop
+	}
+}

@@ -25,6 +25,8 @@ func runTasks(t *testing.T, open Open) {
 		"GroupsOfDirectoriesAreNot":    groupsAlone,
 		"GroupEntriesAreTheAccounts":   groupEntries,
 		"HeadsFilterByType":            headsFilterByType,
+		"EntriesMayBeForSomePOPsOnly":  amongSome,
+		"KnownURLsAreTheAccounts":      knownURLs,
 	})
 }
 

@@ -1,0 +1,108 @@
+package api
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/freshet-vod/freshet"
+)
+
+// maxRegexes bounds the regular expressions of a job.
+const maxRegexes = 20
+
+// directs returns how many objects the request names without media.
+func (r *JobRequest) directs() int {
+	return len(r.URLs) + len(r.Prefixes) + len(r.Tags) + len(r.Regexes)
+}
+
+func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
+	switch n := r.directs(); {
+	case n > freshet.MaxDirectPerJob:
+		return nil, &freshet.Error{
+			Code: freshet.CodeTooLarge, Field: "urls",
+			Message: fmt.Sprintf("A job takes at most %d URLs, prefixes, tags and regexes; make several.", freshet.MaxDirectPerJob),
+		}
+	case r.Filters != nil:
+		return nil, freshet.Invalid("filters", "filters belong to media.")
+	case r.Type == freshet.Prefetch && len(r.Prefixes)+len(r.Tags)+len(r.Regexes) > 0:
+		return nil, freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix, tag or regex covers before it is cached.")
+	case r.IgnoreParams && (r.Type == freshet.Prefetch || len(r.URLs) == 0):
+		return nil, freshet.Invalid("ignore_params", "ignore_params belongs to a purge of urls.")
+	case len(r.Regexes) > maxRegexes:
+		return nil, freshet.Invalid("regexes", "A job takes at most %d regexes; make several.", maxRegexes)
+	}
+	d := &freshet.Direct{Tags: r.Tags}
+	var err error
+	if d.URLs, err = addresses("urls", r.URLs, domains); err != nil {
+		return nil, err
+	}
+	if d.Prefixes, err = addresses("prefixes", r.Prefixes, domains); err != nil {
+		return nil, err
+	}
+	for i, tag := range r.Tags {
+		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
+			return nil, freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
+		}
+	}
+	if d.Patterns, err = patterns(r.Regexes, domains); err != nil {
+		return nil, err
+	}
+	if r.IgnoreParams {
+		for i, u := range d.URLs {
+			if strings.Contains(u, "?") {
+				return nil, freshet.Invalid(fmt.Sprintf("urls[%d]", i), "%q has a query, which ignore_params leaves no meaning.", clip(r.URLs[i]))
+			}
+		}
+		d.Bare, d.URLs = d.URLs, nil
+	}
+	if len(d.Tags) > 0 && len(domains) == 0 {
+		return nil, freshet.Errorf(freshet.CodeNotFound, "The account has no domain, so a tag names nothing.")
+	}
+	return d, nil
+}
+
+// patterns reads regular expressions.
+func patterns(lines []string, domains []freshet.Domain) ([]freshet.Pattern, error) {
+	var out []freshet.Pattern
+	for i, line := range lines {
+		p, _, err := freshet.ParsePattern(line, domains)
+		field := fmt.Sprintf("regexes[%d]", i)
+		if err != nil {
+			return nil, freshet.Invalid(field, "%q: %w.", clip(line), err)
+		}
+		if p.Domain == "" {
+			e := freshet.Invalid(field, "%q: its host is not a domain of the account.", clip(line))
+			e.Code = freshet.CodeNotFound
+			return nil, e
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// addresses returns URLs in their canonical form. One whose host is not the
+// account's is as unknown as a media that does not exist.
+func addresses(name string, urls []string, domains []freshet.Domain) ([]string, error) {
+	var out []string
+	for i, raw := range urls {
+		u, _, err := freshet.Address(raw, domains)
+		if err != nil {
+			e := freshet.Invalid(fmt.Sprintf("%s[%d]", name, i), "%q: %w.", clip(raw), err)
+			if _, malformed := freshet.Canonical(raw, nil); malformed == nil {
+				e.Code = freshet.CodeNotFound
+			}
+			return nil, e
+		}
+		out = append(out, u)
+	}
+	return out, nil
+}
+
+// clip keeps what is echoed to the caller short.
+func clip(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}
