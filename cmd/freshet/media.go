@@ -60,7 +60,7 @@ type importAnswer struct {
 func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, total int64) error {
 	answer := importAnswer{Errors: []client.ImportFault{}}
 	foreign := false // a line was refused for its host
-	bar := newByteBar(cmd.Context(), r.deps, total)
+	bar := newByteBar(cmd.Context(), r.deps, "import", total)
 	sum, err := c.Import(cmd.Context(), bar.reader(in), func(f client.ImportFault) {
 		if r.json {
 			answer.Errors = append(answer.Errors, f)

@@ -116,13 +116,17 @@ type byteBar struct {
 	bar  *mpb.Bar
 }
 
-func newByteBar(ctx context.Context, d deps, total int64) *byteBar {
+func newByteBar(ctx context.Context, d deps, name string, total int64) *byteBar {
 	b := &byteBar{d: d}
 	if d.terminal && total > 0 {
 		b.bars = mpb.NewWithContext(ctx, mpb.WithOutput(d.err), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
 		b.bar = b.bars.AddBar(total,
-			mpb.PrependDecorators(decor.Name("import", decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(decor.CountersKibiByte("% .1f / % .1f")))
+			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+			mpb.AppendDecorators(
+				decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
+				decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace),
+				decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
+			))
 	}
 	return b
 }
@@ -146,6 +150,13 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.bar.IncrBy(n)
 	return n, err
+}
+
+// set moves the bar to a number of bytes.
+func (b *byteBar) set(done int64) {
+	if b.bar != nil {
+		b.bar.SetCurrent(done)
+	}
 }
 
 // note prints a line above the bar.

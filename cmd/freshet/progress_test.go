@@ -63,7 +63,7 @@ func TestProgress_LinesElsewhereAreNotRepeated(t *testing.T) {
 func TestByteBar_CountsWhatIsRead(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	b := newByteBar(t.Context(), deps{err: &out, terminal: true}, 4096)
+	b := newByteBar(t.Context(), deps{err: &out, terminal: true}, "import", 4096)
 	n, err := b.reader(bytes.NewReader(make([]byte, 4096))).Read(make([]byte, 4096))
 	if n != 4096 || err != nil {
 		t.Fatal(n, err)

@@ -21,7 +21,7 @@ type deps struct {
 // serverCommands are the commands that start servers. They bring every part
 // of the product with them, so the commands for people do not know them.
 type serverCommands struct {
-	extra  []*cobra.Command                              // serve, demo
+	extra  []func(deps) *cobra.Command                   // serve, demo, backup, restore
 	runPOP func(cmd *cobra.Command, config string) error // `freshet pop --config FILE`
 }
 
@@ -67,7 +67,9 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 		newDomain(d), newMedia(d), newSubmit(d, purgeWords()), newSubmit(d, prefetchWords()), newPlan(d),
 		newJob(d), newJobs(d), newTask(d), newPOPs(d), newPOP(d), newKey(d), newConfig(d), newVersion(d),
 	)
-	root.AddCommand(d.servers.extra...)
+	for _, command := range d.servers.extra {
+		root.AddCommand(command(d))
+	}
 	return root, started
 }
 

@@ -18,10 +18,10 @@ import (
 
 // servers returns the commands that start servers.
 func servers() serverCommands {
-	return serverCommands{extra: []*cobra.Command{newServe(), newDemo()}, runPOP: runPOP}
+	return serverCommands{extra: []func(deps) *cobra.Command{newServe, newDemo, newBackup, newRestore}, runPOP: runPOP}
 }
 
-func newServe() *cobra.Command {
+func newServe(deps) *cobra.Command {
 	var file, data, listen string
 	cmd := &cobra.Command{
 		Use: "serve", Short: "Run the control plane and the POPs of its configuration", Args: cobra.NoArgs,
@@ -90,7 +90,7 @@ func runPOP(cmd *cobra.Command, file string) error {
 	return p.Run()
 }
 
-func newDemo() *cobra.Command {
+func newDemo(deps) *cobra.Command {
 	var keep bool
 	cmd := &cobra.Command{
 		Use: "demo", Short: "Tell the whole story on this machine, in five acts; exits 0 only if every check held", Args: cobra.NoArgs,

@@ -96,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func (s *Store) open(ctx context.Context, o Options) error {
-	path := filepath.Join(o.Dir, "freshet.db")
+	path := filepath.Join(o.Dir, mainFile)
 	var err error
 	if s.db, err = sqlfile.Open(ctx, path, sqlfile.Options{Conns: 1, CacheKiB: writerCache}); err != nil {
 		return err
@@ -127,7 +127,7 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		return err
 	}
 	s.epochs.Store(known)
-	dir := filepath.Join(o.Dir, "evidence")
+	dir := filepath.Join(o.Dir, evidenceDir)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making evidence directory: %w", err)
 	}
