@@ -18,7 +18,7 @@ import (
 
 // servers returns the commands that start servers.
 func servers() serverCommands {
-	return serverCommands{extra: []func(deps) *cobra.Command{newServe, newDemo, newBackup, newRestore}, runPOP: runPOP}
+	return serverCommands{extra: []func(deps) *cobra.Command{newServe, newDemo, newBackup, newRestore, newSecrets}, runPOP: runPOP}
 }
 
 func newServe(deps) *cobra.Command {

@@ -60,7 +60,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	db, err := sqlite.Open(ctx, sqlite.Options{Dir: c.Data, Log: o.Log})
+	db, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}

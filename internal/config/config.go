@@ -45,6 +45,9 @@ type Config struct {
 	// Bus is what remote POPs connect to.
 	Bus Bus `yaml:"bus"`
 
+	// Secrets says how secrets in the database are encrypted.
+	Secrets Secrets `yaml:"secrets"`
+
 	// Timeouts bound how long things may take.
 	Timeouts Timeouts `yaml:"timeouts"`
 
@@ -239,6 +242,15 @@ type TLS struct {
 	CertFile string `yaml:"cert_file"`
 
 	// KeyFile is the file with the certificate's key (PEM).
+	KeyFile string `yaml:"key_file"`
+}
+
+// Secrets is how secrets in the database are encrypted.
+type Secrets struct {
+	// KeyFile is the file with the keys that open the secrets in the database:
+	// one a line, each of 32 bytes in base64 or hex; the first one seals. Without
+	// it the variable `FRESHET_SECRETS_KEY` holds them, or else a key is made
+	// and kept in the data folder, in `secrets.key`. See docs/accounts.md.
 	KeyFile string `yaml:"key_file"`
 }
 

@@ -24,6 +24,14 @@ const (
 	EnvAccessKeySecret = envPrefix + "ACCESS_KEY_SECRET"
 )
 
+// EnvSecretsKey is the variable that may hold the keys of the secrets in the
+// database.
+const EnvSecretsKey = envPrefix + "SECRETS_KEY"
+
+// SecretsKeyPath returns where a data folder keeps the key of its secrets, if
+// no other is configured.
+func SecretsKeyPath(data string) string { return filepath.Join(data, "secrets.key") }
+
 const (
 	credentialsFile = "credentials"
 	keyLine         = "access_key_id: "

@@ -18,7 +18,7 @@ func (s *Store) PutKey(ctx context.Context, k store.Key) error {
 		err := t.exec(ctx, `INSERT INTO access_key (id, secret, account, disabled, created, policy, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, account = excluded.account,
 			disabled = excluded.disabled, created = excluded.created, policy = excluded.policy, used = excluded.used`,
-			k.ID, k.Secret, k.Account, k.Disabled, millis(k.Created), k.Policy, millis(k.Used))
+			k.ID, s.hide(accessKeySecret(), k.ID, k.Secret), k.Account, k.Disabled, millis(k.Created), k.Policy, millis(k.Used))
 		if err != nil {
 			return fmt.Errorf("storing key: %w", err)
 		}
@@ -49,7 +49,11 @@ func (s *Store) keys(ctx context.Context, query string, args ...any) ([]store.Ke
 		var k store.Key
 		var created, used int64
 		err := rows.Scan(&k.ID, &k.Secret, &k.Account, &k.Disabled, &created, &k.Policy, &used)
+		if err != nil {
+			return err
+		}
 		k.Created, k.Used = fromMillis(created), fromMillis(used)
+		k.Secret, err = s.reveal(accessKeySecret(), k.ID, k.Secret)
 		keys = append(keys, k)
 		return err
 	}, query, args...)

@@ -21,7 +21,7 @@ func TestMain(m *testing.M) {
 
 func open(tb testing.TB, dir string) *sqlite.Store {
 	tb.Helper()
-	s, err := sqlite.Open(tb.Context(), sqlite.Options{Dir: dir})
+	s, err := sqlite.Open(tb.Context(), sqlite.Options{Dir: dir, Box: boxOf(tb, 1)})
 	if err != nil {
 		tb.Fatalf("opening: %v", err)
 	}

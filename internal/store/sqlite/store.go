@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"sync/atomic"
 
+	"github.com/freshet-vod/freshet/internal/seal"
 	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/store/sqlfile"
 )
@@ -47,6 +48,10 @@ var migrations embed.FS
 type Options struct {
 	Dir string       // made with mode 0700 if there is none; used by one process at a time
 	Log *slog.Logger // for faults that no caller hears of; nil = none
+	// Box seals secrets; what an older key sealed, or nothing did, is sealed
+	// anew by Open. nil = secrets are stored as they are, and sealed ones cannot
+	// be read.
+	Box *seal.Box
 }
 
 // Store is the control plane's store. Its methods may be called concurrently.
@@ -59,6 +64,7 @@ type Store struct {
 	sets     targetSets
 	known    knownMedia
 	evidence *evidence
+	box      *seal.Box // nil: none
 }
 
 // The interfaces that a Store implements.
@@ -88,7 +94,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock}
+	s := &Store{lock: lock, box: o.Box}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -106,6 +112,9 @@ func (s *Store) open(ctx context.Context, o Options) error {
 		return fmt.Errorf("reading migrations: %w", err)
 	}
 	if err := sqlfile.Migrate(ctx, s.db, numbered); err != nil {
+		return err
+	}
+	if err := s.sealAll(ctx); err != nil {
 		return err
 	}
 	// Whoever held a lease is dead: the directory has one process at a time.
