@@ -10,7 +10,12 @@ const (
 	EntryPurge      EntryKind = 1
 	EntryPrefetch   EntryKind = 2
 	EntryMembership EntryKind = 3
+	EntryDeny       EntryKind = 4 // caches refuse the URLs from here on
+	EntryAllow      EntryKind = 5 // and no longer from here on
 )
+
+// Lists reports whether entries of the kind change the list of denied URLs.
+func (k EntryKind) Lists() bool { return k == EntryDeny || k == EntryAllow }
 
 // String returns the kind's name.
 func (k EntryKind) String() string {
@@ -21,12 +26,16 @@ func (k EntryKind) String() string {
 		return "prefetch"
 	case EntryMembership:
 		return "membership"
+	case EntryDeny:
+		return "deny"
+	case EntryAllow:
+		return "allow"
 	}
 	return "unknown"
 }
 
-// The subjects on which entries are pushed: purges and changes of membership
-// to every POP, prefetches to the POPs of a group (there is one, "all").
+// The subjects on which entries are pushed: purges, changes of membership and
+// of the deny list to every POP, prefetches to the POPs of a group (there is one, "all").
 const (
 	SubjectPurge    = "purge"
 	SubjectPrefetch = "prefetch.all"
@@ -35,8 +44,8 @@ const (
 // Subjects lists every subject.
 func Subjects() []string { return []string{SubjectPurge, SubjectPrefetch} }
 
-// Entry is one line of the log: a purge or prefetch of many URLs of one
-// domain, or a change of membership. Task i of the entry has the ID
+// Entry is one line of the log: a purge, prefetch, denial or allowance of many
+// URLs of one domain, or a change of membership. Task i of the entry has the ID
 // FirstTask+i; the vendor's API shows it under that of its Group, if there is
 // one.
 type Entry struct {
@@ -56,6 +65,7 @@ type Entry struct {
 	FinishBy   time.Time
 	Created    time.Time
 	Membership Membership // with EntryMembership
+	Status     int        // with EntryDeny: how viewers are refused; StatusLegal or StatusNotFound
 }
 
 // Subject returns the subject on which the entry is pushed.
@@ -117,6 +127,10 @@ func (e *Entry) ObjectType() string {
 		return e.Type
 	case e.Kind == EntryPrefetch:
 		return "preload"
+	case e.Kind == EntryDeny:
+		return "deny" // ours, as the next
+	case e.Kind == EntryAllow:
+		return "allow"
 	case e.Selector.Kind == SelectPrefix:
 		return "directory"
 	case e.Selector.Kind == SelectRegex:

@@ -58,6 +58,7 @@ const (
 	ReasonUnsupported     Reason = 10 // the cache cannot do this
 	ReasonBlockedByParent Reason = 11 // a parent could not carry out the entry
 	ReasonSuperseded      Reason = 12 // a later purge of the same object came first
+	ReasonDenied          Reason = 13 // the object is taken down
 )
 
 // String returns the reason's name, and "" for ReasonNone.
@@ -65,6 +66,7 @@ func (r Reason) String() string {
 	names := [...]string{
 		"", "refused", "unreachable", "timeout", "origin_4xx", "origin_5xx", "too_large",
 		"no_space", "mismatch", "purge_failed", "unsupported", "blocked_by_parent", "superseded",
+		"denied",
 	}
 	if int(r) < len(names) {
 		return names[r]
@@ -81,7 +83,7 @@ func (r Reason) Transient() bool {
 	case ReasonUnreachable, ReasonTimeout, ReasonOrigin5xx, ReasonNoSpace, ReasonMismatch:
 		return true
 	case ReasonNone, ReasonRefused, ReasonOrigin4xx, ReasonTooLarge, ReasonPurgeFailed,
-		ReasonUnsupported, ReasonBlockedByParent, ReasonSuperseded:
+		ReasonUnsupported, ReasonBlockedByParent, ReasonSuperseded, ReasonDenied:
 	}
 	return false
 }

@@ -19,6 +19,7 @@ type Job struct {
 	Type     TaskType  `json:"type"`
 	Filter   Filter    `json:"filter"`
 	Direct   *Direct   `json:"direct,omitempty"` // set on a job by URL, prefix or tag
+	Denial   *Denial   `json:"denial,omitempty"` // set on a takedown
 	UserData string    `json:"user_data,omitempty"`
 	Policy   string    `json:"-"` // the vendor's FilterPolicy text, as echoed by its API
 	Native   bool      `json:"native"`

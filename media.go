@@ -67,12 +67,16 @@ func (m *Media) SourceSize() int64 {
 
 // MediaStatuses lists every status of a media, in the vendor's words.
 func MediaStatuses() []string {
-	return []string{"Uploading", "UploadFail", "UploadSucc", "Transcoding", "TranscodeFail", "Blocked", StatusNormal}
+	return []string{"Uploading", "UploadFail", "UploadSucc", "Transcoding", "TranscodeFail", StatusBlocked, StatusNormal}
 }
 
 // StatusNormal is the status of playable media; only such media are
 // prefetched (contract §4.1 U18). Purges work in any status.
 const StatusNormal = "Normal"
+
+// StatusBlocked is the status of a media that is taken down, whatever the
+// catalog was told of it.
+const StatusBlocked = "Blocked"
 
 // Stream is one rendition of a media: a file, or the playlist of one.
 type Stream struct {

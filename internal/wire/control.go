@@ -9,13 +9,17 @@ type PullRequest struct {
 	Limit   int
 }
 
-// EncodePull encodes a pull request.
-func EncodePull(q PullRequest) []byte {
+// EncodePull encodes a pull request, to be answered in the newest version.
+func EncodePull(q PullRequest) []byte { return EncodePullAs(Newest, q) }
+
+// EncodePullAs encodes a pull request to a control plane that knows v at most:
+// it answers with entries of the version in which it is asked.
+func EncodePullAs(v Version, q PullRequest) []byte {
 	var w writer
 	w.str(q.Subject)
 	w.position(q.After)
 	w.varint(int64(q.Limit))
-	return seal(kindPull, Version1, w.b, compression.fast)
+	return seal(kindPull, Version3.orFirst(v), w.b, compression.fast)
 }
 
 // DecodePull decodes a pull request.

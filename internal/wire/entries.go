@@ -33,9 +33,28 @@ func (b EntryBatch) Fits() bool {
 // minEntry is the least number of bytes that an entry takes.
 const minEntry = 18
 
-// EncodeEntries encodes a batch; target sets that entries share are encoded
-// once.
+// EncodeEntries encodes a batch in the first version that can say it: the
+// third if an entry changes the deny list, so that agents of the releases
+// before read everything else.
 func EncodeEntries(b EntryBatch) []byte {
+	for _, e := range b.Entries {
+		if e.Kind.Lists() {
+			return EncodeEntriesAs(Version3, b)
+		}
+	}
+	return EncodeEntriesAs(Version1, b)
+}
+
+// EncodeEntriesAs encodes a batch for a receiver that knows v at most; target
+// sets that entries share are encoded once. Before version 3, an entry that
+// changes the deny list is told as a change of membership that concerns
+// nobody: its position is passed, and nothing is done. Whoever sends that
+// answers for it that the POP did not do it.
+func EncodeEntriesAs(v Version, b EntryBatch) []byte {
+	v = Version3.orFirst(v)
+	if v < Version3 {
+		b.Entries = withoutLists(b.Entries)
+	}
 	var w writer
 	w.str(b.Subject)
 	w.position(b.Prev)
@@ -47,10 +66,29 @@ func EncodeEntries(b EntryBatch) []byte {
 	w.count(len(b.Entries))
 	at := b.Prev
 	for i, e := range b.Entries {
-		w.entry(e, at, index[i])
+		w.entry(v, e, at, index[i])
 		at = e.At
 	}
-	return seal(kindEntries, Version1, w.b, compression.fast)
+	return seal(kindEntries, v, w.b, compression.fast)
+}
+
+// orFirst returns v of a kind that has the first layout and one since since.
+func (since Version) orFirst(v Version) Version {
+	if v >= since {
+		return since
+	}
+	return Version1
+}
+
+func withoutLists(entries []*freshet.Entry) []*freshet.Entry {
+	out := make([]*freshet.Entry, len(entries))
+	for i, e := range entries {
+		if e.Kind.Lists() {
+			e = &freshet.Entry{At: e.At, Kind: freshet.EntryMembership, Created: e.Created}
+		}
+		out[i] = e
+	}
+	return out
 }
 
 // targetSets returns the distinct target sets of entries and, per entry, the
@@ -75,7 +113,7 @@ func targetSets(entries []*freshet.Entry) (sets [][]string, index []int) {
 	return sets, index
 }
 
-func (w *writer) entry(e *freshet.Entry, before freshet.Position, targets int) {
+func (w *writer) entry(v Version, e *freshet.Entry, before freshet.Position, targets int) {
 	w.positionAfter(e.At, before)
 	w.byte(byte(e.Kind))
 	w.str(e.Account)
@@ -90,7 +128,13 @@ func (w *writer) entry(e *freshet.Entry, before freshet.Position, targets int) {
 	w.byte(byte(e.Membership.Change))
 	w.str(e.Membership.POP)
 	w.selector(e.Selector)
+	if v >= Version3 {
+		w.uvarint(clamp(int64(e.Status), maxStatus))
+	}
 }
+
+// maxStatus is the greatest status of HTTP.
+const maxStatus = 999
 
 // DecodeEntries decodes a batch. Entries with the same targets share one
 // slice of them, which is not to be changed. Empty lists come back as nil.
@@ -130,7 +174,7 @@ func DecodeEntries(b []byte) (EntryBatch, error) {
 
 func (r *reader) entry(before freshet.Position, sets [][]string, budget *urlBudget) *freshet.Entry {
 	e := &freshet.Entry{At: r.positionAfter(before), Kind: freshet.EntryKind(r.byte())}
-	if e.Kind < freshet.EntryPurge || e.Kind > freshet.EntryMembership {
+	if last := lastKind(r.v); e.Kind < freshet.EntryPurge || e.Kind > last {
 		r.failf("entry kind %d is unknown", e.Kind)
 	}
 	e.Account = r.str()
@@ -153,5 +197,26 @@ func (r *reader) entry(before freshet.Position, sets [][]string, budget *urlBudg
 	}
 	e.Membership.POP = r.str()
 	e.Selector = r.selector(budget)
+	if r.v >= Version3 {
+		if e.Status = r.status(); e.Status != 0 && e.Kind != freshet.EntryDeny {
+			r.failf("entry of kind %s has a status", e.Kind)
+		}
+	}
 	return e
+}
+
+func lastKind(v Version) freshet.EntryKind {
+	if v >= Version3 {
+		return freshet.EntryAllow
+	}
+	return freshet.EntryMembership
+}
+
+func (r *reader) status() int {
+	v := r.uvarint()
+	if v > maxStatus {
+		r.failf("status %d is out of range", v)
+		return 0
+	}
+	return int(v)
 }

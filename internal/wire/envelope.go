@@ -19,12 +19,14 @@ const (
 	kindSelector  kind = 7
 	kindFacts     kind = 8
 	kindDict      kind = 9
+	kindDenyPull  kind = 10
+	kindDenyPage  kind = 11
 )
 
 func (k kind) String() string {
 	names := [...]string{
 		"", "entries", "pull request", "heads", "heartbeat", "topology", "evidence",
-		"selector", "facts", "dictionary",
+		"selector", "facts", "dictionary", "deny list request", "deny list",
 	}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("unknown kind %d", byte(k))
@@ -43,11 +45,12 @@ type Version byte
 const (
 	Version1 Version = 1 // of the first release
 	Version2 Version = 2 // evidence tells rounds and windows; domains tell how their objects are checked
+	Version3 Version = 3 // entries deny and allow; the deny list can be asked for
 )
 
 // Newest is the version in which messages are encoded unless another is asked
 // for.
-const Newest = Version2
+const Newest = Version3
 
 // VersionOf returns the version in which a message is written, or the newest
 // that this program knows if it is a later one. What is too short to say is
@@ -62,8 +65,12 @@ func VersionOf(msg []byte) Version {
 
 // newest is the version in which messages of a kind are written.
 func (k kind) newest() Version {
-	if k == kindTopology || k == kindEvidence || k == kindFacts {
+	switch k {
+	case kindTopology, kindEntries, kindPull, kindDenyPull, kindDenyPage:
+		return Version3
+	case kindEvidence, kindFacts:
 		return Version2
+	case kindHeads, kindHeartbeat, kindSelector, kindDict:
 	}
 	return Version1
 }

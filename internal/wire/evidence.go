@@ -11,6 +11,7 @@ func EncodeEvidence(e freshet.Evidence) []byte { return EncodeEvidenceAs(Newest,
 // EncodeEvidenceAs encodes an evidence message for a receiver that knows v at
 // most. Version 1 leaves out the rounds and the window of each fact.
 func EncodeEvidenceAs(v Version, e freshet.Evidence) []byte {
+	v = min(v, kindEvidence.newest())
 	var head, facts writer
 	dicts := map[freshet.Position]*Dict{}
 	facts.facts(v, e.Entries, func(at freshet.Position) *Dict {

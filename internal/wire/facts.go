@@ -18,8 +18,8 @@ const MaxFacts = 1 << 18
 // dict returns the Dict of an entry, to which new validators are added.
 func PackFacts(entries []freshet.EntryFacts, dict func(freshet.Position) *Dict) []byte {
 	var w writer
-	w.facts(Newest, entries, dict)
-	return seal(kindFacts, Newest, w.b, compression.small)
+	w.facts(kindFacts.newest(), entries, dict)
+	return seal(kindFacts, kindFacts.newest(), w.b, compression.small)
 }
 
 // UnpackFacts unpacks the facts of one evidence message. dict returns the Dict

@@ -87,6 +87,8 @@ func withoutVerify(t freshet.Topology) freshet.Topology {
 
 func FuzzEntries(f *testing.F)   { fuzz(f, 1, wire.EncodeEntries, wire.DecodeEntries) }
 func FuzzPull(f *testing.F)      { fuzz(f, 2, wire.EncodePull, wire.DecodePull) }
+func FuzzDenyPull(f *testing.F)  { fuzz(f, 10, wire.EncodeDenyPull, wire.DecodeDenyPull) }
+func FuzzDenyPage(f *testing.F)  { fuzz(f, 11, wire.EncodeDenyPage, wire.DecodeDenyPage) }
 func FuzzHeads(f *testing.F)     { fuzz(f, 3, wire.EncodeHeads, wire.DecodeHeads) }
 func FuzzHeartbeat(f *testing.F) { fuzz(f, 4, wire.EncodeHeartbeat, wire.DecodeHeartbeat) }
 func FuzzSelector(f *testing.F)  { fuzz(f, 7, wire.PackSelector, wire.UnpackSelector) }

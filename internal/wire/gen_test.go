@@ -68,9 +68,14 @@ func genSelector() *rapid.Generator[freshet.Selector] {
 
 func genEntry() *rapid.Generator[*freshet.Entry] {
 	return rapid.Custom(func(t *rapid.T) *freshet.Entry {
+		kind, status := freshet.EntryKind(rapid.Uint8Range(1, 5).Draw(t, "kind")), 0
+		if kind == freshet.EntryDeny {
+			status = rapid.IntRange(0, 999).Draw(t, "status")
+		}
 		return &freshet.Entry{
 			At:        genPosition().Draw(t, "at"),
-			Kind:      freshet.EntryKind(rapid.Uint8Range(1, 3).Draw(t, "kind")),
+			Kind:      kind,
+			Status:    status,
 			Account:   rapid.String().Draw(t, "account"),
 			Job:       rapid.String().Draw(t, "job"),
 			Row:       rapid.Int().Draw(t, "row"),

@@ -101,6 +101,28 @@ func sampleBatch() wire.EntryBatch {
 	}}
 }
 
+// sampleBatch3 says the same, and what version 3 adds.
+func sampleBatch3() wire.EntryBatch {
+	b := sampleBatch()
+	b.Entries = append(b.Entries, &freshet.Entry{
+		At: freshet.Position{Epoch: 3, Pos: 3}, Kind: freshet.EntryDeny, Account: "acme", Job: "41d465e31959",
+		Domain: "vod.example.com", FirstTask: 2002, Targets: []string{"shield"}, Created: at(4), Status: freshet.StatusLegal,
+		Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://vod.example.com/a/hd.m3u8"}},
+	}, &freshet.Entry{
+		At: freshet.Position{Epoch: 3, Pos: 4}, Kind: freshet.EntryAllow, Account: "acme", Job: "41d465e31960",
+		Domain: "vod.example.com", FirstTask: 2003, Targets: []string{"shield"}, Created: at(5),
+		Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://vod.example.com/a/hd.m3u8"}},
+	})
+	return b
+}
+
+func sampleDenyPage() wire.DenyPage {
+	return wire.DenyPage{At: pos(50), More: true, URLs: []freshet.DeniedURL{
+		{URL: "http://vod.example.com/a/hd.m3u8", At: pos(40), Status: freshet.StatusLegal},
+		{URL: "http://vod.example.com/a/hd/1.ts", At: pos(48), Status: freshet.StatusNotFound},
+	}}
+}
+
 func sampleHeartbeat() freshet.Heartbeat {
 	return freshet.Heartbeat{
 		POP: "edge-1", Watermark: pos(40), Incarnation: "c0ffee",
@@ -151,13 +173,19 @@ func samples() []sample {
 	pull := wire.PullRequest{Subject: freshet.SubjectPrefetch, After: pos(38), Limit: 256}
 	sel := sampleBatch().Entries[0].Selector
 	tag := sampleBatch().Entries[3].Selector
+	denyPull := wire.DenyPull{After: "http://vod.example.com/a", Limit: 100, Able: true}
 	return []sample{
+		{"v3/entries", sampleBatch3(), func() []byte { return wire.EncodeEntries(sampleBatch3()) }, erase(wire.DecodeEntries)},
+		{"v3/pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
+		{"v3/deny-pull", denyPull, func() []byte { return wire.EncodeDenyPull(denyPull) }, erase(wire.DecodeDenyPull)},
+		{"v3/deny-page", sampleDenyPage(), func() []byte { return wire.EncodeDenyPage(sampleDenyPage()) }, erase(wire.DecodeDenyPage)},
+		{"v3/topology", sampleTopology2(), func() []byte { return wire.EncodeTopology(sampleTopology2()) }, erase(wire.DecodeTopology)},
 		{"v1/entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
-		{"v1/pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
+		{"v1/pull", pull, func() []byte { return wire.EncodePullAs(wire.Version2, pull) }, erase(wire.DecodePull)},
 		{"v1/heads", heads, func() []byte { return wire.EncodeHeads(heads) }, erase(wire.DecodeHeads)},
 		{"v1/heartbeat", sampleHeartbeat(), func() []byte { return wire.EncodeHeartbeat(sampleHeartbeat()) }, erase(wire.DecodeHeartbeat)},
 		{"v1/topology", sampleTopology(), func() []byte { return wire.EncodeTopologyAs(wire.Version1, sampleTopology2()) }, erase(wire.DecodeTopology)},
-		{"v2/topology", sampleTopology2(), func() []byte { return wire.EncodeTopology(sampleTopology2()) }, erase(wire.DecodeTopology)},
+		{"v2/topology", sampleTopology2(), func() []byte { return wire.EncodeTopologyAs(wire.Version2, sampleTopology2()) }, erase(wire.DecodeTopology)},
 		{"v1/evidence", sampleEvidence(), func() []byte { return wire.EncodeEvidenceAs(wire.Version1, sampleEvidence2()) }, erase(wire.DecodeEvidence)},
 		{"v2/evidence", sampleEvidence2(), func() []byte { return wire.EncodeEvidence(sampleEvidence2()) }, erase(wire.DecodeEvidence)},
 		{"v1/selector-exact", sel, func() []byte { return wire.PackSelector(sel) }, erase(wire.UnpackSelector)},
@@ -237,8 +265,11 @@ func TestVersionOf(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples() {
 		want := wire.Version1
-		if strings.HasPrefix(s.name, "v2/") {
+		switch {
+		case strings.HasPrefix(s.name, "v2/"):
 			want = wire.Version2
+		case strings.HasPrefix(s.name, "v3/"):
+			want = wire.Version3
 		}
 		if got := wire.VersionOf(s.encode()); got != want {
 			t.Errorf("%s is of version %d", s.name, got)

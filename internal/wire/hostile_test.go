@@ -76,9 +76,12 @@ func TestForeignHeadsAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, s := range samples() {
 		msg := s.encode()
-		unknown := []byte{0, 3, 9, 255}
-		if msg[0] < 5 || msg[0] == 7 || msg[0] == 9 {
-			unknown = append(unknown, 2) // has one version only
+		unknown := []byte{0, 4, 9, 255}
+		switch msg[0] {
+		case 3, 4, 7, 9: // have one version only
+			unknown = append(unknown, 2, 3)
+		case 6, 8:
+			unknown = append(unknown, 3)
 		}
 		for _, v := range unknown {
 			msg[1] = v
@@ -107,7 +110,7 @@ func TestUnknownKindsAreErrors(t *testing.T) {
 	}
 	for name, msg := range map[string][]byte{
 		"entry kind 0":    encode(func(e *freshet.Entry) { e.Kind = 0 }),
-		"entry kind 4":    encode(func(e *freshet.Entry) { e.Kind = 4 }),
+		"entry kind 6":    encode(func(e *freshet.Entry) { e.Kind = 6 }),
 		"selector kind 5": encode(func(e *freshet.Entry) { e.Selector.Kind = 5 }),
 		"membership 5":    encode(func(e *freshet.Entry) { e.Membership.Change = 5 }),
 	} {
@@ -325,6 +328,8 @@ func bombs(tb testing.TB) map[string][]byte {
 func decodeAll(msg []byte) {
 	_, _ = wire.DecodeEntries(msg)
 	_, _ = wire.DecodePull(msg)
+	_, _ = wire.DecodeDenyPull(msg)
+	_, _ = wire.DecodeDenyPage(msg)
 	_, _ = wire.DecodeHeads(msg)
 	_, _ = wire.DecodeHeartbeat(msg)
 	_, _ = wire.DecodeTopology(msg)
