@@ -23,6 +23,9 @@ type Denial struct {
 	Status int    `json:"status"` // StatusLegal or StatusNotFound
 	Reason string `json:"reason,omitempty"`
 	By     string `json:"by,omitempty"` // who asked for it: the access key
+	// Renew says that the takedown holds already and its media changed: what is
+	// new of it is denied too.
+	Renew bool `json:"renew,omitempty"`
 }
 
 // MaxReason bounds Denial.Reason in bytes.

@@ -61,7 +61,7 @@ func (d *draft) locate(raw string) (string, freshet.Domain, bool) {
 		d.refuse(faultDomain, textDomain)
 		return "", freshet.Domain{}, false
 	}
-	if dom.Offline {
+	if dom.Offline && !d.takedown() { // it may come back
 		d.problem(u, "domain %s is offline", dom.Name)
 		d.refuse(faultOffline, textOffline)
 		return "", freshet.Domain{}, false
@@ -71,9 +71,9 @@ func (d *draft) locate(raw string) (string, freshet.Domain, bool) {
 
 // named does the same for a URL that a playlist or the past names: what is
 // wrong with it is told, and is no fault of the call (contract §4.1 U21).
-func named(raw string, domains []freshet.Domain) (u string, dom freshet.Domain, err error) {
-	u, dom, err = freshet.Address(raw, domains)
-	if err == nil && dom.Offline {
+func (d *draft) named(raw string) (u string, dom freshet.Domain, err error) {
+	u, dom, err = freshet.Address(raw, d.domains)
+	if err == nil && dom.Offline && !d.takedown() {
 		err = fmt.Errorf("domain %s is offline", dom.Name)
 	}
 	return u, dom, err

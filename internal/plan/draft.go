@@ -87,7 +87,11 @@ func (d *draft) problem(url, format string, args ...any) {
 	d.problems = append(d.problems, freshet.Problem{URL: url, Reason: fmt.Sprintf(format, args...)})
 }
 
-func (d *draft) purge() bool { return d.job.Type == freshet.Purge }
+// purge reports whether the job removes things, as a takedown does, too.
+func (d *draft) purge() bool { return d.job.Type == freshet.Purge || d.takedown() }
+
+// takedown reports whether what is planned is denied, too.
+func (d *draft) takedown() bool { return d.job.Type == freshet.Takedown }
 
 func (d *draft) result() freshet.PlannedRow {
 	if d.moreProblems > 0 {

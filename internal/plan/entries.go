@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -20,6 +21,10 @@ const (
 // the order in which they first occur, so that the number of entries depends
 // on the number of URLs and not on how often hosts alternate.
 //
+// A takedown has the same entries twice: first those that deny, then those that
+// purge, so that no POP can fill again what it purged. A job that ends one has
+// those that allow.
+//
 // An entry for a tag concerns every domain of the account that is online; it
 // names the domain only if there is a single one.
 func (p *Planner) Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry {
@@ -30,10 +35,28 @@ func (p *Planner) Entries(job *freshet.Job, row freshet.Row, planned freshet.Pla
 		}
 	}
 	out := k.flush()
+	if job.Type == freshet.Takedown {
+		return append(denials(job, out), out...)
+	}
 	for _, u := range planned.URLs {
 		if kind := selectorKind(u.Kind); kind != freshet.SelectExact {
 			out = append(out, k.pattern(kind, u))
 		}
+	}
+	return out
+}
+
+// denials returns entries that deny what others purge.
+func denials(job *freshet.Job, purges []*freshet.Entry) []*freshet.Entry {
+	out := make([]*freshet.Entry, len(purges), 2*len(purges))
+	for i, p := range purges {
+		e := *p
+		e.Kind, e.Status = freshet.EntryDeny, freshet.StatusLegal
+		e.Selector.URLs = slices.Clone(p.Selector.URLs)
+		if job.Denial != nil && job.Denial.Status != 0 {
+			e.Status = job.Denial.Status
+		}
+		out[i] = &e
 	}
 	return out
 }
@@ -116,8 +139,12 @@ func (k *packer) entry(domain string, p freshet.PlannedURL, sel freshet.Selector
 	if p.Kind == kindNoMatch {
 		e.Among = []string{} // it is for the record; no cache gets it
 	}
-	if k.job.Type == freshet.Prefetch {
+	switch k.job.Type {
+	case freshet.Prefetch:
 		e.Kind, e.FinishBy = freshet.EntryPrefetch, k.job.FinishBy
+	case freshet.Reinstate:
+		e.Kind = freshet.EntryAllow
+	case freshet.Purge, freshet.Takedown:
 	}
 	return e
 }

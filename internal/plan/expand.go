@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,7 +20,12 @@ func (p *Planner) expand(ctx context.Context, d *draft) error {
 	g := &graph{planner: p, draft: d, nodes: map[string]*node{}}
 	if d.job.Filter.Slices || d.job.Filter.Everything {
 		g.read(ctx)
-		if g.over() {
+		if g.over() && d.takedown() {
+			// The playlists and what is remembered are better than nothing, and
+			// the row says that it is not all.
+			d.refuse(faultInternal, "The playlists of the media name more than %d URLs (limit urls); their segments are not denied.", p.limits.URLs)
+			g.nodes = map[string]*node{}
+		} else if g.over() {
 			d.end(faultInternal, "The playlists of the media name more than %d URLs, the limit for one media (limit urls).", p.limits.URLs)
 			return nil
 		}
@@ -63,6 +69,10 @@ type item struct {
 // Reading on would only cost memory.
 func (g *graph) over() bool { return g.total.Load() > int64(g.planner.limits.URLs) }
 
+// takedownTime bounds the reading of playlists for a takedown: what is known
+// without them is not to wait for an origin that is slow, or gone already.
+const takedownTime = 15 * time.Second
+
 // errTime ends the reading of a media's playlists.
 var errTime = errors.New("the time for reading the playlists of one media is over")
 
@@ -72,6 +82,9 @@ var errTime = errors.New("the time for reading the playlists of one media is ove
 // context ends, everything after that reads as unreadable; run notices.
 func (g *graph) read(ctx context.Context) {
 	limits := g.planner.limits
+	if g.draft.takedown() {
+		limits.Time = min(limits.Time, takedownTime)
+	}
 	timed, cancel := context.WithTimeoutCause(ctx, limits.Time, errTime)
 	defer cancel()
 	var level []*node
@@ -174,7 +187,7 @@ func (g *graph) parse(n *node, body []byte, at string) (fault string) {
 		return err.Error()
 	}
 	n.defined, n.problems = list.Variables, list.Problems
-	if u, _, err := named(at, g.draft.domains); err == nil {
+	if u, _, err := g.draft.named(at); err == nil {
 		n.at = u
 	}
 	n.items = make([]item, 0, len(list.Refs))
@@ -194,7 +207,7 @@ func (g *graph) parse(n *node, body []byte, at string) (fault string) {
 			continue
 		}
 		seen[ref.URL] = true
-		if it.url, it.dom, err = named(ref.URL, g.draft.domains); err != nil {
+		if it.url, it.dom, err = g.draft.named(ref.URL); err != nil {
 			it.url, it.fault = ref.URL, err.Error()
 		}
 		n.items = append(n.items, it)

@@ -24,7 +24,7 @@ func (p *Planner) remember(ctx context.Context, d *draft) error {
 		}
 		for _, raw := range urls {
 			// Addressed anew: the domain's rules may have changed since.
-			u, _, err := named(raw, d.domains)
+			u, _, err := d.named(raw)
 			if err != nil {
 				d.problem(raw, "remembered, but left out: %v", err)
 				continue

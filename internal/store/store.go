@@ -26,6 +26,9 @@ type Jobs interface {
 	// gives the groups of job.Direct their IDs, task IDs of the account that no
 	// entry will have: those that may be shared get the one that their domain
 	// has in the second of job.Created, and are split where it is full.
+	// A takedown, or the end of one, takes effect in the catalog with this commit
+	// (see Takedowns); one that renews a takedown which has ended meanwhile is a
+	// CodeConflict error.
 	Accept(ctx context.Context, job *freshet.Job, nonce Nonce) error
 
 	// Claim leases up to c.Limit rows that are accepted, or whose lease ended,
@@ -37,7 +40,8 @@ type Jobs interface {
 	// SavePlan ends a claimed row and appends its entries to the log, in one
 	// transaction. It fills in each entry's At, FirstTask, LastPurge, Targets
 	// (the POPs enrolled now) and sets row.Entries. It remembers the URLs of p
-	// too. If the claim was lost (the lease ended and another worker took the
+	// too. An entry that allows URLs loses those that another media denies, and
+	// goes if none is left. If the claim was lost (the lease ended and another worker took the
 	// row), it is a CodeConflict error and nothing happens.
 	SavePlan(ctx context.Context, p *Plan) error
 
@@ -300,6 +304,7 @@ type Journal interface {
 	// SaveTopology and LoadTopology keep the last topology, encoded.
 	SaveTopology(ctx context.Context, topology []byte) error
 	LoadTopology(ctx context.Context) ([]byte, error)
+	DenyList
 }
 
 // AgentState is what an agent knows of its progress.

@@ -23,13 +23,18 @@ type Memory struct {
 	topology []byte
 	kept     map[freshet.Position][]byte
 	spool    map[uint64][]byte
+
+	denied     map[string]freshet.DeniedURL
+	deniedUpTo *freshet.Position // nil: no list was ever saved
 }
 
 var _ store.Journal = (*Memory)(nil)
 
 // NewMemory makes an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{kept: map[freshet.Position][]byte{}, spool: map[uint64][]byte{}}
+	return &Memory{
+		kept: map[freshet.Position][]byte{}, spool: map[uint64][]byte{}, denied: map[string]freshet.DeniedURL{},
+	}
 }
 
 // LoadAgent implements [store.Journal].

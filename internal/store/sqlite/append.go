@@ -35,7 +35,7 @@ func prepare(entries []*freshet.Entry, account string) ([]prepared, error) {
 	list := make([]prepared, len(entries))
 	for i, e := range entries {
 		switch {
-		case e.Kind < freshet.EntryPurge || e.Kind > freshet.EntryMembership:
+		case e.Kind < freshet.EntryPurge || e.Kind > freshet.EntryAllow:
 			return nil, freshet.Invalid("kind", "Entries of kind %d cannot be stored.", e.Kind)
 		case account != "" && e.Account != account:
 			return nil, freshet.Invalid("account", "An entry belongs to another account than its job.")
@@ -93,7 +93,14 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 				return freshet.Errorf(freshet.CodeConflict, "Row %d of job %s is not held by this worker any more.",
 					p.Claim.Row.Index, p.Claim.Row.Job)
 			}
+			entries, err := t.stillAllowed(ctx, row.media, entries)
+			if err != nil {
+				return err
+			}
 			if err := s.appendEntries(ctx, t, p.Now, entries); err != nil {
+				return err
+			}
+			if err := t.keepDenied(ctx, s.epochs.Load(), row.media, entries); err != nil {
 				return err
 			}
 			p.Row.Entries = make([]freshet.Position, len(entries))
@@ -193,7 +200,7 @@ func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map
 		}
 	case freshet.EntryPrefetch:
 		lastPurge = head.lastPurge
-	case freshet.EntryPurge:
+	case freshet.EntryPurge, freshet.EntryDeny, freshet.EntryAllow:
 		head.lastPurge = head.seq
 	}
 	e.LastPurge = known.position(lastPurge)
@@ -214,10 +221,10 @@ func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map
 		return err
 	}
 	return t.exec(ctx, `INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
-		targets, last_purge, finish_by, created, closed, failed, grp, type)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?)`,
+		targets, last_purge, finish_by, created, closed, failed, grp, type, status)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)`,
 		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
-		int64(e.FirstTask), targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type) //nolint:gosec // counts up from ten digits
+		int64(e.FirstTask), targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type, e.Status) //nolint:gosec // counts up from ten digits
 }
 
 // nextTask is the next task ID of an account.

@@ -32,7 +32,7 @@ func (s *Store) Media(ctx context.Context, account string, ids []string) ([]*fre
 			byID[m.ID] = m
 		}
 		return err
-	}, `SELECT id, updated, body FROM media WHERE account = ? AND id IN (SELECT value FROM json_each(?))`, account, list)
+	}, `SELECT `+mediaColumns+`WHERE account = ? AND id IN (SELECT value FROM json_each(?))`, account, list)
 	if err != nil {
 		return nil, fmt.Errorf("reading media: %w", err)
 	}
@@ -52,7 +52,7 @@ func (s *Store) ListMedia(ctx context.Context, account, after string, limit int)
 		m, err := scanMedia(rows, account)
 		out = append(out, m)
 		return err
-	}, `SELECT id, updated, body FROM media WHERE account = ? AND id > ? ORDER BY id LIMIT ?`, account, after, max(limit, 0))
+	}, `SELECT `+mediaColumns+`WHERE account = ? AND id > ? ORDER BY id LIMIT ?`, account, after, max(limit, 0))
 	if err != nil {
 		return nil, fmt.Errorf("listing media: %w", err)
 	}

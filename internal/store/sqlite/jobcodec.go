@@ -21,6 +21,9 @@ const (
 	flagNative
 	flagFilter
 	flagDirect
+	flagTakedown
+	flagReinstate
+	flagDenial
 )
 
 var errCutShort = errors.New("packed job is cut short")
@@ -29,8 +32,14 @@ var errCutShort = errors.New("packed job is cut short")
 // accepted: only their media and times are kept.
 func encodeJob(j *freshet.Job) ([]byte, error) {
 	var flags byte
-	if j.Type == freshet.Prefetch {
+	switch j.Type {
+	case freshet.Prefetch:
 		flags |= flagPrefetch
+	case freshet.Takedown:
+		flags |= flagTakedown
+	case freshet.Reinstate:
+		flags |= flagReinstate
+	case freshet.Purge:
 	}
 	if j.Native {
 		flags |= flagNative
@@ -58,6 +67,14 @@ func encodeJob(j *freshet.Job) ([]byte, error) {
 		}
 		b = appendString(b, string(direct))
 	}
+	if j.Denial != nil {
+		flags |= flagDenial
+		denial, err := json.Marshal(j.Denial)
+		if err != nil {
+			return nil, fmt.Errorf("packing job: %w", err)
+		}
+		b = appendString(b, string(denial))
+	}
 	b = binary.AppendUvarint(b, uint64(len(j.Rows)))
 	created := millis(j.Created)
 	for i := range j.Rows {
@@ -80,8 +97,13 @@ func decodeJob(b []byte) (*freshet.Job, error) {
 	flags := b[1]
 	r := unpacker{b: b[2:]}
 	j := &freshet.Job{Type: freshet.Purge, Native: flags&flagNative != 0}
-	if flags&flagPrefetch != 0 {
+	switch {
+	case flags&flagPrefetch != 0:
 		j.Type = freshet.Prefetch
+	case flags&flagTakedown != 0:
+		j.Type = freshet.Takedown
+	case flags&flagReinstate != 0:
+		j.Type = freshet.Reinstate
 	}
 	j.UserData = r.string()
 	j.Policy = r.string()
@@ -92,6 +114,10 @@ func decodeJob(b []byte) (*freshet.Job, error) {
 	if flags&flagDirect != 0 {
 		j.Direct = &freshet.Direct{}
 		r.json(j.Direct)
+	}
+	if flags&flagDenial != 0 {
+		j.Denial = &freshet.Denial{}
+		r.json(j.Denial)
 	}
 	n := r.uvarint()
 	if r.err == nil && n > uint64(len(r.b)) { // a row is at least two bytes

@@ -58,6 +58,9 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 					return fmt.Errorf("storing job: %w", err)
 				}
 			}
+			if err := t.noteTakedown(ctx, job); err != nil {
+				return err
+			}
 			return t.putNonce(ctx, nonce, shared.seq, created)
 		},
 		done: func(t *tx) {

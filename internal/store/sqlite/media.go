@@ -41,6 +41,12 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 		body, _ := dated(m, nil, now)
 		return t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
 	}
+	if m.Status == freshet.StatusBlocked && before.Status != freshet.StatusBlocked {
+		// Who read it while it was taken down, and writes it back, has not blocked it.
+		if m, err = t.withOwnStatus(ctx, m, before.Status); err != nil {
+			return err
+		}
+	}
 	body, unchanged := dated(m, before, now)
 	if unchanged { // most of what a repeated import brings
 		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
@@ -128,12 +134,23 @@ func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool
 	return body, false
 }
 
+// mediaColumns are what scanMedia reads. A takedown is laid over the status of
+// the media's own: what is imported meanwhile changes nothing of it, and
+// counts again once it ends.
+const mediaColumns = `id, updated, EXISTS (SELECT 1 FROM takedown t WHERE t.account = media.account
+	AND t.media = media.id AND t.ended = 0), body FROM media `
+
 func scanMedia(rows *sql.Rows, account string) (*freshet.Media, error) {
 	var id string
 	var updated int64
+	var blocked bool
 	var body sql.RawBytes // of which decoding makes its own copy
-	if err := rows.Scan(&id, &updated, &body); err != nil {
+	if err := rows.Scan(&id, &updated, &blocked, &body); err != nil {
 		return nil, err
 	}
-	return readMedia(account, id, updated, body)
+	m, err := readMedia(account, id, updated, body)
+	if err == nil && blocked {
+		m.Status = freshet.StatusBlocked
+	}
+	return m, err
 }

@@ -67,7 +67,7 @@ func (s *Store) State(ctx context.Context, at freshet.Position) (store.State, bo
 
 // Open implements [store.States].
 func (s *Store) Open(ctx context.Context, after freshet.Position, limit int) ([]*freshet.Entry, error) {
-	return s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.closed = 0 AND l.kind < 3 AND l.seq > ? ORDER BY l.seq LIMIT ?`,
+	return s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.closed = 0 AND l.kind <> 3 AND l.seq > ? ORDER BY l.seq LIMIT ?`,
 		s.epochs.Load().floor(after), max(limit, 0))
 }
 

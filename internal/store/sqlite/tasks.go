@@ -24,7 +24,7 @@ func (s *Store) TaskEntry(ctx context.Context, account string, task uint64) (*fr
 	if task > math.MaxInt64 {
 		return nil, 0, noTask(task)
 	}
-	list, err := s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.account = ? AND l.first_task <= ? AND l.kind < 3
+	list, err := s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.account = ? AND l.first_task <= ? AND l.kind <> 3
 		ORDER BY l.first_task DESC, l.seq DESC LIMIT 1`, account, int64(task))
 	if err != nil {
 		return nil, 0, err
@@ -66,7 +66,7 @@ func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[sto
 				page = append(page, h)
 				return err
 			}, `SELECT seq, kind, selector, type, job, idx, domain, first_task, n, created, closed, failed FROM log
-				WHERE account = ? AND kind < 3 AND (created, seq) < (?, ?) AND created >= ?
+				WHERE account = ? AND kind <> 3 AND (created, seq) < (?, ?) AND created >= ?
 				AND (? = '' OR domain = ?) AND (? = 0 OR kind = ?) AND (? = 0 OR selector = ?) AND (? = '*' OR type = ?)
 				ORDER BY created DESC, seq DESC LIMIT ?`,
 				q.Account, lastCreated, lastSeq, since, q.Domain, q.Domain, kind, kind, selector, selector, typ, typ, headPage)
@@ -99,6 +99,8 @@ func objectKind(objectType string) (kind freshet.EntryKind, selector freshet.Sel
 		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectPrefix}},
 		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectTag}},
 		{Kind: freshet.EntryPrefetch},
+		{Kind: freshet.EntryDeny},
+		{Kind: freshet.EntryAllow},
 	} {
 		if e.ObjectType() == objectType {
 			return e.Kind, e.Selector.Kind, e.Type, true

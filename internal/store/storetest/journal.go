@@ -25,6 +25,7 @@ func RunJournal(t *testing.T, open func(t *testing.T) store.Journal) {
 		"NonsenseIsRefusedInWhole": journalNonsense,
 		"ConcurrentUseIsSafe":      journalConcurrent,
 		"CallersKeepTheirBytes":    journalOwnership,
+		"TheDenyListIsKept":        runDenyList,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -39,7 +40,12 @@ func RunDurableJournal(t *testing.T, reopen func(t *testing.T) store.Journal) {
 	state, step := journalSample()
 	ok(t, reopen(t).Commit(t.Context(), step))
 	ok(t, reopen(t).SaveTopology(t.Context(), []byte("topology")))
+	denied := []freshet.DeniedURL{{URL: "http://a/", At: at(3), Status: 451}}
+	ok(t, reopen(t).SaveDenied(t.Context(), store.DenyChange{Replace: true, UpTo: at(4), Deny: denied}))
 	j := reopen(t)
+	list, upTo, have, err := j.LoadDenied(t.Context())
+	ok(t, err)
+	same(t, []any{list, upTo, have}, []any{denied, at(4), true})
 	got, found, err := j.LoadAgent(t.Context())
 	ok(t, err)
 	same(t, found, true)

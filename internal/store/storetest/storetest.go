@@ -29,6 +29,7 @@ type Everything interface {
 	store.CallbackRules
 	store.Webhooks
 	store.Callbacks
+	store.Takedowns
 	Close() error
 }
 
@@ -52,6 +53,7 @@ func Run(t *testing.T, open Open) {
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
 		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks,
+		"Takedowns": runTakedowns,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
