@@ -26,6 +26,7 @@ type Submission struct {
 	Policy    string // the vendor's FilterPolicy text
 	Native    bool
 	FinishBy  time.Time // prefetch: zero = the default
+	Denial    *Denial   // of a takedown, and of its end
 	// Nonce is the fingerprint of the call's signature nonce, stored with the
 	// job; 0 = none. NonceExpires says how long it must be remembered.
 	Nonce        uint64
@@ -161,6 +162,7 @@ type POPStatus struct {
 	Watermark   Position  `json:"watermark"`
 	Head        Position  `json:"head"` // the last purge entry of the log
 	Lag         int       `json:"lag"`  // purge entries between the two
+	DenyList    DenyState `json:"deny_list,omitempty"`
 	Owed        int       `json:"owed"` // entries read by the POP and not finished
 	Exceptions  int       `json:"exceptions"`
 	Incarnation string    `json:"incarnation,omitempty"`
@@ -174,6 +176,16 @@ type POPStatus struct {
 	// not been exchanged yet; it may have ended.
 	TokenExpires time.Time `json:"token_expires,omitzero"`
 }
+
+// DenyState is how far a POP is with the list of denied URLs.
+type DenyState string
+
+// The states.
+const (
+	DenyApplied     DenyState = "applied"     // it refuses everything that is denied
+	DenyBehind      DenyState = "behind"      // it has not carried out the last change yet, or was not heard
+	DenyUnsupported DenyState = "unsupported" // its caches, or its release, cannot refuse objects
+)
 
 // Access is how a POP proves to the control plane who it is.
 type Access string

@@ -49,7 +49,7 @@ func BenchmarkAccept(b *testing.B) {
 		b.Fatal(err)
 	}
 	eng, err := engine.New(ctx, engine.Options{
-		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
+		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   membus.New().Control(), Planner: newLadder(), MaxUnplanned: 1 << 30,
 	})
 	if err != nil {

@@ -134,7 +134,7 @@ func bigJob(b *testing.B) {
 		pops[i].ID = fmt.Sprintf("pop-%03d", i)
 	}
 	eng, err := engine.New(ctx, engine.Options{
-		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
+		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   wireBus.Control(), Planner: newLadder(), POPs: pops,
 		GreetFor: time.Millisecond, // these POPs have no heartbeats
 	})

@@ -175,7 +175,7 @@ func startFan(ctx context.Context, b *testing.B, pops []freshet.POP, journals st
 	b.Cleanup(control.Close)
 	c := &fanControl{marks: &marks{}, pops: len(pops)}
 	c.engine, err = engine.New(ctx, engine.Options{
-		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
+		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   watched{control, c.marks}, POPs: pops,
 		Planner: plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{domain} }}),
 	})

@@ -122,6 +122,7 @@ type life struct {
 	fetches  prefetches
 	ledger   ledger
 	topology topology
+	denials  denials
 	awaited  atomic.Bool                      // some POP waits for this one's watermark
 	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
@@ -167,6 +168,7 @@ func (l *life) drain() {
 func (l *life) turn(ctx context.Context) {
 	l.openGates(ctx)
 	l.startDueRedos(ctx)
+	l.startDenials(ctx)
 	l.startPurges(ctx)
 	l.startPrefetches(ctx)
 	l.pull(ctx)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -28,18 +30,19 @@ type control struct {
 	// messages pass, so it cannot tell what came first.
 	ticks atomic.Uint64
 
-	mu       sync.Mutex
-	log      []*freshet.Entry
-	appended map[freshet.Position]uint64 // tick
-	next     freshet.Position
-	topology freshet.Topology
-	asked    uint64       // version of the topology that was last named in asking for one
-	speaks   wire.Version // it knows no later version of the wire
-	answers  map[delivery]answer
-	numbers  map[string]map[uint64]bool
-	pulls    int
-	beats    map[string]freshet.Heartbeat
-	refuse   int // so many evidence messages are stored, but not acknowledged
+	mu        sync.Mutex
+	log       []*freshet.Entry
+	appended  map[freshet.Position]uint64 // tick
+	next      freshet.Position
+	topology  freshet.Topology
+	asked     uint64       // version of the topology that was last named in asking for one
+	speaks    wire.Version // it knows no later version of the wire
+	answers   map[delivery]answer
+	numbers   map[string]map[uint64]bool
+	pulls     int
+	denyPulls int
+	beats     map[string]freshet.Heartbeat
+	refuse    int // so many evidence messages are stored, but not acknowledged
 }
 
 type delivery struct {
@@ -147,10 +150,12 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 		return wire.EncodeTopologyAs(min(wire.VersionOf(req), c.speaks), c.topology), nil
 	case bus.CallEvidence:
 		return nil, c.store(pop, req)
+	case bus.CallDenied:
+		return c.deniedPage(req)
 	case bus.CallPull:
 	}
 	c.pulls++
-	q, err := wire.DecodePull(req)
+	q, err := understood(c.speaks, wire.DecodePull, req)
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +165,53 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 			b.Entries = append(b.Entries, e)
 		}
 	}
+	if v := wire.VersionOf(req); v < wire.Version3 {
+		return wire.EncodeEntriesAs(v, b), nil
+	}
 	return wire.EncodeEntries(b), nil
+}
+
+// deniedPage answers with a page of what the log denies, one URL at a time.
+func (c *control) deniedPage(req []byte) ([]byte, error) {
+	q, err := understood(c.speaks, wire.DecodeDenyPull, req)
+	if err != nil || c.speaks < wire.Version3 {
+		return nil, errors.New("model: the call is unknown")
+	}
+	c.denyPulls++
+	list := deniedBy(c.log)
+	page := wire.DenyPage{}
+	for _, e := range c.log {
+		if e.Subject() == freshet.SubjectPurge {
+			page.At = e.At
+		}
+	}
+	for _, u := range slices.Sorted(maps.Keys(list)) {
+		switch {
+		case u <= q.After:
+		case len(page.URLs) == 1:
+			page.More = true
+		default:
+			page.URLs = append(page.URLs, list[u])
+		}
+	}
+	return wire.EncodeDenyPage(page), nil
+}
+
+// deniedBy returns what the entries of a log deny in the end.
+func deniedBy(log []*freshet.Entry) map[string]freshet.DeniedURL {
+	list := map[string]freshet.DeniedURL{}
+	for _, e := range log {
+		for _, u := range e.Selector.URLs {
+			switch e.Kind {
+			case freshet.EntryDeny:
+				list[u] = freshet.DeniedURL{URL: u, At: e.At, Status: e.Status}
+			case freshet.EntryAllow:
+				delete(list, u)
+			case freshet.EntryPurge, freshet.EntryPrefetch, freshet.EntryMembership:
+			}
+		}
+	}
+	return list
 }
 
 // understood decodes a message as a program does that knows no later version.

@@ -146,8 +146,10 @@ func (w *world) pushTopology() {
 	w.t.Helper()
 	w.push(w.t.Context(), bus.ChannelTopology, wire.EncodeTopologyAs(wire.Version1, w.topology))
 	pass(time.Millisecond)
-	if w.speaks > wire.Version1 {
-		w.push(w.t.Context(), bus.ChannelTopology2, wire.EncodeTopology(w.topology))
+	for v, ch := range map[wire.Version]bus.Channel{wire.Version2: bus.ChannelTopology2, wire.Version3: bus.ChannelTopology3} {
+		if w.speaks >= v {
+			w.push(w.t.Context(), ch, wire.EncodeTopologyAs(v, w.topology))
+		}
 	}
 }
 

@@ -181,6 +181,10 @@ func (l *life) openGates(ctx context.Context) {
 		switch {
 		case w.flush:
 			l.flushForEnrolment(ctx, w)
+		case w.entry.Kind.Lists():
+			if !l.denialDone(w) {
+				return // nothing that comes after it may overtake it
+			}
 		case w.left > 0:
 			bypassed, ok := l.passes(w.entry.At)
 			if !ok {

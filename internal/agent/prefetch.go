@@ -277,6 +277,12 @@ func (l *life) nextItem(p *prefetch) (int, bool) {
 
 func (l *life) startFetch(ctx context.Context, s wish) {
 	u := s.p.entry.URL(s.item)
+	if l.isDenied(u) {
+		l.ended(s.p, freshet.Fact{
+			Item: s.item, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonDenied, Attempts: s.p.tries[s.item],
+		})
+		return
+	}
 	if l.purgeFailed(u, s.p.entry.At) {
 		l.ended(s.p, freshet.Fact{
 			Item: s.item, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonPurgeFailed, Attempts: s.p.tries[s.item],

@@ -191,7 +191,7 @@ func (h *history) do(w *world, a act, down map[string]bool) {
 		w.append(member(freshet.MemberUp, a.POP))
 		down[a.POP] = false
 	case "release": // the control plane is replaced by one of the other release
-		w.with(func() { w.speaks = wire.Version1 + wire.Version2 - w.speaks })
+		w.with(func() { w.speaks = wire.Version2 + wire.Version3 - w.speaks })
 	case "kill":
 		s.kill()
 	case "start":

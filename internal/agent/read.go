@@ -77,7 +77,7 @@ func (l *life) understand(ch bus.Channel, pop string, msg []byte) (func(), error
 	case bus.ChannelHead:
 		heads, err := wire.DecodeHeads(msg)
 		return func() { l.readHeads(heads) }, err
-	case bus.ChannelTopology, bus.ChannelTopology2:
+	case bus.ChannelTopology, bus.ChannelTopology2, bus.ChannelTopology3:
 		return l.hearTopology(ch, msg)
 	case bus.ChannelHeartbeat:
 		h, err := wire.DecodeHeartbeat(msg)
@@ -209,8 +209,8 @@ func (l *life) room(name string) bool {
 // pull asks for what is missing, one question per subject at a time.
 func (l *life) pull(ctx context.Context) {
 	for _, s := range l.reader.subjects {
-		if s.pulling || !s.tail && !s.cursor.Before(s.target) || !l.room(s.name) {
-			continue
+		if s.pulling || !s.tail && !s.cursor.Before(s.target) || !l.room(s.name) || l.denials.version == 0 {
+			continue // in which version to ask is not known before the topology was heard
 		}
 		if time.Now().Before(s.after) {
 			l.wakeAt(s.after)
@@ -222,7 +222,7 @@ func (l *life) pull(ctx context.Context) {
 
 func (l *life) pullFrom(ctx context.Context, s *subject, after freshet.Position) {
 	s.pulling = true
-	req := wire.EncodePull(wire.PullRequest{Subject: s.name, After: after, Limit: l.o.PullLimit})
+	req := wire.EncodePullAs(l.denials.version, wire.PullRequest{Subject: s.name, After: after, Limit: l.o.PullLimit})
 	l.work(ctx, func() func() {
 		b, err := l.askEntries(ctx, req)
 		return func() { l.pulled(ctx, s, b, err) }

@@ -36,7 +36,7 @@ func (l *life) judgeReady() {
 		l.ready.caught = true
 	}
 	down, removed := l.standing(l.o.POP)
-	now := l.ready.caught && !down && !removed
+	now := l.ready.caught && !down && !removed && l.denialsKnown()
 	if now == l.ready.told {
 		return
 	}

@@ -40,6 +40,9 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	if err := l.reconcile(ctx, st, saved); err != nil {
 		return nil, err
 	}
+	if err := l.recallDenied(ctx); err != nil {
+		return nil, err
+	}
 	for _, c := range st.Cursors {
 		if s, ok := l.reader.subjects[c.Subject]; ok && c.Subject != freshet.SubjectPurge {
 			s.cursor = c.At

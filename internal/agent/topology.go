@@ -35,7 +35,7 @@ func (l *life) adopt(t freshet.Topology, v wire.Version) {
 // in every version that a POP may need, each on a channel of its own: one that
 // speaks the newest is listened to there only.
 func (l *life) hearTopology(ch bus.Channel, msg []byte) (func(), error) {
-	if ch == bus.ChannelTopology && l.dialect.now() > wire.Version1 {
+	if versionOf(ch) < l.dialect.now() {
 		return nil, nil
 	}
 	t, err := wire.DecodeTopology(msg)
@@ -46,7 +46,21 @@ func (l *life) hearTopology(ch bus.Channel, msg []byte) (func(), error) {
 	if v > l.dialect.now() {
 		l.dialect.heard(v)
 	}
-	return func() { l.adopt(t, v) }, nil
+	return func() {
+		l.adopt(t, v)
+		l.spoken(v)
+	}, nil
+}
+
+// versionOf returns the version in which topologies are told on a channel.
+func versionOf(ch bus.Channel) wire.Version {
+	switch ch {
+	case bus.ChannelTopology3:
+		return wire.Version3
+	case bus.ChannelTopology2:
+		return wire.Version2
+	}
+	return wire.Version1
 }
 
 func (l *life) setTopology(t freshet.Topology, v wire.Version) {
@@ -121,7 +135,10 @@ func (l *life) followTopology(ctx context.Context) {
 			}
 		default:
 			failed = 0
-			l.post(ctx, func() { l.adopt(t, v) })
+			l.post(ctx, func() {
+				l.adopt(t, v)
+				l.spoken(v)
+			})
 		}
 		if !sleep(ctx, wait) {
 			return

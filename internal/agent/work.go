@@ -19,6 +19,7 @@ type work struct {
 	executed bool                  // an item was carried out, so a bypassed parent must be made good
 	flush    bool                  // the cache must revalidate everything instead
 	match    func(url string) bool // of a pattern
+	denial   *denial               // of an entry that changes the deny list, once its turn has come
 }
 
 func (w *work) isBlocked(item int) bool { return w.blocked != nil && w.blocked(item) }
@@ -56,6 +57,8 @@ func (l *life) readPurge(entry *freshet.Entry) {
 	switch {
 	case entry.Kind == freshet.EntryMembership:
 		l.readMembership(w)
+	case entry.Kind.Lists():
+		l.readDenial(w)
 	case entry.Kind == freshet.EntryPurge && entry.TargetIndex(l.o.POP) >= 0:
 		w.left = entry.Len()
 		w.match = matcher(entry.Selector)
@@ -67,7 +70,7 @@ func (l *life) readPurge(entry *freshet.Entry) {
 		l.supersede(w)
 	}
 	if w.objects == nil {
-		w.size = workSize + len(entry.Selector.Pattern)
+		w.size = workSize + selectorSize(entry.Selector)
 	}
 	l.purges.queue = append(l.purges.queue, w)
 	l.purges.bytes += w.size

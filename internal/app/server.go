@@ -105,6 +105,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	s.engine, err = engine.New(ctx, engine.Options{
 		Store: engine.Store{
 			Jobs: s.store, Log: s.store, Tasks: s.store, States: s.store, Evidence: s.store, Catalog: s.store,
+			Takedowns: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),

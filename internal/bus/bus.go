@@ -20,6 +20,7 @@ const (
 	ChannelHead      Channel = "head"             // heads of all subjects, every second
 	ChannelTopology  Channel = "topology"         // a new topology, for agents of the first release
 	ChannelTopology2 Channel = "topology.2"       // the same in version 2; agents that do not know the channel pass it over
+	ChannelTopology3 Channel = "topology.3"       // and in version 3
 	ChannelHeartbeat Channel = "heartbeat"        // from each POP, to the control plane and the POPs that follow it
 )
 
@@ -30,6 +31,7 @@ type Call string
 const (
 	CallPull     Call = "pull"     // entries of a subject after a position
 	CallTopology Call = "topology" // the topology now; the request is the one that the agent has, of which the version counts
+	CallDenied   Call = "denied"   // a page of the present deny list
 	CallEvidence Call = "evidence" // store evidence; the answer comes after the commit
 )
 

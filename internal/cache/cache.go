@@ -154,4 +154,5 @@ type Powers struct {
 	KeepsCursor        bool // ReadCursor and WriteCursor are kept with the content
 	Survives           bool // the content outlives a restart of the cache
 	Counts             bool // Result.Removed of a pattern is known
+	Denies             bool // it can refuse objects: it is a Denier
 }

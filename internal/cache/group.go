@@ -52,6 +52,7 @@ var (
 	_ Driver   = (*Group)(nil)
 	_ Settler  = (*Group)(nil)
 	_ Follower = (*Group)(nil)
+	_ Denier   = (*Group)(nil)
 )
 
 // NewGroup makes a Group.
@@ -90,14 +91,15 @@ func NewGroup(o GroupOptions) (*Group, error) {
 	return g, nil
 }
 
-// with returns what both of two caches can do.
+// with returns what both of two caches can do. Denying is what one alone should
+// still do, where the others cannot: what is asked of all fails then.
 func (p Powers) with(q Powers) Powers {
 	return Powers{
 		MaxBatch: min(p.MaxBatch, q.MaxBatch),
 		Prefix:   p.Prefix && q.Prefix, Regex: p.Regex && q.Regex, Tag: p.Tag && q.Tag,
 		Soft: p.Soft && q.Soft, Inspect: p.Inspect && q.Inspect, DefeatsFills: p.DefeatsFills && q.DefeatsFills,
 		CancelsFills: p.CancelsFills && q.CancelsFills, KeepsCursor: p.KeepsCursor && q.KeepsCursor,
-		Survives: p.Survives && q.Survives, Counts: p.Counts && q.Counts,
+		Survives: p.Survives && q.Survives, Counts: p.Counts && q.Counts, Denies: p.Denies || q.Denies,
 	}
 }
 

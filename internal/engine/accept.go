@@ -20,7 +20,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 	media := []string{""} // the one row of a job by URL, prefix or tag
 	if s.Direct == nil {
 		ids := s.Lookup()
-		have, err := e.store.Catalog.HaveMedia(ctx, s.Account, ids)
+		have, err := e.haveMedia(ctx, s, ids)
 		if err != nil {
 			return receipt, err
 		}
@@ -65,7 +65,7 @@ func (e *Engine) newJob(s freshet.Submission, media []string) *freshet.Job {
 	now := now()
 	job := &freshet.Job{
 		Account: s.Account, ID: newJobID(), Type: s.Type, Filter: s.Filter, Direct: s.Direct,
-		UserData: s.UserData, Policy: s.Policy, Native: s.Native, Created: now,
+		UserData: s.UserData, Policy: s.Policy, Native: s.Native, Denial: s.Denial, Created: now,
 	}
 	if s.Direct != nil { // the store fills in its groups
 		direct := *s.Direct

@@ -28,7 +28,9 @@ var errStopping = errors.New("engine: stopping")
 func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte) ([]byte, error) {
 	switch call {
 	case bus.CallPull:
-		return e.pull(ctx, req)
+		return e.pull(ctx, pop, req)
+	case bus.CallDenied:
+		return e.denied(ctx, pop, req)
 	case bus.CallTopology:
 		if len(req) > 0 {
 			// What the agent has. One that it cannot name it does not have.
@@ -36,6 +38,7 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 				e.members.outdo(have.Version)
 			}
 		}
+		e.members.speaks(pop, wire.VersionOf(req))
 		// It is answered in the version in which it asks: that it can read.
 		return wire.EncodeTopologyAs(wire.VersionOf(req), e.members.topology()), nil
 	case bus.CallEvidence:
@@ -58,6 +61,11 @@ func (e *Engine) receive(ctx context.Context, pop string, req []byte) error {
 	if ev.POP != pop {
 		return fmt.Errorf("evidence speaks for POP %q", ev.POP)
 	}
+	return e.take(ctx, ev)
+}
+
+// take has evidence stored and folded.
+func (e *Engine) take(ctx context.Context, ev freshet.Evidence) error {
 	a := &arrival{msg: &store.Received{Evidence: ev, ReceivedAt: now()}, done: make(chan error, 1)}
 	select {
 	case e.intake <- a:

@@ -41,6 +41,8 @@ type Store struct {
 	States   store.States
 	Evidence store.Evidence
 	Catalog  store.Catalog
+
+	Takedowns store.Takedowns
 }
 
 // Options configure an Engine. Zero durations and counts take the defaults
@@ -95,7 +97,7 @@ func (o *Options) defaults() {
 
 func (o *Options) check() error {
 	s := o.Store
-	if s.Jobs == nil || s.Log == nil || s.Tasks == nil || s.States == nil || s.Evidence == nil || s.Catalog == nil {
+	if s.Jobs == nil || s.Log == nil || s.Tasks == nil || s.States == nil || s.Evidence == nil || s.Catalog == nil || s.Takedowns == nil {
 		return errors.New("engine: a store is missing")
 	}
 	if o.Bus == nil || o.Planner == nil {
@@ -175,7 +177,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer cancel()
-	failed := make(chan error, 4+e.o.Planners)
+	failed := make(chan error, 5+e.o.Planners)
 	start := func(loop func(context.Context) error) {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
@@ -186,6 +188,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(e.collect)
 	start(func(ctx context.Context) error { return e.push(ctx, sent) })
 	start(e.sweep)
+	start(e.renewTakedowns)
 	for i := range e.o.Planners {
 		start(func(ctx context.Context) error {
 			e.greet(ctx, i == 0)

@@ -65,7 +65,7 @@ func (a *firstAgent) hear(ch bus.Channel, pop string, msg []byte) {
 		a.topologies = append(a.topologies, topology)
 	case bus.ChannelHeartbeat:
 		_, err = asFirst(wire.DecodeHeartbeat, msg)
-	case bus.ChannelTopology2: // which it did not know
+	case bus.ChannelTopology2, bus.ChannelTopology3: // which it did not know
 		a.strange[ch]++
 	}
 	if err != nil {
@@ -185,7 +185,7 @@ func TestVersions_ATopologyIsPushedInEach(t *testing.T) {
 	old := newFirstAgent(w, "a")
 	newest := make(chan []byte, 8)
 	stop, err := w.bus.Agent("b").Listen(func(ch bus.Channel, _ string, msg []byte) {
-		if ch == bus.ChannelTopology2 {
+		if ch == bus.ChannelTopology3 {
 			newest <- msg
 		}
 	})
@@ -235,7 +235,8 @@ func TestVersions_TopologyIsAnsweredAsItIsAskedFor(t *testing.T) {
 		"nothing":       {nil, wire.Version1},
 		"first release": {recording(t, "topology"), wire.Version1},
 		"version 1":     {wire.EncodeTopologyAs(wire.Version1, freshet.Topology{}), wire.Version1},
-		"this one":      {wire.EncodeTopology(freshet.Topology{}), wire.Version2},
+		"version 2":     {wire.EncodeTopologyAs(wire.Version2, freshet.Topology{}), wire.Version2},
+		"this one":      {wire.EncodeTopology(freshet.Topology{}), wire.Version3},
 		"a later one":   {later, wire.Newest},
 	} {
 		msg, err := w.pops["a"].agent.Do(t.Context(), bus.CallTopology, tc.req)

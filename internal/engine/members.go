@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/wire"
 )
 
 // members knows the POPs: who is enrolled, down or removed (recorded in the
@@ -39,8 +40,10 @@ type standing struct {
 // contact is what was last heard of a POP.
 type contact struct {
 	beat     freshet.Heartbeat
-	at       time.Time // of the last heartbeat
-	progress time.Time // of the last evidence, or advance of the watermark
+	at       time.Time    // of the last heartbeat
+	progress time.Time    // of the last evidence, or advance of the watermark
+	speaks   wire.Version // in which it last asked for the topology; 0: it has not since the start
+	unable   bool         // it said that its caches cannot refuse objects
 }
 
 func newMembers(pops []freshet.POP) *members {

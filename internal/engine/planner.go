@@ -118,7 +118,7 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 			media = found[0]
 		}
 	}
-	planned, err := e.o.Planner.Plan(ctx, job, row, media)
+	planned, err := e.planURLs(ctx, job, row, media)
 	if err != nil {
 		return nil, err
 	}

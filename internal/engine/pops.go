@@ -159,7 +159,7 @@ func (e *Engine) pushTopology(ctx context.Context) {
 	for _, push := range []struct {
 		ch bus.Channel
 		v  wire.Version
-	}{{bus.ChannelTopology2, wire.Version2}, {bus.ChannelTopology, wire.Version1}} {
+	}{{bus.ChannelTopology3, wire.Version3}, {bus.ChannelTopology2, wire.Version2}, {bus.ChannelTopology, wire.Version1}} {
 		if err := e.o.Bus.Push(ctx, push.ch, wire.EncodeTopologyAs(push.v, t)); err != nil {
 			// Agents ask for it every now and then, too.
 			e.log.LogAttrs(ctx, slog.LevelWarn, "topology could not be pushed",
@@ -171,6 +171,10 @@ func (e *Engine) pushTopology(ctx context.Context) {
 // POPs returns every enrolled POP as an operator sees it.
 func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 	heads, err := e.store.Log.Heads(ctx)
+	if err != nil {
+		return nil, err
+	}
+	denial, err := e.store.Takedowns.LastDenial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +191,7 @@ func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 			b := c.beat
 			s.Ready, s.Watermark, s.Owed, s.Exceptions = b.Ready && s.State == "up", b.Watermark, b.Owed, len(b.Exceptions)
 			s.Incarnation, s.Release = b.Incarnation, b.Release
+			s.DenyList = c.denyState(denial)
 		}
 		e.members.mu.RUnlock()
 		if p.Down {

@@ -82,19 +82,28 @@ func (e *Engine) pushHeads(ctx context.Context, sent map[string]freshet.Position
 
 // encodeBatches encodes entries into messages that fit the bus.
 func encodeBatches(subject string, prev freshet.Position, entries []*freshet.Entry) [][]byte {
+	return encodeBatchesAs(wire.Newest, subject, prev, entries)
+}
+
+// encodeBatchesAs does the same for an agent that knows v at most.
+func encodeBatchesAs(v wire.Version, subject string, prev freshet.Position, entries []*freshet.Entry) [][]byte {
+	encode := wire.EncodeEntries
+	if v < wire.Version3 {
+		encode = func(b wire.EntryBatch) []byte { return wire.EncodeEntriesAs(v, b) }
+	}
 	batch := wire.EntryBatch{Subject: subject, Prev: prev, Entries: entries}
 	if batch.Fits() || len(entries) < 2 {
-		if msg := wire.EncodeEntries(batch); len(msg) <= bus.MaxMessage || len(entries) < 2 {
+		if msg := encode(batch); len(msg) <= bus.MaxMessage || len(entries) < 2 {
 			return [][]byte{msg}
 		}
 	}
 	half := len(entries) / 2
-	return append(encodeBatches(subject, prev, entries[:half]),
-		encodeBatches(subject, entries[half-1].At, entries[half:])...)
+	return append(encodeBatchesAs(v, subject, prev, entries[:half]),
+		encodeBatchesAs(v, subject, entries[half-1].At, entries[half:])...)
 }
 
 // pull answers an agent that saw a gap.
-func (e *Engine) pull(ctx context.Context, req []byte) ([]byte, error) {
+func (e *Engine) pull(ctx context.Context, pop string, req []byte) ([]byte, error) {
 	r, err := wire.DecodePull(req)
 	if err != nil {
 		return nil, err
@@ -114,5 +123,11 @@ func (e *Engine) pull(ctx context.Context, req []byte) ([]byte, error) {
 			break
 		}
 	}
-	return encodeBatches(r.Subject, r.After, entries)[0], nil
+	v := wire.VersionOf(req)
+	if v < wire.Version3 {
+		if err := e.passOver(ctx, pop, entries); err != nil {
+			return nil, err
+		}
+	}
+	return encodeBatchesAs(v, r.Subject, r.After, entries)[0], nil
 }

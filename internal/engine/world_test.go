@@ -90,7 +90,7 @@ func (w *world) start(dir string, change func(*engine.Options), pops ...string) 
 	}
 	must(w.t, db.PutMedia(ctx, time.Now(), []*freshet.Media{{Account: "other", ID: "theirs", Status: freshet.StatusNormal}}))
 	o := engine.Options{
-		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
+		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   w.bus.Control(), SweepEvery: 5 * time.Millisecond, GreetFor: time.Millisecond,
 		Planner: files{plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{d} }}), 3},
 	}

@@ -34,7 +34,7 @@ func checkP7(t *testing.T, c *cluster.Cluster) {
 		pops = append(pops, freshet.POP{ID: id, Remote: true})
 	}
 	eng, err := engine.New(ctx, engine.Options{
-		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db},
+		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   membus.New().Control(), Planner: noPlanner{}, POPs: pops,
 	})
 	if err != nil {

@@ -207,5 +207,5 @@ func numbered(list []heard) error {
 var errSecret = errors.New("the password is swordfish")
 
 func channels() []bus.Channel {
-	return []bus.Channel{bus.ChannelPurge, bus.ChannelPrefetch, bus.ChannelHead, bus.ChannelTopology, bus.ChannelTopology2}
+	return []bus.Channel{bus.ChannelPurge, bus.ChannelPrefetch, bus.ChannelHead, bus.ChannelTopology, bus.ChannelTopology2, bus.ChannelTopology3}
 }
