@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,13 +34,15 @@ type world struct {
 	db   *sqlite.Store
 	bus  *membus.Bus
 	pops map[string]*popPlayed
+
+	count atomic.Int64 // files of a media
 }
 
 // files plans every media as so many files, without a fetch.
 type files struct {
 	*plan.Planner
 
-	n int
+	n *atomic.Int64
 }
 
 func (f files) Plan(_ context.Context, job *freshet.Job, row freshet.Row, _ *freshet.Media) (freshet.PlannedRow, error) {
@@ -50,7 +53,7 @@ func (f files) Plan(_ context.Context, job *freshet.Job, row freshet.Row, _ *fre
 		}
 		return p, nil
 	}
-	for i := range f.n {
+	for i := range f.n.Load() {
 		p.URLs = append(p.URLs, freshet.PlannedURL{
 			Media: row.Media, Kind: "file", URL: fmt.Sprintf("http://%s/%s/%d.mp4", domain, row.Media, i),
 		})
@@ -83,6 +86,7 @@ func (w *world) start(dir string, change func(*engine.Options), pops ...string) 
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: dir})
 	must(w.t, err)
 	w.db = db
+	w.count.Store(3)
 	d := freshet.Domain{Account: account, Name: domain, Origin: "http://127.0.0.1:9"}
 	must(w.t, db.PutDomain(ctx, d))
 	for _, id := range []string{"m1", "m2", "m3"} {
@@ -92,7 +96,7 @@ func (w *world) start(dir string, change func(*engine.Options), pops ...string) 
 	o := engine.Options{
 		Store: engine.Store{Jobs: db, Log: db, Tasks: db, States: db, Evidence: db, Catalog: db, Takedowns: db},
 		Bus:   w.bus.Control(), SweepEvery: 5 * time.Millisecond, GreetFor: time.Millisecond,
-		Planner: files{plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{d} }}), 3},
+		Planner: files{plan.New(plan.Options{Domains: func(string) []freshet.Domain { return []freshet.Domain{d} }}), &w.count},
 	}
 	for _, id := range pops {
 		o.POPs = append(o.POPs, freshet.POP{ID: id})
