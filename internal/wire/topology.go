@@ -40,6 +40,10 @@ const (
 	minPOP    = 5
 )
 
+// maxDomains bounds the domains of a topology: in memory one takes fifty times
+// what it may take on the wire.
+const maxDomains = 1 << 19
+
 // DecodeTopology decodes a topology. Empty lists come back as nil.
 func DecodeTopology(b []byte) (freshet.Topology, error) {
 	r, err := unseal(kindTopology, b)
@@ -47,7 +51,9 @@ func DecodeTopology(b []byte) (freshet.Topology, error) {
 		return freshet.Topology{}, err
 	}
 	t := freshet.Topology{Version: r.uvarint()}
-	if n := r.count(minDomain); n > 0 {
+	if n := r.count(minDomain); n > maxDomains {
+		r.failf("message holds more than %d domains", maxDomains)
+	} else if n > 0 {
 		t.Domains = make([]freshet.Domain, n)
 	}
 	for i := range t.Domains {
