@@ -90,7 +90,7 @@ func (d *draft) matchURL(list []*wanted, u string) int {
 		if !ok || !w.re.MatchString(path) {
 			continue
 		}
-		addressed, _, err := named(u, d.domains) // the domain's rules may have changed since
+		addressed, _, err := d.named(u) // the domain's rules may have changed since
 		if err != nil {
 			d.problem(u, "known, but left out: %v", err)
 			continue
