@@ -44,7 +44,17 @@ func runTable(t *testing.T, c rpctest.Client) {
 			for name, value := range kept {
 				pairs = append(pairs, "{"+name+"}", value)
 			}
-			run{client: c, row: r, fill: strings.NewReplacer(pairs...)}.make(t, kept)
+			fill := strings.NewReplacer(pairs...)
+			client := c
+			if r.as != nil {
+				client = c.As(rpctest.Credentials{
+					KeyID: fill.Replace(r.as.KeyID), Secret: fill.Replace(r.as.Secret),
+					Token: fill.Replace(r.as.Token), Bearer: fill.Replace(r.as.Bearer),
+				})
+			}
+			if client != nil {
+				run{client: client, row: r, fill: fill}.make(t, kept)
+			}
 		})
 	}
 }

@@ -1,6 +1,10 @@
 package sdkproof_test
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/freshet-vod/freshet/internal/rpc/rpctest"
+)
 
 // row is one call and what must come of it.
 type row struct {
@@ -16,6 +20,10 @@ type row struct {
 	// soon tells that the answer comes true in a while: the call is repeated.
 	soon  bool
 	fault *fault
+	// as are the credentials of the call, where they are not the server's first.
+	// They may hold "{name}". A client whose SDK has none of the kind leaves the
+	// row out.
+	as *rpctest.Credentials
 }
 
 // fault is an error as it must surface.
@@ -61,6 +69,7 @@ func table() []row {
 		mediaRows(),
 		objectRows(), callbackRows(),
 		moreObjectRows(),
+		credentialRows(),
 	)
 }
 

@@ -23,7 +23,14 @@ type Client interface {
 	Decodes() bool
 	// Call makes a call and returns what the SDK decoded.
 	Call(action string, params map[string]string) (Answer, *Failure)
+	// As returns the client with other credentials, nil if the SDK knows none
+	// of this kind.
+	As(c Credentials) Client
 }
+
+// Credentials are an access key, a temporary one with its session token, or a
+// bearer token alone.
+type Credentials struct{ KeyID, Secret, Token, Bearer string }
 
 // Clients returns the Go SDKs in all their modes, for an endpoint HOST:PORT that
 // speaks plain HTTP.

@@ -31,6 +31,9 @@ func (n newSDK) name() string {
 // Name implements [Client].
 func (n newSDK) Name() string { return n.name() }
 
+// As implements [Client].
+func (n newSDK) As(c Credentials) Client { n.access = n.as(c); return n }
+
 // Decodes implements [Client].
 func (n newSDK) Decodes() bool { return true }
 
@@ -68,6 +71,12 @@ func (n newSDK) call(action, method string, p map[string]string, answer any) *Fa
 	}
 	if n.v1 {
 		config.SignatureAlgorithm = new("v2")
+	}
+	switch {
+	case n.bearer != "":
+		config.AccessKeyId, config.AccessKeySecret, config.BearerToken = nil, nil, new(n.bearer)
+	case n.token != "":
+		config.SecurityToken = new(n.token)
 	}
 	c, err := openapi.NewClient(config)
 	if err != nil {

@@ -58,6 +58,15 @@ func Node(t *testing.T, program, packages, endpoint, keyID, secret string) []Cli
 // Name implements [Client].
 func (n node) Name() string { return "Node, " + n.method }
 
+// As implements [Client].
+func (n node) As(c Credentials) Client {
+	if c.Bearer != "" {
+		return nil
+	}
+	n.access = n.as(c)
+	return n
+}
+
 // Decodes implements [Client].
 func (node) Decodes() bool { return true }
 
@@ -73,7 +82,7 @@ func (n node) Call(action string, params map[string]string) (Answer, *Failure) {
 		params = map[string]string{}
 	}
 	err := n.in.Encode(map[string]any{
-		"endpoint": "http://" + n.endpoint, "id": n.keyID, "secret": n.secret,
+		"endpoint": "http://" + n.endpoint, "id": n.keyID, "secret": n.secret, "token": n.token,
 		"method": n.method, "action": action, "params": params,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk"
+	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/auth/credentials"
 	sdkerrors "github.com/aliyun/alibaba-cloud-sdk-go/sdk/errors"
 	"github.com/aliyun/alibaba-cloud-sdk-go/sdk/requests"
@@ -20,9 +21,18 @@ func (o oldSDK) name() string { return "old SDK, V1, " + o.format }
 
 func (o oldSDK) with(a access) kit { o.access = a; return o }
 
+// As implements [Client].
+func (o oldSDK) As(c Credentials) Client { o.access = o.as(c); return o }
+
 func (o oldSDK) client() *vod.Client {
-	c, err := vod.NewClientWithOptions("cn-shanghai", sdk.NewConfig(),
-		credentials.NewAccessKeyCredential(o.keyID, o.secret))
+	var credential auth.Credential = credentials.NewAccessKeyCredential(o.keyID, o.secret)
+	switch {
+	case o.bearer != "":
+		credential = credentials.NewBearerTokenCredential(o.bearer)
+	case o.token != "":
+		credential = credentials.NewStsTokenCredential(o.keyID, o.secret, o.token)
+	}
+	c, err := vod.NewClientWithOptions("cn-shanghai", sdk.NewConfig(), credential)
 	if err != nil {
 		panic("rpctest: making a client of the old SDK: " + err.Error()) // no input of ours is in it
 	}

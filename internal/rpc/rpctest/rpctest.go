@@ -51,7 +51,18 @@ func Run(t *testing.T, endpoint, keyID, secret string, f Fixtures) {
 	}
 }
 
-type access struct{ endpoint, keyID, secret string }
+// access is where and as whom a client calls.
+type access struct {
+	endpoint, keyID, secret string
+	token                   string // session token of temporary credentials
+	bearer                  string // bearer token, instead of all others
+}
+
+// as returns the access with other credentials.
+func (a access) as(c Credentials) access {
+	a.keyID, a.secret, a.token, a.bearer = c.KeyID, c.Secret, c.Token, c.Bearer
+	return a
+}
 
 // kit is one SDK in one of its modes. Failures are what it made of an error
 // answer.

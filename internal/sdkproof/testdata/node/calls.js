@@ -10,11 +10,12 @@ const RPCClient = require('@alicloud/pop-core').RPCClient;
 const clients = new Map();
 
 function client(call) {
-  const name = JSON.stringify([call.endpoint, call.id, call.secret]);
+  const name = JSON.stringify([call.endpoint, call.id, call.secret, call.token]);
   if (!clients.has(name)) {
     // The second argument makes the SDK return the HTTP status too.
     clients.set(name, new RPCClient({
       endpoint: call.endpoint, apiVersion: '2017-03-21', accessKeyId: call.id, accessKeySecret: call.secret,
+      securityToken: call.token || undefined,
     }, true));
   }
   return clients.get(name);
