@@ -68,7 +68,7 @@ func table() []row {
 		mediaJobRows(),
 		mediaRows(),
 		objectRows(), callbackRows(),
-		moreObjectRows(),
+		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 	)
 }
