@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
@@ -109,7 +110,9 @@ type Options struct {
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
-	Log      *slog.Logger
+	// Audit writes down who called what, and shows it.
+	Audit *audit.Trail
+	Log   *slog.Logger
 }
 
 func (o Options) check() error {
@@ -124,6 +127,7 @@ func (o Options) check() error {
 		{"Domains", o.Domains != nil},
 		{"Media", o.Media != nil},
 		{"Keys", o.Keys != nil},
+		{"Audit", o.Audit != nil},
 		{"Log", o.Log != nil},
 	} {
 		if !p.set {

@@ -17,6 +17,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/policy"
 )
 
@@ -30,6 +31,7 @@ type call struct {
 	r      *http.Request
 	id     string // of the request, in answers and in the log
 	caller Identity
+	entry  *audit.Entry // of a call that may write
 	body   []byte
 	query  url.Values
 	status int // of a fault, if its code's own does not fit
@@ -95,6 +97,14 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 	if c.caller, err = s.Authenticate(c.r, c.body); err != nil {
 		return err
 	}
+	if rt.mayWrite() {
+		return s.audited(ctx, rt, c)
+	}
+	return s.permitted(ctx, rt, c)
+}
+
+// permitted runs a handler for a caller who is known, if they may.
+func (s *server) permitted(ctx context.Context, rt route, c *call) error {
 	if rt.operate && c.caller.Account != s.Operator {
 		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator)
 	}
@@ -105,6 +115,7 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 			}
 		}
 	}
+	var err error
 	if c.query, err = queryOf(c.r, rt.params); err != nil {
 		return err
 	}

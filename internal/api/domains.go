@@ -31,6 +31,7 @@ func (s *server) putDomain(c *call) error {
 	if err := c.decode(&d); err != nil {
 		return err
 	}
+	c.entry.Note(d.Name)
 	if d.Account != "" && d.Account != c.caller.Account {
 		return &freshet.Error{Code: freshet.CodeForbidden, Field: "account", Message: "A domain is added to the caller's own account."}
 	}

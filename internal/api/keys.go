@@ -50,6 +50,7 @@ func (s *server) createKey(c *call) error {
 	if err != nil {
 		return err
 	}
+	c.entry.Note(k.ID)
 	answer := shown(k)
 	answer.Secret = k.Secret
 	return c.reply(http.StatusCreated, answer)

@@ -73,6 +73,7 @@ func (s *server) addPOP(c *call) error {
 			return freshet.Invalid("ttl", "ttl must be a duration such as 90m.")
 		}
 	}
+	c.entry.Note(req.ID)
 	invitation, err := s.POPs.AddPOP(c.r.Context(), req.ID, req.Parents, ttl)
 	if err != nil {
 		return err

@@ -49,6 +49,29 @@ func numberOf(q url.Values, name string, byDefault, lo, hi int) (int, error) {
 	return n, nil
 }
 
+// idOf returns a parameter that continues a list, 0 if it is not given.
+func idOf(q url.Values, name string) (uint64, error) {
+	s := q.Get(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 63)
+	if err != nil || n == 0 {
+		return 0, freshet.Invalid(name, "%s must be a number, as next of the page before.", name)
+	}
+	return n, nil
+}
+
+func boolOf(q url.Values, name string) (bool, error) {
+	switch q.Get(name) {
+	case "", "false":
+		return false, nil
+	case "true":
+		return true, nil
+	}
+	return false, freshet.Invalid(name, "%s must be true or false.", name)
+}
+
 func timeOf(q url.Values, name string) (time.Time, error) {
 	s := q.Get(name)
 	if s == "" {

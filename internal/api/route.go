@@ -23,6 +23,7 @@ type route struct {
 	handle  func(*call) error
 	upload  bool     // takes a large body
 	open    bool     // needs no authentication
+	reads   bool     // changes nothing, though its method is that of those which do
 	writes  bool     // changes something, and does not store the call's nonce itself
 	operate bool     // only the operator may
 	params  []string // the names of the query's parameters; others are refused
@@ -42,7 +43,7 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/jobs/{id}/events", actions: []string{"freshet:GetJob"}, handle: s.jobEvents},
 		{pattern: "GET /v1/jobs/{id}/tasks", actions: []string{"freshet:GetJob"}, handle: s.jobTasks, params: []string{"offset", "limit"}},
 		{pattern: "GET /v1/tasks/{id}", actions: []string{"freshet:GetTask"}, handle: s.task},
-		{pattern: "POST /v1/plan", actions: []string{"freshet:Plan"}, perResource: true, handle: s.plan},
+		{pattern: "POST /v1/plan", actions: []string{"freshet:Plan"}, perResource: true, handle: s.plan, reads: true},
 		{pattern: "GET /v1/media", actions: []string{"freshet:ListMedia"}, handle: s.listMedia, params: []string{"after", "limit"}},
 		{pattern: "POST /v1/media", actions: []string{"freshet:ImportMedia"}, handle: s.importMedia, upload: true, writes: true},
 		{pattern: "GET /v1/media/{id}", actions: []string{"freshet:GetMedia"}, perResource: true, handle: s.showMedia},
@@ -56,6 +57,9 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys},
 		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true},
 		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:DisableKey"}, handle: s.disableKey, writes: true},
+		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
+			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
+		}},
 	}
 }
 

@@ -45,6 +45,7 @@ func (s *server) submission(c *call, action func(freshet.TaskType) string) (fres
 	if err := c.decode(&r); err != nil {
 		return freshet.Submission{}, err
 	}
+	c.noteJob(&r)
 	sub := freshet.Submission{
 		Account: c.caller.Account, Type: r.Type, UserData: r.UserData, Native: true, FinishBy: r.FinishBy.UTC(),
 		Nonce: c.caller.Nonce, NonceExpires: c.caller.NonceExpires,

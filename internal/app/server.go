@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api"
+	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
 	"github.com/freshet-vod/freshet/internal/config"
@@ -16,6 +19,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/enrol"
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
+	"github.com/freshet-vod/freshet/internal/limits"
 	"github.com/freshet-vod/freshet/internal/plan"
 	"github.com/freshet-vod/freshet/internal/rpc"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
@@ -24,6 +28,9 @@ import (
 // Server is a control plane with the POPs of its configuration.
 type Server struct {
 	group   *lifecycle.Group
+	audit   *audit.Trail
+	kept    time.Duration // how long audit records are
+	log     *slog.Logger
 	store   *sqlite.Store
 	engine  *engine.Engine
 	bus     *natsbus.Server
@@ -65,6 +72,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 		return err
 	}
 	s.store = db
+	s.audit, s.kept, s.log = audit.New(db), c.Audit.Keep.Std(), o.Log
 	s.group.OnStop("store", func(context.Context) error { return db.Close() })
 	if s.MadeKey, err = seedKey(ctx, db, c.Data, o.Env); err != nil {
 		return err
@@ -159,13 +167,22 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			return api.Identity(id), err
 		},
 		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard,
-		Operator: config.DefaultAccount, Log: o.Log,
+		Operator: config.DefaultAccount, Audit: s.audit, Log: o.Log,
 	})
 	if err != nil {
 		return err
 	}
 	s.site = newSite(ctx, l, faces{
-		vendor: rpc.New(rpc.Options{Engine: s.engine, Auth: guard, Media: s.store, Callbacks: s.store, Log: o.Log}), native: native,
+		vendor: rpc.New(rpc.Options{ // one a line: every part of the API adds its own
+			Engine:    s.engine,
+			Auth:      guard,
+			Media:     s.store,
+			Callbacks: s.store,
+			Limits:    limits.NewThrottle(rulesOf(c.Limits)),
+			Audit:     s.audit,
+			Log:       o.Log,
+		}),
+		native:  native,
 		healthz: api.Healthz(), readyz: api.Readyz(s.engine.Ready),
 	}, rpc.MaxHeaderBytes, o.Log)
 	s.group.OnStop("API", s.site.stop)
@@ -194,6 +211,7 @@ func (s *Server) Engine() *engine.Engine { return s.engine }
 // Run serves until the context that New got ends.
 func (s *Server) Run() error {
 	s.group.Go("engine", s.engine.Run)
+	s.group.Go("audit trail", s.keepAudit)
 	s.group.Go("enrolment", s.enrol)
 	for _, p := range s.pops {
 		p.start(s.group)

@@ -93,7 +93,7 @@ func (m *manualWriter) section(prefix string, v reflect.Value) {
 		case reflect.Pointer:
 			m.section(key, reflect.New(elem.Elem()).Elem())
 		case reflect.Slice:
-			if elem.Elem().Kind() == reflect.Struct && (key == "domains" || key == "pops" || key == "caches") {
+			if elem.Elem().Kind() == reflect.Struct && (key == "limits.accounts" || key == "domains" || key == "pops" || key == "caches") {
 				m.section(key+"[]", reflect.New(elem.Elem()).Elem())
 			}
 		}
@@ -108,6 +108,8 @@ func kindOf(t reflect.Type) string {
 		return "A size in bytes: `4096`, `512KiB`, `10GiB`."
 	case reflect.TypeFor[config.Address]():
 		return "An address: `HOST:PORT`."
+	case reflect.TypeFor[config.Offset]():
+		return "A distance from UTC: `+08:00`, `-05:30`, `Z`."
 	case reflect.TypeFor[config.URL]():
 		return "A URL."
 	}

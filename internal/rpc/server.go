@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
-	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -80,6 +80,10 @@ type Options struct {
 	HostID string
 	// MaxBody bounds the body of a call in bytes; 4 MB.
 	MaxBody int64
+	// Limits bounds what accounts do; nil: nothing.
+	Limits Limits
+	// Audit writes down who called what; nil: nobody does.
+	Audit *audit.Trail
 	// WaitPlanned is how long GetMediaRefreshJobs waits for a row's outcome;
 	// 1 second (contract §4.1 U8).
 	WaitPlanned time.Duration
@@ -178,10 +182,7 @@ func (s *server) serve(ctx context.Context, w http.ResponseWriter, c *call) (any
 	if op.run == nil {
 		return nil, &fault{kind: unsupportedOperation}
 	}
-	if !op.perResource && !c.may(policy.Account()) {
-		return nil, refused()
-	}
-	return op.run(ctx, c)
+	return s.admitted(ctx, c, op)
 }
 
 // parse reads the body and decodes the parameters, and finds out which format

@@ -21,6 +21,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api"
+	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/store"
 )
@@ -51,6 +52,7 @@ type Fake struct {
 	DomainSet map[string]freshet.Domain
 	MediaSet  map[string]*freshet.Media
 	KeySet    map[string]store.Key
+	AuditList []freshet.AuditRecord
 	NonceList []store.Nonce // of calls that wrote something other than a job
 	Err       error         // if set, every call of the engine fails with it
 	// Shape, if set, is called with the report of each job that is accepted,
@@ -91,7 +93,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Operator: Account, Log: slog.New(slog.DiscardHandler),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Operator: Account, Audit: audit.New(auditStore{f}), Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -299,3 +299,35 @@ func TestP1_OnlyBriefWritesAreNotSynced(t *testing.T) {
 		}
 	}
 }
+
+// TestAudit_WithoutARecordThereIsNoWrite: a store that cannot take the record
+// refuses what it is about, and what shares its transaction is done all the
+// same.
+func TestAudit_WithoutARecordThereIsNoWrite(t *testing.T) {
+	t.Parallel()
+	s := open(t, t.TempDir())
+	if err := s.Write(t.Context(), nil, `DROP TABLE audit`); err != nil {
+		t.Fatal(err)
+	}
+	release := s.Stall(t.Context())
+	var wg sync.WaitGroup
+	errs := make([]error, 8)
+	for i := range errs {
+		wg.Go(func() {
+			ctx := t.Context()
+			if i%2 == 0 {
+				ctx = store.WithRide(ctx, &store.Ride{Record: &freshet.AuditRecord{Account: "a"}})
+			}
+			errs[i] = s.Accept(ctx, &freshet.Job{Account: "a", ID: fmt.Sprintf("j%d", i), Rows: []freshet.Row{{Media: "m"}}}, store.Nonce{})
+		})
+	}
+	await(t, func() bool { return s.Queued() == len(errs) })
+	release()
+	wg.Wait()
+	for i, err := range errs {
+		_, missing := s.Job(t.Context(), "a", fmt.Sprintf("j%d", i))
+		if refused := i%2 == 0; (err != nil) != refused || (missing != nil) != refused {
+			t.Errorf("write %d: %v; its job: %v", i, err, missing)
+		}
+	}
+}

@@ -35,6 +35,7 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	key, created := jobKey(job.ID), millis(job.Created)
 	rows := queuedRows(shared, job.Rows)
 	return s.w.submit(ctx, &op{
+		job: job.ID,
 		do: func(ctx context.Context, t *tx) error {
 			// The insert that can be refused comes first: refused, it leaves nothing.
 			res, err := t.run(ctx, `INSERT INTO job (id, account, created, body) VALUES (?, ?, ?, ?)`,

@@ -65,7 +65,7 @@ func (s *Store) keys(ctx context.Context, query string, args ...any) ([]store.Ke
 
 // PutNonce implements [store.Keys].
 func (s *Store) PutNonce(ctx context.Context, now time.Time, n store.Nonce) error {
-	return s.write(ctx, func(ctx context.Context, t *tx) error { return t.putNonce(ctx, n, 0, millis(now)) })
+	return s.w.submit(ctx, &op{prelude: true, do: func(ctx context.Context, t *tx) error { return t.putNonce(ctx, n, 0, millis(now)) }})
 }
 
 // Nonces implements [store.Keys].

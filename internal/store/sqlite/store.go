@@ -77,6 +77,7 @@ var (
 	_ store.Catalog  = (*Store)(nil)
 	_ store.Keys     = (*Store)(nil)
 	_ store.POPs     = (*Store)(nil)
+	_ store.Audit    = (*Store)(nil)
 
 	_ store.CallbackRules = (*Store)(nil)
 	_ store.Webhooks      = (*Store)(nil)

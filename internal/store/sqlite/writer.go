@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/store/sqlfile"
 )
 
@@ -32,9 +33,12 @@ type op struct {
 	// means nothing after a restart, or is made again from what was synced. A
 	// transaction of such ops alone is not waited for.
 	brief bool
-	err   error // the answer
-	state atomic.Int32
-	ready chan struct{}
+	// prelude says that it only prepares for another write of its caller.
+	prelude bool
+	job     string // the job that it makes, for its caller's audit record
+	err     error  // the answer
+	state   atomic.Int32
+	ready   chan struct{}
 }
 
 const (
@@ -88,8 +92,12 @@ func (w *writer) stop() error {
 	return err
 }
 
-// submit runs an op and returns its answer once its transaction is on disk.
+// submit runs an op, and commits the audit record of its caller with it. It
+// returns the op's answer once its transaction is on disk.
 func (w *writer) submit(ctx context.Context, o *op) error {
+	if r := store.RideOf(ctx); r != nil {
+		ride(r, o)
+	}
 	o.ready = make(chan struct{})
 	select {
 	case <-w.quit:

@@ -30,6 +30,7 @@ type Everything interface {
 	store.Webhooks
 	store.Callbacks
 	store.Takedowns
+	store.Audit
 	Close() error
 }
 
@@ -54,6 +55,7 @@ func Run(t *testing.T, open Open) {
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
 		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks,
 		"Takedowns": runTakedowns,
+		"Audit":     runAudit,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
