@@ -2,11 +2,13 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/agent"
@@ -15,6 +17,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/edge"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
+	"github.com/freshet-vod/freshet/internal/metrics"
 	"github.com/freshet-vod/freshet/internal/store/journal"
 )
 
@@ -33,6 +36,7 @@ type popSpec struct {
 	peerKey   []byte
 	limits    config.Limits
 	release   string
+	metrics   *metrics.Registry
 	log       *slog.Logger
 }
 
@@ -43,6 +47,7 @@ type pop struct {
 	site  *site
 	agent *agent.Agent
 	runs  []func(context.Context) error
+	open  atomic.Bool // it may take traffic
 }
 
 // newPOP opens a POP's caches and its journal. What it opened is closed by the
@@ -70,17 +75,19 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
+	p := &pop{id: s.id, site: w.site, runs: w.runs}
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
 		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin,
-		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
+		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: func(ready bool) { p.open.Store(ready); w.onReady(ready) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
-	return &pop{id: s.id, site: w.site, agent: worker, runs: w.runs}, nil
+	p.agent = worker
+	return p, nil
 }
 
 // newEdge opens the built-in cache and binds its front door.
@@ -95,6 +102,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	if err != nil {
 		return worked{}, fmt.Errorf("pop %s: %w", s.id, err)
 	}
+	s.metrics.AddCache(s.id, func() metrics.CacheCounts { return cacheCounts(cache.Counts()) })
 	group.OnStop("cache of "+s.id, func(context.Context) error { return cache.Close() })
 	l, err := listen(ctx, "POP "+s.id, "the key caches[].listen of the configuration", string(k.Listen))
 	if err != nil {
@@ -142,6 +150,14 @@ func (p *pop) start(group *lifecycle.Group) {
 		group.Go("driver of "+p.id, run)
 	}
 	group.Go("agent of "+p.id, p.agent.Run)
+}
+
+// ready tells whether the POP may take traffic; the error says why not.
+func (p *pop) ready() error {
+	if !p.open.Load() {
+		return errors.New("the POP is catching up on purges, or has no contact to the control plane")
+	}
+	return nil
 }
 
 // publicURL is where viewers and child POPs reach the cache.

@@ -17,6 +17,8 @@ import (
 type POP struct {
 	group *lifecycle.Group
 	pop   *pop
+
+	private *private
 }
 
 // NewPOP makes the POP of a configuration whose key `pop` is set. It connects
@@ -53,14 +55,18 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 		return nil, err
 	}
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
+	private := newPrivate(o.Log)
 	p, err := newPOP(ctx, group, popSpec{
 		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire,
-		peerKey: proof.peerKey, limits: c.Limits, release: o.Release, log: o.Log,
+		peerKey: proof.peerKey, limits: c.Limits, release: o.Release, metrics: private.metrics, log: o.Log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &POP{group: group, pop: p}, nil
+	if err := private.open(ctx, group, string(c.Private.Listen), p.ready); err != nil {
+		return nil, err
+	}
+	return &POP{group: group, pop: p, private: private}, nil
 }
 
 // Addr returns the address of the front door, empty if that is not ours.
@@ -69,6 +75,7 @@ func (p *POP) Addr() string { return p.pop.addr() }
 // Run serves until ctx, which New got too, ends.
 func (p *POP) Run() error {
 	p.pop.start(p.group)
+	p.private.start(p.group)
 	return p.group.Wait()
 }
 

@@ -39,6 +39,7 @@ type Server struct {
 	desk    *enrol.Desk
 	site    *site
 	pops    []*pop
+	private *private
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
 	CredentialsFile string
@@ -48,7 +49,7 @@ type Server struct {
 // NewServer opens, binds and connects everything, and serves nothing yet.
 func NewServer(ctx context.Context, o Options) (*Server, error) {
 	o.defaults()
-	s := &Server{group: lifecycle.New(ctx, o.Log)}
+	s := &Server{group: lifecycle.New(ctx, o.Log), private: newPrivate(o.Log)}
 	if err := s.build(ctx, o); err != nil {
 		s.group.Stop()
 		_ = s.group.Wait() // the fault that counts is err
@@ -94,7 +95,10 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := s.buildPOPs(ctx, o, peerKey(secret)); err != nil {
 		return err
 	}
-	return s.buildAPI(ctx, o)
+	if err := s.buildAPI(ctx, o); err != nil {
+		return err
+	}
+	return s.private.open(ctx, s.group, string(c.Private.Listen), s.engine.Ready)
 }
 
 func (s *Server) buildEngine(ctx context.Context, o Options) error {
@@ -109,10 +113,12 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		}
 	}
 	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
+	control := s.private.metrics.NewControl(s.present)
 	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
+		Observer: control,
 		Store: engine.Store{
-			Jobs: s.store, Log: s.store, Tasks: s.store, States: s.store, Evidence: s.store, Catalog: s.store,
+			Jobs: control.Jobs(s.store), Log: s.store, Tasks: s.store, States: s.store, Evidence: control.Evidences(s.store), Catalog: s.store,
 			Takedowns: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
@@ -139,7 +145,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire,
-			peerKey: peerKey, limits: o.Config.Limits, release: o.Release, log: o.Log,
+			peerKey: peerKey, limits: o.Config.Limits, release: o.Release, metrics: s.private.metrics, log: o.Log,
 		})
 		if err != nil {
 			return err
@@ -217,5 +223,6 @@ func (s *Server) Run() error {
 		p.start(s.group)
 	}
 	s.group.Go("API", s.site.run)
+	s.private.start(s.group)
 	return s.group.Wait()
 }

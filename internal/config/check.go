@@ -214,6 +214,7 @@ func (c *Config) checkListeners(f *faults) {
 		listen("listen", c.Listen)
 		listen("bus.listen", c.Bus.Listen)
 	}
+	listen("private.listen", c.Private.Listen)
 	for i, k := range c.Caches {
 		listen(fmt.Sprintf("caches[%d].listen", i), k.Listen)
 	}

@@ -58,6 +58,9 @@ type Config struct {
 	// Audit is the trail of who called what.
 	Audit Audit `yaml:"audit"`
 
+	// Private is a listener for operators: metrics, profiles and health.
+	Private Private `yaml:"private"`
+
 	// Log says what is logged, and how. The log goes to standard error.
 	Log Log `yaml:"log"`
 }
@@ -358,6 +361,14 @@ type Figures struct {
 type Audit struct {
 	// Keep is how long audit records are kept.
 	Keep Duration `yaml:"keep"`
+}
+
+// Private is a listener for operators.
+type Private struct {
+	// Listen is the address that serves `/metrics`, `/healthz`, `/readyz` and
+	// `/debug/pprof/`, without asking who calls: keep it on loopback or on a
+	// network of your own. Without it there are no metrics.
+	Listen Address `yaml:"listen"`
 }
 
 // Log says what is logged.

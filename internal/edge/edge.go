@@ -108,6 +108,7 @@ type Cache struct {
 	index     *index
 	incarn    string
 	flushRate *rate.Limiter
+	counts    counts
 	fills     sync.WaitGroup // every flight, and what watches the disk; Close waits for it
 	stop      chan struct{}  // closed by Close
 	stopOnce  sync.Once

@@ -327,6 +327,9 @@ func (c *Cache) publish(f *flight, v *variant, size int64) {
 	}
 	w := &variant{id: v.id, meta: v.meta}
 	w.Size, w.Generation = size, f.generation
+	if w.Prefetched = f.rq.prefetch; w.Prefetched && size > 0 {
+		c.counts.prefetched.Add(uint64(size))
+	}
 	s.release(f)
 	s.unlink(f)
 	f.stored = s.put(f.rq.site.name, w)

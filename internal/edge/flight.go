@@ -190,6 +190,7 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 		tags:   s.fence.patterns,
 		header: make(chan struct{}), cut: make(chan struct{}), left: make(chan struct{}), done: make(chan struct{}),
 	}
+	c.counts.fill(rq.prefetch)
 	f.start, f.own = s.fence.generation(rq.site.name, rq.url)
 	f.generation = f.start
 	f.refs.Store(1) // the fill's own

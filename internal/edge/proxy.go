@@ -182,6 +182,7 @@ func awaitHeader(ctx context.Context, f *flight) bool {
 
 // refuse answers with a text of ours. Nobody may store it.
 func (c *Cache) refuse(w http.ResponseWriter, status int, cs cacheStatus, text string) {
+	c.counts.answered(refusal(status, cs), nil)
 	h := w.Header()
 	h.Set("Content-Type", "text/plain; charset=utf-8")
 	h.Set("Cache-Control", "no-store")

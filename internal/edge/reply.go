@@ -18,6 +18,7 @@ import (
 // headOf writes the header of a reply but for its status: what was stored, and
 // what each reply sets anew.
 func (c *Cache) headOf(w http.ResponseWriter, rq *request, v *variant, gen freshet.Position, cs cacheStatus) {
+	c.counts.answered(cs.answer(), v)
 	h := w.Header()
 	maps.Copy(h, v.Header)
 	if _, ok := h["Content-Type"]; !ok {
@@ -90,7 +91,9 @@ func (c *Cache) replyStored(w http.ResponseWriter, r *http.Request, rq *request,
 	}
 	c.headOf(w, rq, v, v.Generation, cs)
 	if begin(w, r.Method, sp) {
-		if _, err := io.CopyN(w, file, sp.n); err != nil {
+		n, err := io.CopyN(w, file, sp.n)
+		c.counts.sent(cs.answer(), n)
+		if err != nil {
 			abort()
 		}
 	}
@@ -115,14 +118,16 @@ func (c *Cache) replyGrowing(w http.ResponseWriter, r *http.Request, rq *request
 	if !begin(w, r.Method, sp) {
 		return
 	}
-	if err := c.copyGrowing(r.Context(), w, f.body, sp); err != nil {
+	n, err := c.copyGrowing(r.Context(), w, f.body, sp)
+	c.counts.sent(cs.answer(), n)
+	if err != nil {
 		abort()
 	}
 }
 
 // copyGrowing sends a part of a growing body. It flushes before it
 // waits, so that viewers get the header and bytes while the fill goes on.
-func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growing, sp span) error {
+func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growing, sp span) (int64, error) {
 	buf := make([]byte, 64<<10)
 	flusher := http.NewResponseController(w)
 	off, end := sp.off, int64(1<<63-1)
@@ -133,28 +138,28 @@ func (c *Cache) copyGrowing(ctx context.Context, w http.ResponseWriter, g *growi
 		written, ended, err := g.state()
 		if written <= off && !ended {
 			if err := flush(flusher); err != nil {
-				return err
+				return off - sp.off, err
 			}
 			written, ended, err = g.wait(ctx, off)
 		}
 		switch {
 		case err != nil && written <= off:
-			return err
+			return off - sp.off, err
 		case written <= off && ended && sp.n >= 0:
-			return errTruncated
+			return off - sp.off, errTruncated
 		case written <= off && ended:
-			return nil
+			return off - sp.off, nil
 		}
 		n := min(int64(len(buf)), written-off, end-off)
 		if _, err := g.file.ReadAt(buf[:n], off); err != nil {
-			return err
+			return off - sp.off, err
 		}
 		if _, err := w.Write(buf[:n]); err != nil {
-			return err
+			return off - sp.off, err
 		}
 		off += n
 	}
-	return nil
+	return off - sp.off, nil
 }
 
 // replyPassing hands a response that is not stored to the one who asked.
@@ -172,6 +177,7 @@ func (c *Cache) replyPassing(w http.ResponseWriter, r *http.Request, rq *request
 		h[headerGeneration] = []string{f.generation.String()}
 		c.shelf.mu.Unlock()
 	}
+	c.counts.answered(AnswerPassed, nil)
 	sp := span{status: f.resp.StatusCode, n: f.resp.ContentLength}
 	if notModified(r.Header, f.resp.Header) && sp.status == http.StatusOK {
 		sp = span{status: http.StatusNotModified}
@@ -180,7 +186,9 @@ func (c *Cache) replyPassing(w http.ResponseWriter, r *http.Request, rq *request
 		return
 	}
 	out := io.Writer(flushWriter{w, http.NewResponseController(w)})
-	if n, err := io.CopyBuffer(out, f.resp.Body, make([]byte, 64<<10)); err != nil || sp.n >= 0 && n != sp.n {
+	n, err := io.CopyBuffer(out, f.resp.Body, make([]byte, 64<<10))
+	c.counts.sent(AnswerPassed, n)
+	if err != nil || sp.n >= 0 && n != sp.n {
 		abort()
 	}
 }

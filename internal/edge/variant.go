@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -23,6 +24,7 @@ type variant struct {
 	id   int64         // names the body file and the row
 	elem *list.Element // guarded by shelf.mu; nil when not on the shelf
 	meta               // what the index keeps
+	seen atomic.Bool   // a viewer has asked for it, if a prefetch brought it
 }
 
 // meta is what the index keeps of a stored response.
@@ -42,6 +44,7 @@ type meta struct {
 	NoCache        bool          `json:",omitempty"`
 	MustRevalidate bool          `json:",omitempty"`
 	Generation     freshet.Position
+	Prefetched     bool `json:",omitempty"` // a prefetch brought it
 }
 
 // copy describes the variant to the outside.

@@ -40,6 +40,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		}
 	}
 	if !e.admit(len(media)) {
+		e.o.Observer.Refused(refusedQueue)
 		return freshet.Receipt{}, &freshet.Error{
 			Code: freshet.CodeUnavailable, RetryAfter: time.Second,
 			Message: "The queue of work waiting to be planned is full; try again later.",
@@ -51,6 +52,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		e.settle(len(media))
 		return freshet.Receipt{}, err
 	}
+	e.o.Observer.Accepted(s.Type, len(media))
 	receipt.JobID = job.ID
 	if job.Direct != nil {
 		for _, g := range job.Direct.Groups {

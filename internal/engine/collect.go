@@ -154,6 +154,7 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 	refolded := map[freshet.Position]bool{}
 	jobs := map[string]bool{}
 	for _, msg := range msgs {
+		e.observe(msg)
 		e.members.progressed(msg.POP)
 		for _, facts := range msg.Entries {
 			e.folded.touched[facts.At] = true

@@ -53,6 +53,8 @@ type Options struct {
 	Planner Planner
 	POPs    []freshet.POP // as declared; enrolled and removed at start to match
 	Log     *slog.Logger
+	// Observer hears what is done; nil: nobody.
+	Observer Observer
 
 	Planners      int           // rows planned at once; 4
 	PlanLease     time.Duration // how long a planner may hold a row; 3 min
@@ -92,6 +94,9 @@ func (o *Options) defaults() {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 }
 

@@ -60,6 +60,13 @@ func (l *ledger) put(meta entryMeta, f *fold) {
 	l.entries[meta.At] = &openEntry{meta: meta, fold: f}
 }
 
+// size returns how many entries are open.
+func (l *ledger) size() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.entries)
+}
+
 // maxSets bounds the target lists that are remembered for sharing.
 const maxSets = 256
 

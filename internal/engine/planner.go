@@ -78,6 +78,7 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 // whose planning could not be done now goes back.
 func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 	attrs := []slog.Attr{slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
+	begun := time.Now()
 	p, err := e.planOne(ctx, claim)
 	if err == nil {
 		err = e.store.Jobs.SavePlan(ctx, p)
@@ -90,6 +91,11 @@ func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 		e.release(ctx, claim)
 		return
 	}
+	urls := 0
+	for _, entry := range p.Entries {
+		urls += entry.Len()
+	}
+	e.o.Observer.Planned(claim.Job.Type, p.Row.Fault, urls, time.Since(begun))
 	e.settle(1)
 	e.changes.touch(claim.Job.ID)
 	if len(p.Entries) > 0 {
