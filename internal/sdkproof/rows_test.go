@@ -35,12 +35,16 @@ func section(t *testing.T, page, title string) string {
 	return text
 }
 
-// testSources returns the tests of the whole module, but for this file.
-func testSources(t *testing.T) string {
+// testSources returns the tests of the internal packages, but for this file.
+func testSources(t *testing.T) string { t.Helper(); return sources(t, true) }
+
+// sources returns the text of the internal packages: their tests, or all else.
+func sources(t *testing.T, tests bool) string {
 	t.Helper()
 	var b strings.Builder
 	err := filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") || d.Name() == "rows_test.go" {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") ||
+			strings.HasSuffix(path, "_test.go") != tests || d.Name() == "rows_test.go" {
 			return err
 		}
 		text, err := os.ReadFile(path)
