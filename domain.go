@@ -118,3 +118,43 @@ func SourceOf(origin string) Source {
 	}
 	return s
 }
+
+// Replacing returns what is stored when d is declared in the place of old: a
+// declaration says nothing of whether the domain is stopped and how its URLs
+// are signed, and takes no approval away. With signing of its own it has the
+// last word on that.
+func (d Domain) Replacing(old Domain) Domain {
+	d.Created = old.Created
+	d.Offline = d.Offline || old.Offline
+	d.Unapproved = d.Unapproved && old.Unapproved
+	if d.URLAuth.Type == "" {
+		d.URLAuth = old.URLAuth
+	}
+	if d.Sources == nil && d.Origin == old.Origin {
+		d.Sources = old.Sources
+	}
+	return d
+}
+
+// The bounds of a domain's tags: how many, and the bytes of a key or value.
+const (
+	MaxTags = 20
+	MaxTag  = 128
+)
+
+// ValidTag reports whether a tag may have the key and the value.
+func ValidTag(key, value string) bool {
+	return key != "" && len(key) <= MaxTag && len(value) <= MaxTag
+}
+
+// ValidHost reports whether s is a host[:port] that is its own canonical form:
+// objects are named by it, so two spellings would be two names.
+func ValidHost(s string) bool {
+	if s == "" || len(s) > 253 || strings.HasPrefix(s, ".") || strings.ContainsFunc(s, func(c rune) bool {
+		return (c < 'a' || c > 'z') && (c < '0' || c > '9') && !strings.ContainsRune("-._:[]", c)
+	}) {
+		return false
+	}
+	c, err := Canonical("http://"+s+"/", nil)
+	return err == nil && c == "http://"+s+"/"
+}

@@ -79,6 +79,12 @@ func (a URLAuth) Signs() bool { return a.Type != "" && a.MainKey != "" }
 // Enforced reports whether the built-in cache asks for signatures.
 func (a URLAuth) Enforced() bool { return a.Enforce && a.Type != "" }
 
+// Same reports whether two settings are the same, keys included.
+func (a URLAuth) Same(b URLAuth) bool {
+	return a.Type == b.Type && a.MainKey == b.MainKey && a.BackupKey == b.BackupKey && a.ValiditySeconds == b.ValiditySeconds &&
+		a.Enforce == b.Enforce && slices.Equal(a.Open, b.Open)
+}
+
 // Validity returns ValiditySeconds, or the default.
 func (a URLAuth) Validity() time.Duration {
 	if a.ValiditySeconds <= 0 {

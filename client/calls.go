@@ -106,20 +106,6 @@ func (c *Client) Media(ctx context.Context, id string) (*freshet.Media, error) {
 	return out, nil
 }
 
-// Domains returns the account's acceleration domains.
-func (c *Client) Domains(ctx context.Context) ([]freshet.Domain, error) {
-	var out api.DomainList
-	err := c.call(ctx, http.MethodGet, "/v1/domains", nil, nil, &out)
-	return out.Domains, err
-}
-
-// PutDomain adds a domain, or replaces the one of that name.
-func (c *Client) PutDomain(ctx context.Context, d freshet.Domain) (freshet.Domain, error) {
-	var out freshet.Domain
-	err := c.call(ctx, http.MethodPost, "/v1/domains", nil, d, &out)
-	return out, err
-}
-
 // POPs returns every point of presence.
 func (c *Client) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 	var out api.POPList

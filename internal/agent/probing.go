@@ -37,7 +37,7 @@ type probedCall struct {
 // not ready, its door turns everybody away, and becomes ready only when its
 // purges are done: they are inspected then, as the evidence says.
 func (l *life) mayProbe(d freshet.Domain) bool {
-	return l.o.Probe != nil && d.Verify == freshet.VerifyProbe && d.Origin != "" && l.ready.told
+	return l.o.Probe != nil && d.Verify == freshet.VerifyProbe && d.Origin != "" && !d.Offline && l.ready.told
 }
 
 // settled takes in that a call of purges was carried out as far as the cache's

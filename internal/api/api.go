@@ -54,8 +54,13 @@ type POPs interface {
 type Domains interface {
 	// PutDomain inserts or replaces a domain by name, and tells the POPs.
 	PutDomain(ctx context.Context, d freshet.Domain) error
-	// Domains returns the domains of an account.
+	// Domains returns the domains of an account, of all with "".
 	Domains(ctx context.Context, account string) ([]freshet.Domain, error)
+	// ChangeDomains changes domains of an account (of any with "") by name, all
+	// or none. One that is not there is a CodeNotFound error.
+	ChangeDomains(ctx context.Context, account string, names []string, change func(*freshet.Domain) error) error
+	// RemoveDomain removes a domain that was never approved.
+	RemoveDomain(ctx context.Context, account, name string) error
 }
 
 // Media keeps the catalog.

@@ -103,14 +103,8 @@ func (s *Server) build(ctx context.Context, o Options) error {
 
 func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	c := o.Config
-	for _, d := range c.Domains {
-		err := s.store.PutDomain(ctx, freshet.Domain{
-			Account: d.Account, Name: d.Name, Aliases: d.Aliases, Origin: string(d.Origin),
-			TLS: d.TLS, IgnoreParams: d.IgnoreParams, Verify: d.Verify,
-		})
-		if err != nil {
-			return err
-		}
+	if err := s.declareDomains(ctx, c); err != nil {
+		return err
 	}
 	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
 	control := s.private.metrics.NewControl(s.present)
@@ -186,6 +180,8 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Callbacks: s.store,
 			Limits:    limits.NewThrottle(rulesOf(c.Limits)),
 			Audit:     s.audit,
+			Domains:   s.engine,
+			Operator:  config.DefaultAccount,
 			Log:       o.Log,
 		}),
 		native:  native,

@@ -64,6 +64,7 @@ func (c *Config) checkDomains(f *faults) {
 			}
 			taken[name] = k
 		}
+		checkURLAuth(f, key+".url_auth", d.URLAuth)
 		if d.Verify != "" {
 			oneOf(f, key+".verify", string(d.Verify), "ack", "inspect", "probe")
 		}

@@ -91,6 +91,10 @@ type Domain struct {
 	// compares the answer with the origin's.
 	Verify freshet.Verify `yaml:"verify"`
 
+	// URLAuth says how playback URLs are signed. Without it what was set with
+	// `freshet domain auth` holds.
+	URLAuth *URLAuth `yaml:"url_auth"`
+
 	// Account owns the domain.
 	Account string `yaml:"account"`
 }

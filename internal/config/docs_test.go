@@ -37,23 +37,25 @@ func TestManual_IsFresh(t *testing.T) {
 // the defaults, so that none of them can be told wrongly.
 func writeManual(t *testing.T) []byte {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	comments := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
+	for _, name := range []string{"config.go", "urlauth.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range s.Fields.List {
-				comments[spec.Name.Name+"."+f.Names[0].Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		ast.Inspect(file, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
 			}
-		}
-		return true
-	})
+			if s, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range s.Fields.List {
+					comments[spec.Name.Name+"."+f.Names[0].Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+				}
+			}
+			return true
+		})
+	}
 	m := manualWriter{t: t, comments: comments}
 	m.WriteString(manualHead)
 	m.section("", reflect.ValueOf(config.Default()).Elem())
@@ -145,7 +147,7 @@ func defaultOf(key string, v reflect.Value) string {
 
 const manualHead = `# Configuration
 
-<!-- Made from the comments in internal/config/config.go; do not edit. -->
+<!-- Made from the comments in internal/config; do not edit. -->
 
 ` + "`freshet serve --config FILE` and `freshet pop --config FILE`" + ` read one YAML file. Every key is optional; an unknown key
 is an error that names its line. Check a file without starting anything: ` + "`freshet config check FILE`" + `.

@@ -269,7 +269,7 @@ func (m *members) accountDomains(account string) []freshet.Domain {
 func (m *members) topology() freshet.Topology {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	t := freshet.Topology{Version: m.version, Domains: m.domains}
+	t := freshet.Topology{Version: m.version, Domains: approved(m.domains)}
 	for _, id := range slices.Sorted(maps.Keys(m.declared)) {
 		s := m.standing[id]
 		if !s.enrolled {

@@ -122,32 +122,6 @@ func (e *Engine) changeMember(ctx context.Context, change freshet.MembershipChan
 	return nil
 }
 
-// PutDomain inserts or replaces a domain, and tells the POPs.
-func (e *Engine) PutDomain(ctx context.Context, d freshet.Domain) error {
-	if err := e.store.Catalog.PutDomain(ctx, d); err != nil {
-		return err
-	}
-	if err := e.reloadDomains(ctx); err != nil {
-		return err
-	}
-	e.pushTopology(ctx)
-	return nil
-}
-
-func (e *Engine) reloadDomains(ctx context.Context) error {
-	list, err := e.store.Catalog.Domains(ctx, "")
-	if err != nil {
-		return err
-	}
-	e.members.setDomains(list)
-	return nil
-}
-
-// Domains returns the domains of an account, of all with "".
-func (e *Engine) Domains(_ context.Context, account string) ([]freshet.Domain, error) {
-	return e.members.accountDomains(account), nil
-}
-
 // Topology returns what the POPs are told.
 func (e *Engine) Topology() freshet.Topology { return e.members.topology() }
 

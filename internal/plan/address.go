@@ -61,8 +61,8 @@ func (d *draft) locate(raw string) (string, freshet.Domain, bool) {
 		d.refuse(faultDomain, textDomain)
 		return "", freshet.Domain{}, false
 	}
-	if dom.Offline && !d.takedown() { // it may come back
-		d.problem(u, "domain %s is offline", dom.Name)
+	if why := idle(dom); why != nil && !d.mayReach(dom) {
+		d.problem(u, "%v", why)
 		d.refuse(faultOffline, textOffline)
 		return "", freshet.Domain{}, false
 	}
@@ -73,10 +73,29 @@ func (d *draft) locate(raw string) (string, freshet.Domain, bool) {
 // wrong with it is told, and is no fault of the call (contract §4.1 U21).
 func (d *draft) named(raw string) (u string, dom freshet.Domain, err error) {
 	u, dom, err = freshet.Address(raw, d.domains)
-	if err == nil && dom.Offline && !d.takedown() {
-		err = fmt.Errorf("domain %s is offline", dom.Name)
+	if err == nil && !d.mayReach(dom) {
+		err = idle(dom)
 	}
 	return u, dom, err
+}
+
+// idle says why caches do not serve a domain, nil if they do.
+func idle(dom freshet.Domain) error {
+	switch {
+	case dom.Unapproved:
+		return fmt.Errorf("domain %s waits for the operator's approval", dom.Name)
+	case dom.Offline:
+		return fmt.Errorf("domain %s is offline", dom.Name)
+	}
+	return nil
+}
+
+// mayReach reports whether the job reaches a domain that is stopped: the vendor
+// refuses (contract §4.3), but what caches hold of it can still be purged with
+// the native API, before it is started again.
+// A takedown reaches everything: the domain may come back.
+func (d *draft) mayReach(dom freshet.Domain) bool {
+	return d.takedown() || dom.Offline && !dom.Unapproved && d.purge() && d.job.Native
 }
 
 // parseURL parses a canonical URL.

@@ -90,7 +90,7 @@ func (d *draft) online() []string { return onlineHosts(d.domains) }
 func onlineHosts(domains []freshet.Domain) []string {
 	var out []string
 	for _, dom := range domains {
-		if !dom.Offline {
+		if dom.Serves() {
 			out = append(out, dom.Name)
 		}
 	}

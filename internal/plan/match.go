@@ -71,8 +71,8 @@ func (d *draft) wanted(patterns []freshet.Pattern) []*wanted {
 		case !known:
 			d.problem(pattern.String(), "host %s is not a domain of the account", pattern.Domain)
 			d.refuse(faultDomain, textDomain)
-		case dom.Offline:
-			d.problem(pattern.String(), "domain %s is offline", dom.Name)
+		case !dom.Serves() && !d.mayReach(dom):
+			d.problem(pattern.String(), "%v", idle(dom))
 			d.refuse(faultOffline, textOffline)
 		default:
 			list = append(list, &wanted{pattern: pattern, domain: dom, re: re, group: d.groups.take(dom.Name)})

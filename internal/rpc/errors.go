@@ -54,6 +54,8 @@ type row struct {
 func groupTables() []func(kind) (row, bool) {
 	return []func(kind) (row, bool){
 		objectTable,
+		domainTable,
+		domainListTable,
 		accountErrors,
 		mediaTable,
 	}

@@ -95,6 +95,8 @@ func (s *server) locatePatterns(ctx context.Context, c *call, lines []objectLine
 			return nil, nil, l.malformed("%v", err)
 		case p.Domain == "":
 			return nil, nil, &fault{kind: objectDomainNotFound}
+		case domain.Unapproved:
+			return nil, nil, &fault{kind: domainBusy}
 		case domain.Offline:
 			return nil, nil, &fault{kind: objectDomainOffline}
 		case !slices.Contains(patterns, p):
@@ -145,6 +147,8 @@ func (l objectLine) locate(domains []freshet.Domain, rule objectRule) (namedObje
 	switch {
 	case err != nil:
 		return namedObject{}, &fault{kind: objectDomainNotFound, cause: err}
+	case domain.Unapproved:
+		return namedObject{}, &fault{kind: domainBusy}
 	case domain.Offline:
 		return namedObject{}, &fault{kind: objectDomainOffline}
 	}

@@ -23,6 +23,7 @@ func (s *server) groups() []operations {
 		s.objectOperations(),
 		s.mediaOperations(),
 		s.callbackOperations(),
+		s.domainOperations(),
 	}
 }
 

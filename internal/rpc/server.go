@@ -76,6 +76,16 @@ type Options struct {
 	Signer Signer
 	// Callbacks keeps where events go; without it, its operations are not built.
 	Callbacks Callbacks
+	// Domains adds and changes domains; without it those operations are not
+	// built.
+	Domains Domains
+	// Operator is the account whose domains need no approval and may have
+	// sources anywhere; "" is every account.
+	Operator string
+	// CheckHost says at once that the host of a source can never be reached by a
+	// tenant's domain (promise P9). It may be nil: caches look again when they
+	// connect.
+	CheckHost func(host string) error
 	// HostID is shown in errors; "" = the host that the client asked for.
 	HostID string
 	// MaxBody bounds the body of a call in bytes; 4 MB.

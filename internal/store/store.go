@@ -249,11 +249,7 @@ type Catalog interface {
 	// are remembered of them and were seen since a time, in batches and in no
 	// order; one may come more than once.
 	KnownURLs(ctx context.Context, account string, since time.Time) iter.Seq2[[]string, error]
-	// PutDomain inserts or replaces a domain by name. A name or alias that is
-	// taken by another domain is a CodeConflict error.
-	PutDomain(ctx context.Context, d freshet.Domain) error
-	// Domains returns the domains of an account, or of all with "".
-	Domains(ctx context.Context, account string) ([]freshet.Domain, error)
+	Domains
 }
 
 // Keys keeps access keys and nonces.

@@ -333,28 +333,6 @@ func (f *Fake) RemovePOP(_ context.Context, id string) error {
 	return nil
 }
 
-// PutDomain implements [api.Domains].
-func (f *Fake) PutDomain(_ context.Context, d freshet.Domain) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if d.Name == "taken.example.com" {
-		return freshet.Errorf(freshet.CodeConflict, "The name %s is taken.", d.Name)
-	}
-	f.DomainSet[d.Name] = d
-	return nil
-}
-
-// Domains implements [api.Domains].
-func (f *Fake) Domains(context.Context, string) ([]freshet.Domain, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	var list []freshet.Domain
-	for _, name := range slices.Sorted(maps.Keys(f.DomainSet)) {
-		list = append(list, f.DomainSet[name])
-	}
-	return list, f.Err
-}
-
 // PutMedia implements [api.Media].
 func (f *Fake) PutMedia(_ context.Context, _ time.Time, media []*freshet.Media) error {
 	f.mu.Lock()

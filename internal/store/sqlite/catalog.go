@@ -136,24 +136,18 @@ func (t *tx) putDomain(ctx context.Context, d freshet.Domain, hosts []string, bo
 			return fmt.Errorf("storing names of domain: %w", err)
 		}
 	}
-	return nil
+	return t.putDomainKeys(ctx, d)
 }
 
 // Domains implements [store.Catalog].
 func (s *Store) Domains(ctx context.Context, account string) ([]freshet.Domain, error) {
 	var list []freshet.Domain
 	err := s.read.each(ctx, func(rows *sql.Rows) error {
-		var body []byte
-		if err := rows.Scan(&body); err != nil {
-			return err
-		}
-		var d freshet.Domain
-		if err := json.Unmarshal(body, &d); err != nil {
-			return fmt.Errorf("unpacking domain: %w", err)
-		}
+		d, err := scanDomain(rows)
 		list = append(list, d)
-		return nil
-	}, `SELECT body FROM domain WHERE ? = '' OR account = ? ORDER BY name`, account, account)
+		return err
+	}, `SELECT d.body, a.main, a.backup FROM domain d LEFT JOIN domain_auth a ON a.domain = d.name
+		WHERE ? = '' OR d.account = ? ORDER BY d.name`, account, account)
 	if err != nil {
 		return nil, fmt.Errorf("reading domains: %w", err)
 	}

@@ -245,6 +245,7 @@ func runDomains(t *testing.T, open Open) {
 		"DomainsKeepEveryField": domainsKeepEveryField,
 		"ANameIsOneDomains":     domainNames,
 		"AliasesAreGivenBack":   domainAliases,
+		"RemovedIsForgotten":    domainRemoved,
 	})
 }
 
@@ -252,6 +253,12 @@ func domainsKeepEveryField(t *testing.T, s Everything) {
 	d := freshet.Domain{
 		Account: "a", Name: "vod.example.com", Aliases: []string{"cdn.example.com", "www.example.com"},
 		Origin: "http://10.0.0.1:9000/x", TLS: true, IgnoreParams: []string{"utm"}, Offline: true,
+		Unapproved: true, Guarded: true, CheckURL: "x/y", Scope: "global", ResourceGroup: "rg-1", Tags: map[string]string{"k": "v"},
+		Sources: []freshet.Source{{Content: "10.0.0.1", Type: freshet.SourceIP, Port: 9000, Priority: freshet.PriorityPrimary}},
+		URLAuth: freshet.URLAuth{
+			Type: freshet.AuthB, MainKey: "main-key-000001", BackupKey: "backup-key-0001", ValiditySeconds: 60, Enforce: true, Open: []string{".ts"},
+		},
+		Created: day0(), Modified: day0().Add(time.Millisecond),
 	}
 	plain := freshet.Domain{Account: "a", Name: "a.example.com", Origin: "http://o"}
 	other := freshet.Domain{Account: "b", Name: "b.example.com", Origin: "http://o"}
@@ -261,11 +268,28 @@ func domainsKeepEveryField(t *testing.T, s Everything) {
 	got, err := s.Domains(t.Context(), "a")
 	ok(t, err)
 	same(t, got, []freshet.Domain{plain, d})
-	d.TLS, d.Aliases = false, nil
+	d.TLS, d.Aliases, d.URLAuth.MainKey = false, nil, "main-key-000002"
 	ok(t, s.PutDomain(t.Context(), d))
 	got, err = s.Domains(t.Context(), "")
 	ok(t, err)
 	same(t, got, []freshet.Domain{plain, other, d})
+	d.URLAuth = freshet.URLAuth{}
+	ok(t, s.PutDomain(t.Context(), d))
+	got, err = s.Domains(t.Context(), "")
+	ok(t, err)
+	same(t, got, []freshet.Domain{plain, other, d})
+}
+
+func domainRemoved(t *testing.T, s Everything) {
+	auth := freshet.URLAuth{Type: freshet.AuthA, MainKey: "main-key-000001"}
+	ok(t, s.PutDomain(t.Context(), freshet.Domain{Account: "a", Name: "one", Aliases: []string{"x"}, URLAuth: auth}))
+	ok(t, s.RemoveDomain(t.Context(), "one"))
+	ok(t, s.RemoveDomain(t.Context(), "one"))
+	d := freshet.Domain{Account: "b", Name: "one", Aliases: []string{"x"}} // nothing of the first is left, its keys least
+	ok(t, s.PutDomain(t.Context(), d))
+	got, err := s.Domains(t.Context(), "")
+	ok(t, err)
+	same(t, got, []freshet.Domain{d})
 }
 
 func domainNames(t *testing.T, s Everything) {
