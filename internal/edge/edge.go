@@ -105,6 +105,7 @@ type Cache struct {
 	ready     atomic.Bool
 	lastID    atomic.Int64
 	shelf     *shelf
+	denied    denials
 	index     *index
 	incarn    string
 	flushRate *rate.Limiter

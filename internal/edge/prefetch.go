@@ -16,6 +16,9 @@ func (c *Cache) Prefetch(ctx context.Context, url string) Result {
 	if st == nil || st.offline {
 		return failed(freshet.ReasonRefused, fmt.Errorf("no domain of this cache serves %s", url))
 	}
+	if c.denied.status(url) != 0 {
+		return failed(freshet.ReasonDenied, fmt.Errorf("%s is denied", url))
+	}
 	rq := &request{
 		site: st, url: url, path: path, method: http.MethodGet, prefetch: true,
 		header: http.Header{"User-Agent": {"freshet"}},

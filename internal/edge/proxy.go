@@ -66,7 +66,14 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, http.StatusLoopDetected, cacheStatus{detail: "loop"}, "The request has been through this cache: the POPs' parents form a circle.")
 		return
 	}
-	c.serve(w, r, c.viewer(st, r))
+	rq := c.viewer(st, r)
+	reader := c.denied.begin(rq.url, w)
+	defer c.denied.end(reader)
+	if status := c.denied.status(rq.url); status != 0 {
+		c.refuseDenied(w, status)
+		return
+	}
+	c.serve(w, r, rq)
 }
 
 // viaHas reports whether a Via field names us.

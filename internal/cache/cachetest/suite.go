@@ -79,7 +79,7 @@ type Limited interface {
 type Open func(t *testing.T, origin http.Handler) Harness
 
 // Run runs the suite, or some groups of it: Contract, Purge, Race, Prefetch,
-// Inspect, Keep, HTTP.
+// Inspect, Keep, HTTP, Deny.
 func Run(t *testing.T, open Open, only ...string) {
 	t.Helper()
 	groups := []struct {
@@ -93,6 +93,7 @@ func Run(t *testing.T, open Open, only ...string) {
 		{"Inspect", inspectTests()},
 		{"Keep", keepTests()},
 		{"HTTP", httpTests()},
+		{"Deny", denyTests()},
 	}
 	for _, g := range groups {
 		if len(only) > 0 && !slices.Contains(only, g.name) {

@@ -26,7 +26,10 @@ const (
 // Driver implements cache.Driver over one *edge.Cache.
 type Driver struct{ c *edge.Cache }
 
-var _ cache.Driver = (*Driver)(nil)
+var (
+	_ cache.Driver = (*Driver)(nil)
+	_ cache.Denier = (*Driver)(nil)
+)
 
 // New makes the driver of c.
 func New(c *edge.Cache) *Driver { return &Driver{c: c} }
@@ -97,7 +100,7 @@ func (d *Driver) Powers() cache.Powers {
 	return cache.Powers{
 		Driver: "edge", MaxBatch: maxBatch, Prefix: true, Regex: true, Tag: true,
 		Soft: true, Prefetch: true, Inspect: true, DefeatsFills: true, CancelsFills: true,
-		KeepsCursor: true, Survives: true, Counts: true,
+		KeepsCursor: true, Survives: true, Counts: true, Denies: true,
 	}
 }
 
