@@ -97,12 +97,13 @@ func (l *life) readDenial(w *work) {
 }
 
 // denialDone reports whether a change is made, and has one made that waited for
-// the parents and need not any more.
+// the parents, and for the purges before it, and need not any more.
 func (l *life) denialDone(w *work) bool {
 	if w.left == 0 {
 		return true
 	}
-	if _, ok := l.passes(w.entry.At); ok && w.denial == nil {
+	l.advance()
+	if _, ok := l.passes(w.entry.At); ok && w.denial == nil && l.purges.opened == 0 { // all that came before is done
 		w.denial = &denial{w: w, ready: true}
 		l.denials.queue = append(l.denials.queue, w.denial)
 	}

@@ -24,6 +24,7 @@ type effect struct {
 	life   int
 	prefix bool
 	again  bool // it was ordered as a redo
+	denied bool // the URL was refused meanwhile
 }
 
 // warming is one prefetch of one URL that was asked for.
@@ -59,6 +60,7 @@ type modelCache struct {
 	busy        map[string]int            // by host: prefetches that run
 	most        map[string]int            // the highest of it, until it is cleared
 	short       bool                      // what is stored lacks a byte
+	denied      map[string]int            // by URL, how it is refused
 }
 
 // answerOf is what an origin answers.
@@ -74,7 +76,7 @@ func newCache(seed uint64, ticks *atomic.Uint64) *modelCache {
 		ticks: ticks, rng: rand.New(rand.NewPCG(seed, 2)), stored: map[string]freshet.Copy{}, incarnation: "first", delay: time.Millisecond,
 		busy: map[string]int{}, most: map[string]int{},
 		powers: cache.Powers{
-			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, Inspect: true, KeepsCursor: true, DefeatsFills: true,
+			Driver: "model", MaxBatch: 4, Prefix: true, Regex: true, Soft: true, Prefetch: true, Inspect: true, KeepsCursor: true, DefeatsFills: true, Denies: true,
 		},
 	}
 }
@@ -143,7 +145,8 @@ func (h *handle) Purge(ctx context.Context, o cache.Order) []cache.Result {
 			out[i] = cache.Failed(freshet.ReasonUnreachable, "now and then")
 			continue
 		}
-		h.effects = append(h.effects, effect{at, u, began, h.k.life, sel.Kind == freshet.SelectPrefix, o.Again})
+		_, refused := h.denied[u]
+		h.effects = append(h.effects, effect{at, u, began, h.k.life, sel.Kind == freshet.SelectPrefix, o.Again, refused})
 		if sel.Kind != freshet.SelectExact {
 			out[i] = h.remove(h.names(sel), at)
 			continue
