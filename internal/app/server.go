@@ -14,6 +14,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
+	"github.com/freshet-vod/freshet/internal/callback"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/engine"
 	"github.com/freshet-vod/freshet/internal/enrol"
@@ -27,19 +28,20 @@ import (
 
 // Server is a control plane with the POPs of its configuration.
 type Server struct {
-	group   *lifecycle.Group
-	audit   *audit.Trail
-	kept    time.Duration // how long audit records are
-	log     *slog.Logger
-	store   *sqlite.Store
-	engine  *engine.Engine
-	bus     *natsbus.Server
-	control *natsbus.Control
-	book    *enrol.Book
-	desk    *enrol.Desk
-	site    *site
-	pops    []*pop
-	private *private
+	group     *lifecycle.Group
+	audit     *audit.Trail
+	kept      time.Duration // how long audit records are
+	log       *slog.Logger
+	store     *sqlite.Store
+	engine    *engine.Engine
+	bus       *natsbus.Server
+	control   *natsbus.Control
+	book      *enrol.Book
+	desk      *enrol.Desk
+	site      *site
+	pops      []*pop
+	private   *private
+	callbacks *callback.Deliverer
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
 	CredentialsFile string
@@ -91,6 +93,9 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := s.buildEngine(ctx, o); err != nil {
 		return err
 	}
+	if err := s.buildCallbacks(o); err != nil {
+		return err
+	}
 	s.buildDesk(o, shared != "", peerKey(secret))
 	if err := s.buildPOPs(ctx, o, peerKey(secret)); err != nil {
 		return err
@@ -116,6 +121,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 			Takedowns: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
+		Events:   callback.Planned,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -215,6 +221,7 @@ func (s *Server) Run() error {
 	s.group.Go("engine", s.engine.Run)
 	s.group.Go("audit trail", s.keepAudit)
 	s.group.Go("enrolment", s.enrol)
+	s.group.Go("callbacks", s.callbacks.Run)
 	for _, p := range s.pops {
 		p.start(s.group)
 	}

@@ -40,6 +40,8 @@ func (c *Config) checkNumbers(f *faults) {
 	if r := c.Limits.PrefetchRate; r != 0 {
 		inRange(f, "limits.prefetch_bytes_per_second", r, KiB, 1024*GiB)
 	}
+	between(f, "callbacks.workers", c.Callbacks.Workers, 1, 1024)
+	between(f, "callbacks.per_host", c.Callbacks.PerHost, 1, 256)
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(f, "log.format", c.Log.Format, "text", "json")
 }

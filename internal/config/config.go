@@ -61,6 +61,9 @@ type Config struct {
 	// Private is a listener for operators: metrics, profiles and health.
 	Private Private `yaml:"private"`
 
+	// Callbacks say how events are told to receivers outside.
+	Callbacks Callbacks `yaml:"callbacks"`
+
 	// Log says what is logged, and how. The log goes to standard error.
 	Log Log `yaml:"log"`
 }
@@ -375,6 +378,20 @@ type Private struct {
 	Listen Address `yaml:"listen"`
 }
 
+// Callbacks say how events are told to receivers outside.
+type Callbacks struct {
+	// Allow are networks (10.0.0.0/8) whose addresses may be called besides
+	// public ones. Whoever may set a callback can then reach what is there.
+	Allow []Network `yaml:"allow"`
+
+	// Workers is how many receivers are called at the same time; one account
+	// gets a quarter of them at most.
+	Workers int `yaml:"workers"`
+
+	// PerHost is how many calls of them go to the same host.
+	PerHost int `yaml:"per_host"`
+}
+
 // Log says what is logged.
 type Log struct {
 	// Level is the least grave level that is logged.
@@ -404,12 +421,13 @@ const (
 // Default returns the configuration of a process without a file.
 func Default() *Config {
 	return &Config{
-		Listen:   "127.0.0.1:8080",
-		Data:     "./freshet-data",
-		Timeouts: Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
-		Limits:   Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Planners: 4, PrefetchWorkers: 8},
-		Audit:    Audit{Keep: Duration(400 * 24 * time.Hour)},
-		Log:      Log{Level: "info", Format: "text"},
+		Listen:    "127.0.0.1:8080",
+		Data:      "./freshet-data",
+		Timeouts:  Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
+		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Planners: 4, PrefetchWorkers: 8},
+		Audit:     Audit{Keep: Duration(400 * 24 * time.Hour)},
+		Log:       Log{Level: "info", Format: "text"},
+		Callbacks: Callbacks{Workers: 64, PerHost: 8},
 	}
 }
 

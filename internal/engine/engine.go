@@ -51,6 +51,9 @@ type Options struct {
 	Store   Store
 	Bus     bus.Control
 	Planner Planner
+	// Events returns what becomes true when a row is planned; nil: nothing that
+	// anybody is told.
+	Events func(job *freshet.Job, row freshet.Row, media *freshet.Media) []store.Event
 	POPs    []freshet.POP // as declared; enrolled and removed at start to match
 	Log     *slog.Logger
 	// Observer hears what is done; nil: nobody.

@@ -137,7 +137,11 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 	for _, entry := range entries {
 		entry.Account, entry.Job, entry.Row = job.Account, job.ID, row.Index
 	}
-	return &store.Plan{Claim: claim, Row: row, Entries: entries, Remember: planned.Remember, Now: row.Modified}, nil
+	p := &store.Plan{Claim: claim, Row: row, Entries: entries, Remember: planned.Remember, Now: row.Modified}
+	if e.o.Events != nil {
+		p.Events = e.o.Events(job, row, media)
+	}
+	return p, nil
 }
 
 // pause waits for d or the end of ctx.
