@@ -16,6 +16,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -227,18 +228,11 @@ func (d *Deliverer) start(ctx context.Context, inHand *sync.WaitGroup) (time.Dur
 func (d *Deliverer) room() store.CallbackClaim {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	c := store.CallbackClaim{
+	return store.CallbackClaim{
 		Worker: d.worker, Now: time.Now(), Lease: d.o.Lease, Limit: d.o.Workers - d.total,
 		PerAccount: int(math.Ceil(float64(d.o.Workers) / 4)), PerHost: d.o.PerHost,
-		Accounts: map[string]int{}, Hosts: map[string]int{},
+		Accounts: maps.Clone(d.accounts), Hosts: maps.Clone(d.hosts),
 	}
-	for k, v := range d.accounts {
-		c.Accounts[k] = v
-	}
-	for k, v := range d.hosts {
-		c.Hosts[k] = v
-	}
-	return c
 }
 
 // take counts a delivery as in hand, or as not any more.
@@ -271,7 +265,7 @@ func (d *Deliverer) deliver(ctx context.Context, c *store.Callback) {
 	now := time.Now()
 	o := store.CallbackOutcome{ID: c.ID, Worker: d.worker, Now: now, Delivered: fault == nil}
 	if fault != nil {
-		o.Error = fault.Shown
+		o.Error = fault.shown
 		if !fault.final {
 			o.Next = d.next(c, now)
 		}

@@ -182,7 +182,9 @@ func TestContract_5_3_HeadersOfTheSignature(t *testing.T) {
 	r := newReceiver(t, status(500, 200))
 	own := newReceiver(t, nil)
 	w := newWorld(t)
-	signed := func(on bool) { w.rule(r.URL+"/cb?x=1&y=%2F", func(r *store.CallbackRule) { r.Auth, r.AuthKey = on, key }) }
+	signed := func(on bool) {
+		w.rule(r.URL+"/cb?x=1&y=%2F", func(r *store.CallbackRule) { r.Auth, r.AuthKey = on, key })
+	}
 	signed(true)
 	w.run()
 	check := func(c received, url string) {
@@ -278,7 +280,7 @@ func TestADeletedRuleEndsWhatIsBeingRetried(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		rw.WriteHeader(500)
+		rw.WriteHeader(http.StatusInternalServerError)
 	})
 	w.rule(r.URL)
 	w.planned(film())
@@ -298,7 +300,7 @@ func TestDeliverySurvivesARestart(t *testing.T) {
 	r := newReceiver(t, func(n int, w http.ResponseWriter, req *http.Request) {
 		switch n {
 		case 0:
-			w.WriteHeader(500)
+			w.WriteHeader(http.StatusInternalServerError)
 		case 1:
 			held <- struct{}{}
 			select {

@@ -111,7 +111,10 @@ func TestP9_DNSCannotChangeItsMind(t *testing.T) {
 	}
 }
 
-// TestP9_ProxiesOfTheEnvironmentAreNotAsked is not parallel: it sets variables.
+// TestP9_ProxiesOfTheEnvironmentAreNotAsked holds that variables which steer
+// other programs do not steer callbacks.
+//
+//nolint:paralleltest // it sets variables
 func TestP9_ProxiesOfTheEnvironmentAreNotAsked(t *testing.T) {
 	proxy := newReceiver(t, nil)
 	r := newReceiver(t, nil)

@@ -19,23 +19,23 @@ import (
 	"github.com/freshet-vod/freshet/internal/vod"
 )
 
-// Fault is why an attempt failed.
-type Fault struct {
-	Shown string // for the account that owns the callback: no address of the operator's network
-	Err   error  // for the operator's log; may be nil
+// attemptError is why an attempt failed.
+type attemptError struct {
+	shown string // for the account that owns the callback: no address of the operator's network
+	err   error  // for the operator's log; may be nil
 	final bool   // trying again is useless
 }
 
 // Error implements error.
-func (f *Fault) Error() string {
-	if f.Err == nil {
-		return f.Shown
+func (f *attemptError) Error() string {
+	if f.err == nil {
+		return f.shown
 	}
-	return f.Shown + ": " + f.Err.Error()
+	return f.shown + ": " + f.err.Error()
 }
 
 // Unwrap returns the cause.
-func (f *Fault) Unwrap() error { return f.Err }
+func (f *attemptError) Unwrap() error { return f.err }
 
 // message is one callback as it goes out.
 type message struct {
@@ -46,7 +46,7 @@ type message struct {
 }
 
 // attempt sends a callback once; nil: the receiver took it.
-func (d *Deliverer) attempt(ctx context.Context, c *store.Callback) *Fault {
+func (d *Deliverer) attempt(ctx context.Context, c *store.Callback) *attemptError {
 	m, fault := d.compose(ctx, c)
 	if fault != nil {
 		return fault
@@ -55,7 +55,7 @@ func (d *Deliverer) attempt(ctx context.Context, c *store.Callback) *Fault {
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, m.url, bytes.NewReader(m.body))
 	if err != nil {
-		return &Fault{Shown: "The URL is not valid.", Err: err, final: true}
+		return &attemptError{shown: "The URL is not valid.", err: err, final: true}
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("User-Agent", "Freshet")
@@ -70,13 +70,13 @@ func (d *Deliverer) attempt(ctx context.Context, c *store.Callback) *Fault {
 	_, _ = io.CopyN(io.Discard, resp.Body, 4<<10)
 	_ = resp.Body.Close()
 	if !m.good(resp.StatusCode) {
-		return &Fault{Shown: fmt.Sprintf("The receiver answered with status %d.", resp.StatusCode)}
+		return &attemptError{shown: fmt.Sprintf("The receiver answered with status %d.", resp.StatusCode)}
 	}
 	return nil
 }
 
 // compose makes the message of a callback.
-func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *Fault) {
+func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *attemptError) {
 	if c.Native {
 		return d.composeWebhook(ctx, c)
 	}
@@ -85,7 +85,7 @@ func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *F
 		return message{}, internal(err)
 	}
 	if !ok {
-		return message{}, &Fault{Shown: "The rule of the application was deleted.", final: true}
+		return message{}, &attemptError{shown: "The rule of the application was deleted.", final: true}
 	}
 	m := message{
 		url: c.URL, body: c.Body,
@@ -94,7 +94,7 @@ func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *F
 	}
 	if m.body == nil {
 		if m.body, err = d.submitted(ctx, c); freshet.ErrorCode(err) == freshet.CodeNotFound {
-			return m, &Fault{Shown: "The job does not exist any more.", Err: err, final: true}
+			return m, &attemptError{shown: "The job does not exist any more.", err: err, final: true}
 		}
 	}
 	if err != nil {
@@ -103,13 +103,13 @@ func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *F
 	return m, nil
 }
 
-func (d *Deliverer) composeWebhook(ctx context.Context, c *store.Callback) (message, *Fault) {
+func (d *Deliverer) composeWebhook(ctx context.Context, c *store.Callback) (message, *attemptError) {
 	w, ok, err := d.o.Receivers.Webhook(ctx, c.Account)
 	if err != nil {
 		return message{}, internal(err)
 	}
 	if !ok {
-		return message{}, &Fault{Shown: "The webhook was deleted.", final: true}
+		return message{}, &attemptError{shown: "The webhook was deleted.", final: true}
 	}
 	return message{
 		url: w.URL, body: c.Body,
@@ -118,8 +118,8 @@ func (d *Deliverer) composeWebhook(ctx context.Context, c *store.Callback) (mess
 	}, nil
 }
 
-func internal(err error) *Fault {
-	return &Fault{Shown: "The event could not be read from the store.", Err: err}
+func internal(err error) *attemptError {
+	return &attemptError{shown: "The event could not be read from the store.", err: err}
 }
 
 // submitted makes the body of SubmitMediaRefreshComplete. It is made anew for
@@ -144,29 +144,29 @@ func (d *Deliverer) submitted(ctx context.Context, c *store.Callback) ([]byte, e
 
 // transportFault words why no answer came. Nothing in the shown text tells
 // what a name resolved to.
-func (d *Deliverer) transportFault(err error) *Fault {
-	f := &Fault{Shown: "The receiver could not be reached.", Err: err}
-	if _, ok := errors.AsType[*guard.Refused](err); ok {
-		f.Shown = "The host's address may not be called."
+func (d *Deliverer) transportFault(err error) *attemptError {
+	f := &attemptError{shown: "The receiver could not be reached.", err: err}
+	if _, ok := errors.AsType[*guard.RefusedError](err); ok {
+		f.shown = "The host's address may not be called."
 		return f
 	}
 	if timeout, ok := errors.AsType[net.Error](err); errors.Is(err, context.DeadlineExceeded) || ok && timeout.Timeout() {
-		f.Shown = fmt.Sprintf("The receiver did not answer within %s.", d.o.Timeout)
+		f.shown = fmt.Sprintf("The receiver did not answer within %s.", d.o.Timeout)
 		return f
 	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
-		f.Shown = "The host's name does not resolve."
+		f.shown = "The host's name does not resolve."
 		return f
 	}
 	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		f.Shown = "The receiver's certificate is not valid."
+		f.shown = "The receiver's certificate is not valid."
 		return f
 	}
 	if _, ok := errors.AsType[x509.HostnameError](err); ok {
-		f.Shown = "The receiver's certificate is not valid."
+		f.shown = "The receiver's certificate is not valid."
 	}
 	if e, ok := errors.AsType[*url.Error](err); ok {
-		f.Err = e.Err // without the URL, which may hold a secret of the receiver's
+		f.err = e.Err // without the URL, which may hold a secret of the receiver's
 	}
 	return f
 }

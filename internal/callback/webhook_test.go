@@ -159,7 +159,7 @@ func TestADeletedWebhookIsNotCalled(t *testing.T) {
 		if err := w.store.DeleteWebhook(t.Context(), time.Now(), "acme"); err != nil {
 			t.Error(err)
 		}
-		rw.WriteHeader(500)
+		rw.WriteHeader(http.StatusInternalServerError)
 	})
 	w = hooked(t, r.URL)
 	w.run()

@@ -54,8 +54,8 @@ type Options struct {
 	// Events returns what becomes true when a row is planned; nil: nothing that
 	// anybody is told.
 	Events func(job *freshet.Job, row freshet.Row, media *freshet.Media) []store.Event
-	POPs    []freshet.POP // as declared; enrolled and removed at start to match
-	Log     *slog.Logger
+	POPs   []freshet.POP // as declared; enrolled and removed at start to match
+	Log    *slog.Logger
 	// Observer hears what is done; nil: nobody.
 	Observer Observer
 

@@ -37,25 +37,25 @@ func New(allow ...netip.Prefix) *Guard {
 	return g
 }
 
-// Refused is why an address may not be connected to. Its text names the
+// RefusedError is why an address may not be connected to. Its text names the
 // address: it is for operators, not for the one who named the host, who would
 // learn what names inside the operator's network resolve to.
-type Refused struct {
+type RefusedError struct {
 	Addr netip.Addr
 	What string // what kind of address it is, as in "a loopback address"
 }
 
 // Error implements error.
-func (e *Refused) Error() string {
+func (e *RefusedError) Error() string {
 	return fmt.Sprintf("connecting to %s is not allowed: it is %s", e.Addr, e.What)
 }
 
-// Check returns nil if the address may be connected to, else a [*Refused].
+// Check returns nil if the address may be connected to, else a [*RefusedError].
 func (g *Guard) Check(a netip.Addr) error {
 	shown := a
 	a = a.Unmap()
 	if a.Zone() != "" {
-		return &Refused{Addr: shown, What: "bound to one network interface"}
+		return &RefusedError{Addr: shown, What: "bound to one network interface"}
 	}
 	inner, embeds := translated(a)
 	if g.allowed(a) {
@@ -66,7 +66,7 @@ func (g *Guard) Check(a netip.Addr) error {
 		return nil
 	}
 	if what := special(a); what != "" {
-		return &Refused{Addr: shown, What: what}
+		return &RefusedError{Addr: shown, What: what}
 	}
 	return nil
 }

@@ -91,8 +91,8 @@ func TestP9_OnlyPublicAddressesPass(t *testing.T) {
 		if (err == nil) != tt.public {
 			t.Errorf("Check(%s) = %v, want public = %t", tt.addr, err, tt.public)
 		}
-		if _, ok := errors.AsType[*guard.Refused](err); !tt.public && !ok {
-			t.Errorf("Check(%s) = %T, want a *Refused", tt.addr, err)
+		if _, ok := errors.AsType[*guard.RefusedError](err); !tt.public && !ok {
+			t.Errorf("Check(%s) = %T, want a *RefusedError", tt.addr, err)
 		}
 	}
 }
@@ -174,8 +174,8 @@ func TestP9_DialerLooksAtTheAddressThatItConnectsTo(t *testing.T) {
 	}
 	for _, host := range []string{"localhost", "127.0.0.1"} {
 		err := dial(guard.New(), "tcp", net.JoinHostPort(host, port))
-		if _, ok := errors.AsType[*guard.Refused](err); !ok {
-			t.Errorf("dialling %s: %v, want a *Refused", host, err)
+		if _, ok := errors.AsType[*guard.RefusedError](err); !ok {
+			t.Errorf("dialling %s: %v, want a *RefusedError", host, err)
 		}
 	}
 	if err := dial(guard.New(netip.MustParsePrefix("::/0"), netip.MustParsePrefix("0.0.0.0/0")), "unix", "/nowhere"); err == nil || errors.Is(err, syscall.ENOENT) {

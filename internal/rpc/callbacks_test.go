@@ -53,10 +53,10 @@ func (m *memRules) DeleteCallbackRule(_ context.Context, _ time.Time, account, a
 	return nil
 }
 
-func setupRules(t testing.TB) (*fixture, *memRules) {
-	t.Helper()
+func setupRules(tb testing.TB) (*fixture, *memRules) {
+	tb.Helper()
 	m := &memRules{rules: map[store.JobRef]store.CallbackRule{}}
-	return setup(t, func(o *rpc.Options) { o.Callbacks = m }), m
+	return setup(tb, func(o *rpc.Options) { o.Callbacks = m }), m
 }
 
 const receiver = "https://example.com/cb?a=1"
@@ -250,12 +250,12 @@ func TestContract_4_8_GetMessageCallback(t *testing.T) {
 	want("", map[string]string{"AppId": "app-1000000"})
 	want("app-9", map[string]string{"AppId": "app-9"})
 	f.call("SetMessageCallback", setCallback("EventTypeList", "DeleteMediaComplete, SubmitMediaRefreshComplete", "AuthSwitch", "on", "AuthKey", "Abc123")...).ok(t)
-	http := map[string]string{
+	byHTTP := map[string]string{
 		"AppId": "app-1000000", "CallbackType": "HTTP", "CallbackURL": receiver,
 		"EventTypeList": "DeleteMediaComplete,SubmitMediaRefreshComplete", "AuthSwitch": "on", "AuthKey": "Abc123",
 	}
-	want("", http)
-	want("app-1000000", http)
+	want("", byHTTP)
+	want("app-1000000", byHTTP)
 	f.call("SetMessageCallback", mns("AppId", "app-9")...).ok(t)
 	want("app-9", map[string]string{
 		"AppId": "app-9", "CallbackType": "MNS", "EventTypeList": "", "MnsEndpoint": "http://1.mns.example.com/", "MnsQueueName": "q",

@@ -12,24 +12,20 @@ import (
 
 func runCallbacks(t *testing.T, open Open) {
 	subtests(t, open, map[string]func(*testing.T, Everything){
-		"ARuleIsReplacedAsAWhole":                   rulesReplaced,
-		"RulesOfOthersAreNotThere":                  rulesApart,
-		"RulesOfAnAccountAreBounded":                rulesBounded,
-		"EventsAreQueuedWithThePlanIfARuleWants":    eventsQueued,
-		"APlanThatIsNotSavedQueuesNothing":          eventsNotQueued,
-		"AnEventGoesWhereItSaysItself":              eventsOverride,
-		"AnAttemptIsRecordedAndTriedAgain":          callbacksRetried,
-		"AClaimThatWasLostChangesNothing":           callbacksLost,
-		"ClaimsAreFairBetweenAccountsAndHosts":      callbacksFair,
-		"BoundsPerAccountAndHostHold":               callbacksBounded,
-		"DeletingARuleGivesUpWhatWaits":             callbacksGivenUp,
-		"WhatWasGivenUpCanWaitAgain":                callbacksAgain,
-		"CallbacksOfOthersAreNotThere":              callbacksApart,
-		"EndedCallbacksAreTrimmed":                  callbacksTrimmed,
-		"AWebhookIsReplacedAndWhatWaitsGoesThere":   webhookReplaced,
-		"TheEndOfAJobIsToldOnce":                    jobsFinished,
-		"JobsWithoutAWebhookAreNotWatched":          jobsNotWatched,
-		"AWebhookDeletedMeanwhileIsToldNothingMore": jobsForgotten,
+		"ARuleIsReplacedAsAWhole":                rulesReplaced,
+		"RulesOfOthersAreNotThere":               rulesApart,
+		"RulesOfAnAccountAreBounded":             rulesBounded,
+		"EventsAreQueuedWithThePlanIfARuleWants": eventsQueued,
+		"APlanThatIsNotSavedQueuesNothing":       eventsNotQueued,
+		"AnEventGoesWhereItSaysItself":           eventsOverride,
+		"AnAttemptIsRecordedAndTriedAgain":       callbacksRetried,
+		"AClaimThatWasLostChangesNothing":        callbacksLost,
+		"ClaimsAreFairBetweenAccountsAndHosts":   callbacksFair,
+		"BoundsPerAccountAndHostHold":            callbacksBounded,
+		"DeletingARuleGivesUpWhatWaits":          callbacksGivenUp,
+		"WhatWasGivenUpCanWaitAgain":             callbacksAgain,
+		"CallbacksOfOthersAreNotThere":           callbacksApart,
+		"EndedCallbacksAreTrimmed":               callbacksTrimmed,
 	})
 }
 
@@ -378,80 +374,4 @@ func callbacksTrimmed(t *testing.T, s Everything) {
 	ok(t, err)
 	same(t, n, 2)
 	same(t, jobsOf(callbacks(t, s, "acme", false)), []string{"j5"})
-}
-
-func hook(account, url string) store.Webhook {
-	return store.Webhook{Account: account, URL: url, Secret: []byte("s"), Created: day0(), Modified: day0()}
-}
-
-func webhookReplaced(t *testing.T, s Everything) {
-	w := hook("acme", "https://one.example.com/")
-	ok(t, s.PutWebhook(t.Context(), w))
-	got, found, err := s.Webhook(t.Context(), "acme")
-	ok(t, err)
-	same(t, found, true)
-	same(t, got, w)
-	_, found, err = s.Webhook(t.Context(), "other")
-	ok(t, err)
-	same(t, found, false)
-	tell(t, s, "acme", "j1")
-	_, err = s.FinishJob(t.Context(), day0(), store.JobRef{Account: "acme", Job: "j1"}, []byte(`{}`))
-	ok(t, err)
-	w.URL, w.Previous, w.PreviousEnds = "http://two.example.com:81/", []byte("p"), day0().Add(time.Hour)
-	ok(t, s.PutWebhook(t.Context(), w))
-	got, _, err = s.Webhook(t.Context(), "acme")
-	ok(t, err)
-	same(t, got, w)
-	list := deliver(t, s, day0())
-	if len(list) != 1 || list[0].URL != w.URL || list[0].Host != "two.example.com:81" || !list[0].Native {
-		t.Errorf("claimed %+v", list)
-	}
-}
-
-func watched(t *testing.T, s Everything) []store.JobRef {
-	t.Helper()
-	list, err := s.Watched(t.Context(), store.JobRef{}, 100)
-	ok(t, err)
-	return list
-}
-
-func jobsFinished(t *testing.T, s Everything) {
-	ok(t, s.PutWebhook(t.Context(), hook("acme", "https://one.example.com/")))
-	tell(t, s, "acme", "j1")
-	tell(t, s, "acme", "j2")
-	ref := store.JobRef{Account: "acme", Job: "j1"}
-	same(t, watched(t, s), []store.JobRef{ref, {Account: "acme", Job: "j2"}})
-	page, err := s.Watched(t.Context(), ref, 1)
-	ok(t, err)
-	same(t, page, []store.JobRef{{Account: "acme", Job: "j2"}})
-	for i := range 3 {
-		told, err := s.FinishJob(t.Context(), day0(), ref, []byte(`{"n":1}`))
-		ok(t, err)
-		same(t, told, i == 0)
-	}
-	told, err := s.FinishJob(t.Context(), day0(), store.JobRef{Account: "other", Job: "j2"}, []byte(`{}`))
-	ok(t, err)
-	same(t, told, false)
-	got := deliver(t, s, day0())
-	if len(got) != 1 || got[0].Event != store.FinishEvent || string(got[0].Body) != `{"n":1}` || got[0].Job != "j1" {
-		t.Errorf("claimed %+v", got)
-	}
-}
-
-func jobsNotWatched(t *testing.T, s Everything) {
-	ok(t, s.PutWebhook(t.Context(), hook("acme", "https://one.example.com/")))
-	tell(t, s, "other", "j1")
-	same(t, watched(t, s), []store.JobRef{})
-}
-
-func jobsForgotten(t *testing.T, s Everything) {
-	ok(t, s.PutWebhook(t.Context(), hook("acme", "https://one.example.com/")))
-	tell(t, s, "acme", "j1")
-	tell(t, s, "acme", "j2")
-	_, err := s.FinishJob(t.Context(), day0(), store.JobRef{Account: "acme", Job: "j1"}, []byte(`{}`))
-	ok(t, err)
-	ok(t, s.DeleteWebhook(t.Context(), day0(), "acme"))
-	same(t, watched(t, s), []store.JobRef{})
-	same(t, deliver(t, s, day0()), []store.Callback{})
-	same(t, jobsOf(callbacks(t, s, "acme", true)), []string{"j1"})
 }

@@ -53,7 +53,7 @@ func Run(t *testing.T, open Open) {
 	for name, group := range map[string]func(*testing.T, Open){
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
-		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks,
+		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks, "Webhooks": runWebhooks,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
 	} {
