@@ -41,7 +41,7 @@ func (f *attemptError) Unwrap() error { return f.err }
 type message struct {
 	url  string
 	body []byte
-	sign func(http.Header, time.Time)
+	sign func(http.Header, time.Time) error
 	good func(status int) bool
 }
 
@@ -59,7 +59,9 @@ func (d *Deliverer) attempt(ctx context.Context, c *store.Callback) *attemptErro
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	req.Header.Set("User-Agent", "Freshet")
-	m.sign(req.Header, time.Now())
+	if err := m.sign(req.Header, time.Now()); err != nil {
+		return internal(err)
+	}
 	// The transport alone: no redirect is followed, no cookie kept.
 	resp, err := d.transport.RoundTrip(req)
 	if err != nil {
@@ -89,7 +91,7 @@ func (d *Deliverer) compose(ctx context.Context, c *store.Callback) (message, *a
 	}
 	m := message{
 		url: c.URL, body: c.Body,
-		sign: func(h http.Header, now time.Time) { signVendor(h, c.URL, rule, now) },
+		sign: func(h http.Header, now time.Time) error { signVendor(h, c.URL, rule, now); return nil },
 		good: func(status int) bool { return status == http.StatusOK },
 	}
 	if m.body == nil {
@@ -113,7 +115,7 @@ func (d *Deliverer) composeWebhook(ctx context.Context, c *store.Callback) (mess
 	}
 	return message{
 		url: w.URL, body: c.Body,
-		sign: func(h http.Header, now time.Time) { signWebhook(h, c, c.Body, w, now) },
+		sign: func(h http.Header, now time.Time) error { return signWebhook(h, c, c.Body, w, now) },
 		good: func(status int) bool { return status >= 200 && status <= 299 },
 	}, nil
 }

@@ -13,11 +13,16 @@ import (
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
+// whsec is a secret as it is stored.
+func whsec(text string) string {
+	return callback.SecretPrefix + base64.StdEncoding.EncodeToString([]byte(text))
+}
+
 // hooked makes an account with a webhook, and a job of it that ended.
 func hooked(t *testing.T, url string, change ...func(*store.Webhook)) *world {
 	t.Helper()
 	w := newWorld(t)
-	h := store.Webhook{Account: "acme", URL: url, Secret: []byte("the secret"), Created: time.Now(), Modified: time.Now()}
+	h := store.Webhook{Account: "acme", URL: url, Secret: whsec("the secret"), Created: time.Now(), Modified: time.Now()}
 	for _, f := range change {
 		f(&h)
 	}
@@ -100,7 +105,7 @@ func TestBothSecretsSignWhileOneIsReplaced(t *testing.T) {
 	t.Parallel()
 	for name, ends := range map[string]time.Duration{"both": time.Hour, "one": -time.Second} {
 		r := newReceiver(t, nil)
-		w := hooked(t, r.URL, func(h *store.Webhook) { h.Previous, h.PreviousEnds = []byte("the old one"), time.Now().Add(ends) })
+		w := hooked(t, r.URL, func(h *store.Webhook) { h.Previous, h.PreviousEnds = whsec("the old one"), time.Now().Add(ends) })
 		w.run()
 		w.ended("acme")
 		ok := standard(t, r.got()[0], "the secret", "the old one", "another")

@@ -37,8 +37,8 @@ type CallbackRule struct {
 	URL          string   // of ByHTTP
 	Events       []string // types that are told; none: nothing is
 	Auth         bool     // calls are signed with AuthKey
-	AuthKey      string
-	MNSEndpoint  string // of ByMNS, as MNSQueue
+	AuthKey      string   `json:"-"`
+	MNSEndpoint  string   // of ByMNS, as MNSQueue
 	MNSQueue     string
 	Modified     time.Time
 }
@@ -94,8 +94,8 @@ type JobRef struct{ Account, Job string }
 type Webhook struct {
 	Account  string
 	URL      string
-	Secret   []byte // key of the signature
-	Previous []byte // the one before, which signs too until PreviousEnds
+	Secret   string `json:"-"` // signs; whsec_ and the bytes in base64
+	Previous string `json:"-"` // the one before, which signs too until PreviousEnds
 	// PreviousEnds is when Previous ends.
 	PreviousEnds time.Time
 	Created      time.Time

@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -31,7 +32,7 @@ func (s *Store) PutCallbackRule(ctx context.Context, r store.CallbackRule) error
 			ON CONFLICT (account, app) DO UPDATE SET body = excluded.body`, r.Account, r.App, body); err != nil {
 			return fmt.Errorf("storing callback rule: %w", err)
 		}
-		return nil
+		return s.putSecret(ctx, t, ruleSecret(r.Account, r.App), r.AuthKey)
 	})
 }
 
@@ -42,9 +43,47 @@ type getter interface {
 
 // CallbackRule implements [store.CallbackRules].
 func (s *Store) CallbackRule(ctx context.Context, account, app string) (store.CallbackRule, bool, error) {
-	return callbackRule(ctx, s.read, account, app)
+	r, ok, err := callbackRule(ctx, s.read, account, app)
+	if err == nil && ok {
+		r.AuthKey, err = s.secret(ctx, ruleSecret(account, app))
+	}
+	return r, ok, err
 }
 
+// callbackSecret is the column of all that callbacks are signed with.
+func callbackSecret() secretColumn { return secretColumn{"callback_secret", "id", "secret"} }
+
+// The IDs of secrets. An application has no slash in its name.
+func ruleSecret(account, app string) string { return "rule/" + account + "/" + app }
+
+func webhookSecret(account string) string { return "webhook/" + account }
+
+func previousSecret(account string) string { return "webhook-previous/" + account }
+
+// putSecret stores a secret in place of the one that is there; "" stores none.
+func (s *Store) putSecret(ctx context.Context, t *tx, id, plain string) error {
+	if err := t.exec(ctx, `DELETE FROM callback_secret WHERE id = ?`, id); err != nil {
+		return fmt.Errorf("replacing a secret of callbacks: %w", err)
+	}
+	if plain == "" {
+		return nil
+	}
+	if err := t.exec(ctx, `INSERT INTO callback_secret (id, secret) VALUES (?, ?)`, id, s.hide(callbackSecret(), id, plain)); err != nil {
+		return fmt.Errorf("storing a secret of callbacks: %w", err)
+	}
+	return nil
+}
+
+// secret returns a secret, "" if there is none.
+func (s *Store) secret(ctx context.Context, id string) (string, error) {
+	var stored string
+	if _, err := s.read.get(ctx, []any{&stored}, `SELECT secret FROM callback_secret WHERE id = ?`, id); err != nil {
+		return "", fmt.Errorf("reading a secret of callbacks: %w", err)
+	}
+	return s.reveal(callbackSecret(), id, stored)
+}
+
+// callbackRule reads a rule without its key.
 func callbackRule(ctx context.Context, g getter, account, app string) (store.CallbackRule, bool, error) {
 	var r store.CallbackRule
 	ok, err := getJSON(ctx, g, &r, `SELECT body FROM callback_rule WHERE account = ? AND app = ?`, account, app)
@@ -69,6 +108,9 @@ func (s *Store) DeleteCallbackRule(ctx context.Context, now time.Time, account, 
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		if err := t.exec(ctx, `DELETE FROM callback_rule WHERE account = ? AND app = ?`, account, app); err != nil {
 			return fmt.Errorf("deleting callback rule: %w", err)
+		}
+		if err := s.putSecret(ctx, t, ruleSecret(account, app), ""); err != nil {
+			return err
 		}
 		return t.giveUp(ctx, now, account, "The rule of the application was deleted.",
 			`account = ? AND state = 0 AND native = 0 AND app = ?`, account, app)
@@ -117,15 +159,26 @@ func (s *Store) PutWebhook(ctx context.Context, w store.Webhook) error {
 			w.URL, hostOf(w.URL), w.Account, w.URL); err != nil {
 			return fmt.Errorf("moving callbacks: %w", err)
 		}
-		return nil
+		return errors.Join(
+			s.putSecret(ctx, t, webhookSecret(w.Account), w.Secret),
+			s.putSecret(ctx, t, previousSecret(w.Account), w.Previous),
+		)
 	})
 }
 
 // Webhook implements [store.Webhooks].
 func (s *Store) Webhook(ctx context.Context, account string) (store.Webhook, bool, error) {
-	return webhook(ctx, s.read, account)
+	w, ok, err := webhook(ctx, s.read, account)
+	if err != nil || !ok {
+		return w, ok, err
+	}
+	if w.Secret, err = s.secret(ctx, webhookSecret(account)); err == nil {
+		w.Previous, err = s.secret(ctx, previousSecret(account))
+	}
+	return w, err == nil, err
 }
 
+// webhook reads a webhook without its secrets.
 func webhook(ctx context.Context, g getter, account string) (store.Webhook, bool, error) {
 	var w store.Webhook
 	ok, err := getJSON(ctx, g, &w, `SELECT body FROM webhook WHERE account = ?`, account)
@@ -143,6 +196,11 @@ func (s *Store) DeleteWebhook(ctx context.Context, now time.Time, account string
 		}
 		if err := t.exec(ctx, `DELETE FROM job_watch WHERE account = ?`, account); err != nil {
 			return fmt.Errorf("deleting watches: %w", err)
+		}
+		for _, id := range []string{webhookSecret(account), previousSecret(account)} {
+			if err := s.putSecret(ctx, t, id, ""); err != nil {
+				return err
+			}
 		}
 		return t.giveUp(ctx, now, account, "The webhook was deleted.", `account = ? AND state = 0 AND native = 1`, account)
 	})

@@ -17,7 +17,7 @@ func runWebhooks(t *testing.T, open Open) {
 }
 
 func hook() store.Webhook {
-	return store.Webhook{Account: "acme", URL: "https://one.example.com/", Secret: []byte("s"), Created: day0(), Modified: day0()}
+	return store.Webhook{Account: "acme", URL: "https://one.example.com/", Secret: "whsec_s", Created: day0(), Modified: day0()}
 }
 
 func webhookReplaced(t *testing.T, s Everything) {
@@ -33,7 +33,7 @@ func webhookReplaced(t *testing.T, s Everything) {
 	tell(t, s, "acme", "j1")
 	_, err = s.FinishJob(t.Context(), day0(), store.JobRef{Account: "acme", Job: "j1"}, []byte(`{}`))
 	ok(t, err)
-	w.URL, w.Previous, w.PreviousEnds = "http://two.example.com:81/", []byte("p"), day0().Add(time.Hour)
+	w.URL, w.Previous, w.PreviousEnds = "http://two.example.com:81/", "whsec_p", day0().Add(time.Hour)
 	ok(t, s.PutWebhook(t.Context(), w))
 	got, _, err = s.Webhook(t.Context(), "acme")
 	ok(t, err)

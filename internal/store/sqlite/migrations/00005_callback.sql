@@ -14,6 +14,12 @@ CREATE TABLE webhook (
   body    BLOB NOT NULL -- JSON
 ) STRICT, WITHOUT ROWID;
 
+-- What both sign with, by what it belongs to.
+CREATE TABLE callback_secret (
+  id     TEXT NOT NULL PRIMARY KEY,
+  secret TEXT NOT NULL -- sealed
+) STRICT, WITHOUT ROWID;
+
 -- Jobs whose end is to be told.
 CREATE TABLE job_watch (
   account TEXT NOT NULL,
