@@ -2,6 +2,7 @@ package hls
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -14,7 +15,7 @@ var (
 // variables in quoted values. Of a name that stands twice the first counts.
 // Blanks around names and behind values are tolerated: packagers write them.
 func (p *parser) attributes(s string) (map[string]string, error) {
-	out := make(map[string]string, 8)
+	out, n := make(map[string]string, 8), 0
 	for s = strings.TrimSpace(s); s != ""; {
 		name, rest, ok := strings.Cut(s, "=")
 		name = strings.TrimSpace(name)
@@ -39,6 +40,9 @@ func (p *parser) attributes(s string) (map[string]string, error) {
 			value, _, _ = strings.Cut(rest, ",")
 			rest = rest[len(value):]
 			value = strings.TrimSpace(value)
+		}
+		if n++; n > p.limits.Attrs {
+			return nil, fmt.Errorf("the tag has more attributes than the limit of %d", p.limits.Attrs)
 		}
 		if _, twice := out[name]; !twice {
 			out[name] = value

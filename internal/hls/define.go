@@ -79,6 +79,9 @@ func (p *parser) expand(s string) (string, error) {
 		if p.expanded += len(v); p.expanded > p.limits.Expansion {
 			return "", p.tooMuch("Expansion", "variables expand to more bytes", p.limits.Expansion)
 		}
+		if b.Len()+len(v) > p.limits.Line {
+			return "", p.tooMuch("Line", "with its variables the line has more bytes", p.limits.Line)
+		}
 		b.WriteString(v)
 		s = after
 	}

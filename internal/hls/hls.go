@@ -88,8 +88,10 @@ type Problem struct {
 type Limits struct {
 	Bytes     int // of the playlist; 4 MiB
 	Lines     int // 500,000
-	Line      int // bytes of one line; 64 KiB
+	Line      int // bytes of one line, before and after its variables are put in; 64 KiB
 	Refs      int // references and problems together; 100,000
+	Problems  int // references that cannot be read; 10,000, at most Refs
+	Attrs     int // attributes of one tag; 256
 	Expansion int // bytes that variables may expand to, in all; 4 MiB
 }
 
@@ -103,6 +105,8 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Lines, 500_000)
 	set(&l.Line, 64<<10)
 	set(&l.Refs, 100_000)
+	set(&l.Problems, min(10_000, l.Refs))
+	set(&l.Attrs, 256)
 	set(&l.Expansion, 4<<20)
 	return l
 }

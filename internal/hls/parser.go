@@ -46,6 +46,9 @@ func (p *parser) run(body []byte) error {
 		return p.tooMuch("Bytes", "the playlist has more bytes", p.limits.Bytes)
 	}
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // forbidden by the standard, sent by Windows
+	if err := p.count(body); err != nil {
+		return err
+	}
 	started := false
 	// One copy of the whole: lines are parts of it and allocate nothing.
 	for raw := range strings.Lines(string(body)) {
@@ -76,6 +79,28 @@ func (p *parser) run(body []byte) error {
 	}
 	p.line++
 	return p.dropVariant()
+}
+
+// count makes room for the references of a playlist's lines, or refuses a
+// playlist that has too many before anything is spent on them.
+func (p *parser) count(body []byte) error {
+	n, line := 0, 0
+	for len(body) > 0 {
+		end := bytes.IndexByte(body, '\n')
+		if end < 0 {
+			end = len(body) - 1
+		}
+		line++
+		if c := body[0]; c > ' ' && c != '#' && !inline(string(body[:min(end, 8)])) {
+			if n++; n > p.limits.Refs {
+				p.line = line
+				return p.tooMuch("Refs", "the playlist has more references", p.limits.Refs)
+			}
+		}
+		body = body[end+1:]
+	}
+	p.out.Refs = make([]Ref, 0, n)
+	return nil
 }
 
 func isHeader(line string) bool {
@@ -180,6 +205,9 @@ func (p *parser) push(ref Ref) error {
 func (p *parser) problem(text, reason string) error {
 	if err := p.room(); err != nil {
 		return err
+	}
+	if len(p.out.Problems) >= p.limits.Problems {
+		return p.tooMuch("Problems", "the playlist has more references that cannot be read", p.limits.Problems)
 	}
 	p.out.Problems = append(p.out.Problems, Problem{Line: p.line, Text: strings.Clone(shorten(text, 200)), Reason: reason})
 	return nil
