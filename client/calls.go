@@ -24,9 +24,6 @@ type TaskPage = api.TaskPage
 // MediaPage is a page of media, in order of ID.
 type MediaPage = api.MediaPage
 
-// Key is an access key. Its Secret is told only when it is made.
-type Key = api.Key
-
 // Submit asks for work. When it returns a receipt, the job is durable; media
 // that do not exist are listed there, and it is a CodeNotFound error if none
 // does. Repeating a call whose answer was lost makes a second job, which is
@@ -145,27 +142,6 @@ func (c *Client) RevokePOP(ctx context.Context, id string) (freshet.POPStatus, e
 // RemovePOP revokes a POP that was added and ends its membership.
 func (c *Client) RemovePOP(ctx context.Context, id string) error {
 	return c.call(ctx, http.MethodDelete, "/v1/pops/"+url.PathEscape(id), nil, nil, &struct{}{})
-}
-
-// Keys returns the account's access keys, oldest first, without secrets.
-func (c *Client) Keys(ctx context.Context) ([]Key, error) {
-	var out api.KeyList
-	err := c.call(ctx, http.MethodGet, "/v1/keys", nil, nil, &out)
-	return out.Keys, err
-}
-
-// CreateKey makes an access key for the account.
-func (c *Client) CreateKey(ctx context.Context) (Key, error) {
-	var out Key
-	err := c.call(ctx, http.MethodPost, "/v1/keys", nil, struct{}{}, &out)
-	return out, err
-}
-
-// DisableKey disables an access key for good.
-func (c *Client) DisableKey(ctx context.Context, id string) (Key, error) {
-	var out Key
-	err := c.call(ctx, http.MethodPost, "/v1/keys/"+url.PathEscape(id), nil, api.KeyChange{Disabled: true}, &out)
-	return out, err
 }
 
 func page(limit int) url.Values {

@@ -103,14 +103,14 @@ func TestEveryCall_MakesTheRoundTrip(t *testing.T) {
 	if err := c.RemovePOP(ctx, "edge-2"); freshet.ErrorCode(err) != freshet.CodeNotFound {
 		t.Error(err)
 	}
-	key, err := c.CreateKey(ctx)
+	key, err := c.CreateKey(ctx, client.NewKey{})
 	if err != nil || key.Secret == "" {
 		t.Error(key, err)
 	}
-	if k, err := c.DisableKey(ctx, key.ID); err != nil || !k.Disabled {
+	if k, err := c.SetKey(ctx, key.ID, true); err != nil || !k.Disabled {
 		t.Error(k, err)
 	}
-	if k, err := c.Keys(ctx); err != nil || len(k) != 2 {
+	if k, err := c.Keys(ctx, ""); err != nil || len(k) != 2 {
 		t.Error(k, err)
 	}
 	if len(f.Submitted) != 1 || f.Submitted[0].Nonce == 0 || f.Submitted[0].NonceExpires.IsZero() {

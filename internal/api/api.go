@@ -75,10 +75,16 @@ type Media interface {
 
 // Keys keeps access keys and nonces.
 type Keys interface {
-	// CreateKey makes a key; its secret is told once.
-	CreateKey(ctx context.Context, account string) (store.Key, error)
-	// DisableKey disables a key of the account for good.
-	DisableKey(ctx context.Context, account, id string) error
+	// CreateKey makes a key, with a policy unless that is ""; its secret is told
+	// once.
+	CreateKey(ctx context.Context, account, policy string) (store.Key, error)
+	// Key returns a key of the account; of any account with "".
+	Key(ctx context.Context, account, id string) (store.Key, error)
+	// ChangeKey changes a key of the account (of any account with "") and
+	// returns it.
+	ChangeKey(ctx context.Context, account, id string, change func(*store.Key)) (store.Key, error)
+	// DeleteKey deletes a key of the account; of any account with "".
+	DeleteKey(ctx context.Context, account, id string) error
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]store.Key, error)
 	// Remember stores the nonce of a call before it writes something other
@@ -112,6 +118,7 @@ type Options struct {
 	Domains      Domains
 	Media        Media
 	Keys         Keys
+	Accounts     Accounts
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
@@ -133,6 +140,7 @@ func (o Options) check() error {
 		{"Media", o.Media != nil},
 		{"Keys", o.Keys != nil},
 		{"Audit", o.Audit != nil},
+		{"Accounts", o.Accounts != nil},
 		{"Log", o.Log != nil},
 	} {
 		if !p.set {

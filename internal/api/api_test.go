@@ -165,7 +165,7 @@ func TestEveryFault_IsAProblemWithItsFieldAndCode(t *testing.T) {
 		{"no POP to remove", "DELETE", "/v1/pops/nowhere", "", 404, freshet.CodeNotFound, "", "no POP"},
 		{"wrong method of a POP", "PUT", "/v1/pops/edge-1", "", 405, freshet.CodeInvalid, "", "POST and DELETE only"},
 		{"no key", "POST", "/v1/keys/nobody", `{"disabled":true}`, 404, freshet.CodeNotFound, "", ""},
-		{"key enabled again", "POST", "/v1/keys/test-key", `{"disabled":false}`, 400, freshet.CodeInvalid, "disabled", "create a new one"},
+		{"key neither enabled nor disabled", "POST", "/v1/keys/test-key", `{}`, 400, freshet.CodeInvalid, "disabled", "true or false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

@@ -59,12 +59,19 @@ func (s *server) routes() []route {
 		{pattern: "POST /v1/pops/{id}", actions: []string{"freshet:SetPOP"}, handle: s.setPOP, writes: true, operate: true},
 		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, operate: true},
 		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, operate: true},
-		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys},
+		{pattern: "GET /v1/accounts", actions: []string{"freshet:ListAccounts"}, handle: s.listAccounts, operate: true},
+		{pattern: "POST /v1/accounts", actions: []string{"freshet:CreateAccount"}, handle: s.createAccount, writes: true, operate: true},
+		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, operate: true},
+		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys, params: []string{"account"}},
 		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true},
-		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:DisableKey"}, handle: s.disableKey, writes: true},
 		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
 			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
 		}},
+		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:SetKey"}, handle: s.setKey, writes: true},
+		{pattern: "DELETE /v1/keys/{id}", actions: []string{"freshet:DeleteKey"}, handle: s.deleteKey, writes: true},
+		{pattern: "GET /v1/keys/{id}/policy", actions: []string{"freshet:GetKeyPolicy"}, handle: s.keyPolicy},
+		{pattern: "POST /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.setKeyPolicy, writes: true},
+		{pattern: "DELETE /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.removeKeyPolicy, writes: true},
 	}
 }
 

@@ -38,6 +38,7 @@ type Server struct {
 	control   *natsbus.Control
 	book      *enrol.Book
 	desk      *enrol.Desk
+	guard     *auth.Auth
 	site      *site
 	pops      []*pop
 	private   *private
@@ -77,6 +78,9 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	s.store = db
 	s.audit, s.kept, s.log = audit.New(db), c.Audit.Keep.Std(), o.Log
 	s.group.OnStop("store", func(context.Context) error { return db.Close() })
+	if err := seedAccounts(ctx, db, c); err != nil {
+		return err
+	}
 	if s.MadeKey, err = seedKey(ctx, db, c.Data, o.Env); err != nil {
 		return err
 	}
@@ -157,9 +161,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 
 func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	c := o.Config
-	guard, err := auth.New(ctx, auth.Options{
-		Keys: s.store, Window: c.Timeouts.Signature.Std(), PublicEndpoints: c.PublicEndpoints,
-	})
+	guard, err := s.newGuard(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -172,12 +174,13 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			id, err := guard.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard,
+		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard,
 		Operator: config.DefaultAccount, Audit: s.audit, Log: o.Log,
 	})
 	if err != nil {
 		return err
 	}
+	s.guard = guard
 	s.site = newSite(ctx, l, faces{
 		vendor: rpc.New(rpc.Options{ // one a line: every part of the API adds its own
 			Engine:    s.engine,
@@ -222,6 +225,7 @@ func (s *Server) Run() error {
 	s.group.Go("audit trail", s.keepAudit)
 	s.group.Go("enrolment", s.enrol)
 	s.group.Go("callbacks", s.callbacks.Run)
+	s.group.Go("use of keys", s.guard.Run)
 	for _, p := range s.pops {
 		p.start(s.group)
 	}

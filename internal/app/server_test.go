@@ -64,13 +64,13 @@ func TestServer_DisabledKeyStaysDisabled(t *testing.T) {
 	for _, secret := range []string{"the secret of the environment", "another secret"} {
 		env := map[string]string{config.EnvAccessKeyID: "FKenv", config.EnvAccessKeySecret: secret}
 		s, end := serve(t, settings(dir), env)
-		_, err := caller(t, s, "FKenv", secret).DisableKey(t.Context(), "FKenv")
+		_, err := caller(t, s, "FKenv", secret).SetKey(t.Context(), "FKenv", true)
 		end()
 		if err != nil && freshet.ErrorCode(err) != freshet.CodeUnauthenticated {
 			t.Fatal(err)
 		}
 		s, end = serve(t, settings(dir), env)
-		_, err = caller(t, s, "FKenv", secret).Keys(t.Context())
+		_, err = caller(t, s, "FKenv", secret).Keys(t.Context(), "")
 		end()
 		if freshet.ErrorCode(err) != freshet.CodeUnauthenticated {
 			t.Fatalf("a disabled key gets in after a restart: %v", err)

@@ -16,6 +16,9 @@ import (
 // Options are what an [Auth] needs. Zero durations and limits take defaults.
 type Options struct {
 	Keys store.Keys
+	// Accounts says which accounts are active, and takes notes of the use of
+	// keys. nil = every account is active, and nothing is noted.
+	Accounts store.Accounts
 	// Window is how far the time of a request may be from ours; 15 minutes.
 	Window time.Duration
 	// NonceMemory is how long a nonce is remembered at least; 30 minutes. It
@@ -83,7 +86,7 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 	}
 	now := time.Now()
 	a := &Auth{
-		keys:    keyring{store: o.Keys, keys: make(map[string]known)},
+		keys:    keyring{store: o.Keys, accounts: o.Accounts, keys: make(map[string]known)},
 		window:  o.Window,
 		span:    o.NonceMemory,
 		proxies: o.TrustedProxies,
@@ -230,6 +233,10 @@ func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity,
 	if err := memory.add(id.Nonce, now); err != nil {
 		return Identity{}, err
 	}
+	if key.suspended {
+		return Identity{}, &Fault{Kind: Suspended}
+	}
+	a.keys.note(key, now)
 	return id, nil
 }
 

@@ -25,6 +25,7 @@ const (
 	Expired                           // the time is too far from ours, in either direction
 	Mismatch                          // the signature is wrong; StringToSign
 	NonceUsed                         // the request was seen before
+	Suspended                         // the key is good and its account is disabled
 	Insecure                          // HTTP Basic over a connection that others can read
 )
 
@@ -68,6 +69,8 @@ func (f *Fault) text() string {
 		return "The signature does not match: check the secret, and that no proxy rewrites the host or the path."
 	case NonceUsed:
 		return "The request was received before: every request needs a new nonce."
+	case Suspended:
+		return "The account is disabled."
 	case Insecure:
 		return "HTTP Basic is accepted over TLS or loopback only: sign the request instead."
 	}
@@ -76,5 +79,8 @@ func (f *Fault) text() string {
 
 // native turns a fault into the error that the native API shows.
 func (f *Fault) native() *freshet.Error {
+	if f.Kind == Suspended {
+		return &freshet.Error{Code: freshet.CodeForbidden, Message: f.text(), Err: f}
+	}
 	return &freshet.Error{Code: freshet.CodeUnauthenticated, Field: f.Param, Message: f.text(), Err: f}
 }

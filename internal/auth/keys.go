@@ -2,12 +2,10 @@ package auth
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/policy"
@@ -20,22 +18,27 @@ const maxCachedKeys = 10_000
 // keyring reads keys through a cache. Every change goes through put, so that
 // a key that was disabled is refused from the moment in which put returns.
 type keyring struct {
-	store store.Keys
+	store    store.Keys
+	accounts store.Accounts // nil: every account is there and active
+	uses     uses
+	change   sync.Mutex // held by whoever reads a key, or an account, to write it back
 
 	mu    sync.RWMutex // guards what follows; never held across the store
 	keys  map[string]known
 	epoch uint64 // counts changes: a read that began before one is not cached
 }
 
-// known is a key with its policy read.
+// known is a key with what is needed at each of its uses.
 type known struct {
 	store.Key
-	policies policy.Set
+	policies  policy.Set
+	suspended bool          // its account is disabled, or gone
+	noted     *atomic.Int64 // when its use was noted last, in Unix milliseconds
 }
 
 func readKey(key store.Key) (known, error) {
 	if key.Policy == "" {
-		return known{Key: key}, nil
+		return known{Key: key, noted: new(atomic.Int64)}, nil
 	}
 	p, err := policy.Parse([]byte(key.Policy))
 	if err != nil {
@@ -43,7 +46,7 @@ func readKey(key store.Key) (known, error) {
 		// policy that is not understood must not be passed over.
 		return known{}, fmt.Errorf("the stored policy of key %s: %w", key.ID, err)
 	}
-	return known{Key: key, policies: policy.Set{p}}, nil
+	return known{Key: key, policies: policy.Set{p}, noted: new(atomic.Int64)}, nil
 }
 
 // get returns a key, or an UnknownKey Fault.
@@ -65,6 +68,9 @@ func (k *keyring) get(ctx context.Context, id string) (known, error) {
 	if key, err = readKey(stored); err != nil {
 		return known{}, &freshet.Error{Code: freshet.CodeInternal, Message: "The policy of the access key cannot be read.", Err: err}
 	}
+	if key.suspended, err = k.suspended(ctx, key.Account); err != nil {
+		return known{}, unavailable(err)
+	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.epoch == epoch {
@@ -76,15 +82,36 @@ func (k *keyring) get(ctx context.Context, id string) (known, error) {
 	return key, nil
 }
 
+// suspended tells whether an account may not be used.
+func (k *keyring) suspended(ctx context.Context, account string) (bool, error) {
+	if k.accounts == nil {
+		return false, nil
+	}
+	a, err := k.accounts.Account(ctx, account)
+	if freshet.ErrorCode(err) == freshet.CodeNotFound {
+		return true, nil
+	}
+	return a.Disabled, err
+}
+
 // put writes a key and forgets what was cached of it, also if the write
 // failed: then nobody knows what is stored.
 func (k *keyring) put(ctx context.Context, key store.Key) error {
 	err := k.store.PutKey(ctx, key)
+	k.forget(key.ID)
+	return err
+}
+
+// forget drops what is cached of a key; of every key with "".
+func (k *keyring) forget(id string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.epoch++
-	delete(k.keys, key.ID)
-	return err
+	if id == "" {
+		clear(k.keys)
+		return
+	}
+	delete(k.keys, id)
 }
 
 // unavailable words a failed read of the store for a user.
@@ -105,36 +132,4 @@ func (a *Auth) PutKey(ctx context.Context, k store.Key) error {
 		return err
 	}
 	return a.keys.put(ctx, k)
-}
-
-// CreateKey makes a new access key for an account. Its secret is shown to
-// nobody but the caller.
-func (a *Auth) CreateKey(ctx context.Context, account string) (store.Key, error) {
-	var id, secret [16]byte
-	_, _ = rand.Read(id[:]) // never fails
-	_, _ = rand.Read(secret[:])
-	k := store.Key{
-		ID: "FK" + hex.EncodeToString(id[:10]), Secret: hex.EncodeToString(secret[:]),
-		Account: account, Created: time.Now().UTC().Truncate(time.Millisecond),
-	}
-	return k, a.keys.put(ctx, k)
-}
-
-// DisableKey disables a key of the account. A key of another account is as
-// unknown as one that does not exist.
-func (a *Auth) DisableKey(ctx context.Context, account, id string) error {
-	k, err := a.keys.store.Key(ctx, id)
-	if err != nil {
-		return err
-	}
-	if k.Account != account {
-		return &freshet.Error{Code: freshet.CodeNotFound, Field: "id", Message: "There is no such access key."}
-	}
-	k.Disabled = true
-	return a.keys.put(ctx, k)
-}
-
-// ListKeys returns the keys of an account, oldest first.
-func (a *Auth) ListKeys(ctx context.Context, account string) ([]store.Key, error) {
-	return a.keys.store.ListKeys(ctx, account)
 }

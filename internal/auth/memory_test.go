@@ -158,7 +158,7 @@ func TestKeysAreCachedAndInvalidatedExactly(t *testing.T) {
 	if keys.reads != 1 {
 		t.Errorf("%d reads of the store for three calls, want 1", keys.reads)
 	}
-	if err := a.DisableKey(t.Context(), account, keyID); err != nil {
+	if _, err := a.ChangeKey(t.Context(), account, keyID, func(k *store.Key) { k.Disabled = true }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); kind(t, err) != auth.DisabledKey {
@@ -196,9 +196,14 @@ func TestAReadThatRacesADisableIsNotCached(t *testing.T) {
 func TestP8_KeysOfAnotherAccountCannotBeDisabled(t *testing.T) {
 	t.Parallel()
 	a, _ := newAuth(t)
-	err := a.DisableKey(t.Context(), "other", keyID)
-	if freshet.ErrorCode(err) != freshet.CodeNotFound {
-		t.Errorf("got %v", err)
+	change := func(*store.Key) { t.Error("another account's key was changed") }
+	_, foreign := a.ChangeKey(t.Context(), "other", keyID, change)
+	_, unknown := a.ChangeKey(t.Context(), "other", "nobody", change)
+	if freshet.ErrorCode(foreign) != freshet.CodeNotFound || foreign.Error() != unknown.Error() {
+		t.Errorf("another's: %v; unknown: %v", foreign, unknown)
+	}
+	if err := a.DeleteKey(t.Context(), "other", keyID); freshet.ErrorCode(err) != freshet.CodeNotFound {
+		t.Errorf("deleting another's: %v", err)
 	}
 	if _, err := a.Vendor(t.Context(), v1(t, keyID, time.Now())); err != nil {
 		t.Error(err)
@@ -208,7 +213,7 @@ func TestP8_KeysOfAnotherAccountCannotBeDisabled(t *testing.T) {
 func TestCreateKeyMakesAKeyThatWorks(t *testing.T) {
 	t.Parallel()
 	a, _ := newAuth(t)
-	k, err := a.CreateKey(t.Context(), "second")
+	k, err := a.CreateKey(t.Context(), "second", "")
 	if err != nil {
 		t.Fatal(err)
 	}

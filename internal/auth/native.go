@@ -69,6 +69,10 @@ func (a *Auth) basic(ctx context.Context, keyID, secret string) (Identity, error
 	if key.Disabled {
 		return Identity{}, &Fault{Kind: DisabledKey}
 	}
+	if key.suspended {
+		return Identity{}, &Fault{Kind: Suspended}
+	}
+	a.keys.note(key, time.Now())
 	return Identity{Account: key.Account, KeyID: key.ID, Policies: key.policies}, nil
 }
 

@@ -2,7 +2,9 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 )
 
@@ -50,3 +52,15 @@ func (a Address) fixed() bool {
 }
 
 var errAddress = errors.New("is not an address HOST:PORT with a port from 0 to 65535")
+
+// ParseNetwork reads an address or a network such as 10.0.0.0/8.
+func ParseNetwork(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil && ip.Zone() == "" {
+		return ip.Prefix(ip.BitLen())
+	}
+	n, err := netip.ParsePrefix(s)
+	if err != nil || n != n.Masked() {
+		return netip.Prefix{}, fmt.Errorf("%q is no IP address and no network such as 10.0.0.0/8", s)
+	}
+	return n, nil
+}

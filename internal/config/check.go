@@ -19,6 +19,11 @@ func (c *Config) check(f *faults) {
 			f.add(fmt.Sprintf("public_endpoints[%d]", i), "%q is not HOST or HOST:PORT in lower case", e)
 		}
 	}
+	for i, n := range c.TrustedProxies {
+		if _, err := ParseNetwork(n); err != nil {
+			f.add(fmt.Sprintf("trusted_proxies[%d]", i), "%s", err)
+		}
+	}
 	c.checkNumbers(f)
 	c.checkDomains(f)
 	c.checkPOPs(f)

@@ -22,6 +22,12 @@ type Config struct {
 	// these are accepted besides those for the Host as received.
 	PublicEndpoints []string `yaml:"public_endpoints"`
 
+	// TrustedProxies are addresses and networks of proxies in front of the API.
+	// From them X-Forwarded-For says where a request comes from, and
+	// X-Forwarded-Proto whether it came over TLS, for the conditions of
+	// policies. They must set both themselves.
+	TrustedProxies []string `yaml:"trusted_proxies"`
+
 	// Domains are the acceleration domains that exist from the start. More are
 	// added with `freshet domain add`; a domain here replaces one of the same
 	// name at each start.

@@ -5,11 +5,15 @@ import "net/http"
 // The errors about who calls and what they may do (contract §3.1).
 const (
 	forbiddenRAM kind = 600 + iota
+	accountSuspended
 )
 
 func accountErrors(k kind) (row, bool) {
-	if k == forbiddenRAM {
+	switch k { //nolint:exhaustive // the kinds of this group
+	case forbiddenRAM:
 		return row{"Forbidden.RAM", http.StatusForbidden, "User not authorized to operate on the specified resource, or this API doesn't support RAM."}, true
+	case accountSuspended:
+		return row{"OperationDenied.Suspended", http.StatusForbidden, "Your VOD service is suspended."}, true
 	}
 	return row{}, false
 }

@@ -211,6 +211,8 @@ func ofAuth(f *auth.Fault) *fault {
 		return &fault{kind: signatureMismatch, name: f.StringToSign}
 	case auth.NonceUsed:
 		return &fault{kind: nonceUsed}
+	case auth.Suspended:
+		return &fault{kind: accountSuspended}
 	case auth.Insecure:
 	}
 	return &fault{kind: internalError, cause: f}

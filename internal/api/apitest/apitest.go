@@ -53,6 +53,7 @@ type Fake struct {
 	MediaSet  map[string]*freshet.Media
 	KeySet    map[string]store.Key
 	AuditList []freshet.AuditRecord
+	Accounts  map[string]store.Account
 	NonceList []store.Nonce // of calls that wrote something other than a job
 	Err       error         // if set, every call of the engine fails with it
 	// Shape, if set, is called with the report of each job that is accepted,
@@ -69,7 +70,8 @@ func New() *Fake {
 		DomainSet: map[string]freshet.Domain{
 			"vod.example.com": {Account: Account, Name: "vod.example.com", Aliases: []string{"cdn.example.com"}, Origin: "http://origin.example.com"},
 		},
-		KeySet: map[string]store.Key{KeyID: {ID: KeyID, Secret: Secret, Account: Account, Created: Epoch()}},
+		Accounts: map[string]store.Account{Account: {Name: Account, Created: Epoch()}},
+		KeySet:   map[string]store.Key{KeyID: {ID: KeyID, Secret: Secret, Account: Account, Created: Epoch()}},
 	}
 }
 
@@ -84,7 +86,7 @@ func Serve(tb testing.TB, f *Fake) *httptest.Server {
 // Handler returns the API over f.
 func Handler(tb testing.TB, f *Fake) http.Handler {
 	tb.Helper()
-	a, err := auth.New(tb.Context(), auth.Options{Keys: keyStore{f}})
+	a, err := auth.New(tb.Context(), auth.Options{Keys: keyStore{f}, Accounts: keyStore{f}})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -93,7 +95,8 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Operator: Account, Audit: audit.New(auditStore{f}), Log: slog.New(slog.DiscardHandler),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Operator: Account, Audit: audit.New(auditStore{f}),
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		tb.Fatal(err)

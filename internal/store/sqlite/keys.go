@@ -17,7 +17,7 @@ func (s *Store) PutKey(ctx context.Context, k store.Key) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
 		err := t.exec(ctx, `INSERT INTO access_key (id, secret, account, disabled, created, policy, used)
 			VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET secret = excluded.secret, account = excluded.account,
-			disabled = excluded.disabled, created = excluded.created, policy = excluded.policy, used = excluded.used`,
+			disabled = excluded.disabled, created = excluded.created, policy = excluded.policy, used = max(used, excluded.used)`,
 			k.ID, s.hide(accessKeySecret(), k.ID, k.Secret), k.Account, k.Disabled, millis(k.Created), k.Policy, millis(k.Used))
 		if err != nil {
 			return fmt.Errorf("storing key: %w", err)

@@ -76,6 +76,7 @@ var (
 	_ store.Evidence = (*Store)(nil)
 	_ store.Catalog  = (*Store)(nil)
 	_ store.Keys     = (*Store)(nil)
+	_ store.Accounts = (*Store)(nil)
 	_ store.POPs     = (*Store)(nil)
 	_ store.Audit    = (*Store)(nil)
 

@@ -25,6 +25,7 @@ type Everything interface {
 	Work
 	store.Catalog
 	store.Keys
+	store.Accounts
 	store.POPs
 	store.CallbackRules
 	store.Webhooks
@@ -53,7 +54,7 @@ func Run(t *testing.T, open Open) {
 	for name, group := range map[string]func(*testing.T, Open){
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
-		"Domains": runDomains, "Keys": runKeys, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks, "Webhooks": runWebhooks,
+		"Domains": runDomains, "Keys": runKeys, "Accounts": runAccounts, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks, "Webhooks": runWebhooks,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
 	} {
