@@ -15,7 +15,7 @@ const patience = 30 * time.Second
 // TestContract_4_EveryClientRunsTheTable points each of the vendor's SDKs at a
 // server of its own. Nothing in it is parallel, nor may another test of this
 // package use the newer SDK: its clients share state without a lock.
-func TestContract_4_EveryClientRunsTheTable(t *testing.T) {
+func TestContract_4_EveryClientRunsTheTable(t *testing.T) { //nolint:tparallel // a row needs what those before it kept
 	t.Parallel()
 	if testing.Short() {
 		t.Skip("needs Node")

@@ -1,5 +1,7 @@
 package sdkproof_test
 
+import "maps"
+
 // The media that has everything that the vendor tells of one, beside those of
 // the ladder.
 const (
@@ -25,9 +27,7 @@ func describedFields(at string) fields {
 }
 
 func with(a, b fields) fields {
-	for name, value := range b {
-		a[name] = value
-	}
+	maps.Copy(a, b)
 	return a
 }
 
