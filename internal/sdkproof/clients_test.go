@@ -3,32 +3,45 @@ package sdkproof_test
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/rpc/rpctest"
 )
 
 // patience bounds every wait for the server.
 const patience = 30 * time.Second
 
-// TestContract_4_EveryClientRunsTheTable points each of the vendor's SDKs at a
-// server of its own. Nothing in it is parallel, nor may another test of this
-// package use the newer SDK: its clients share state without a lock.
-func TestContract_4_EveryClientRunsTheTable(t *testing.T) { //nolint:tparallel // a row needs what those before it kept
-	t.Parallel()
+// theNewSDK is held by tests that use the newer SDK: its clients share state
+// without a lock.
+var theNewSDK sync.Mutex
+
+// everyClient makes a client of each SDK and mode, each with a server of its own,
+// and hands them to a test one after the other.
+func everyClient(t *testing.T, change func(*config.Config), use func(rpctest.Client)) {
+	t.Helper()
 	if testing.Short() {
 		t.Skip("needs Node")
 	}
+	theNewSDK.Lock()
+	defer theNewSDK.Unlock()
 	const goClients, nodeClients = 5, 2
 	for i := range goClients {
-		s := server(t)
-		runTable(t, rpctest.Clients(s.Addr(), keyID, secret)[i])
+		use(rpctest.Clients(server(t, change).Addr(), keyID, secret)[i])
 	}
 	for i := range nodeClients {
-		s := server(t)
-		runTable(t, rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", s.Addr(), keyID, secret)[i])
+		addr := server(t, change).Addr()
+		use(rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", addr, keyID, secret)[i])
 	}
+}
+
+// TestContract_4_EveryClientRunsTheTable points each of the vendor's SDKs at a
+// server of its own.
+func TestContract_4_EveryClientRunsTheTable(t *testing.T) { //nolint:tparallel // a row needs what those before it kept
+	t.Parallel()
+	everyClient(t, func(*config.Config) {}, func(c rpctest.Client) { runTable(t, c) })
 }
 
 // runTable makes all calls with one client.

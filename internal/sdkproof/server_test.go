@@ -22,8 +22,8 @@ const (
 )
 
 // server runs a whole server with one POP and the catalog of the ladder, for one
-// test.
-func server(tb testing.TB) *app.Server {
+// test, with changes of its configuration.
+func server(tb testing.TB, change ...func(*config.Config)) *app.Server {
 	tb.Helper()
 	files, err := fs.Sub(testdata.FS, "ladder")
 	if err != nil {
@@ -35,6 +35,9 @@ func server(tb testing.TB) *app.Server {
 	c.Data, c.Listen = tb.TempDir(), "127.0.0.1:0"
 	c.POPs = []config.POP{{ID: "local", Caches: []config.Cache{{Driver: config.DriverEdge, Listen: "127.0.0.1:0", MaxBytes: 16 << 20, MaxObjectBytes: 8 << 20}}}}
 	c.Domains = []config.Domain{{Name: "vod.example.com", Origin: config.URL(origin.URL), Account: config.DefaultAccount}}
+	for _, f := range change {
+		f(c)
+	}
 	env := map[string]string{config.EnvAccessKeyID: keyID, config.EnvAccessKeySecret: secret}
 	ctx, cancel := context.WithCancel(context.Background())
 	s, err := app.NewServer(ctx, app.Options{Config: c, Env: func(k string) string { return env[k] }})
