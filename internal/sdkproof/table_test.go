@@ -70,6 +70,7 @@ func table() []row {
 		objectRows(), callbackRows(),
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
+		domainRows(),
 	)
 }
 
