@@ -60,10 +60,10 @@ func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
 }
 
 func showPOPs(r *remote, pops ...freshet.POPStatus) error {
-	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "PARENTS", "URL", "LAST CONTACT", "ACCESS")
+	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "DENY LIST", "PARENTS", "URL", "LAST CONTACT", "ACCESS")
 	now := time.Now()
 	for _, p := range pops {
-		t.row(p.ID, p.State, yes(p.Ready), p.Watermark.String(), p.Head.String(), num(p.Lag), num(p.Owed), num(p.Exceptions),
+		t.row(p.ID, p.State, yes(p.Ready), p.Watermark.String(), p.Head.String(), num(p.Lag), num(p.Owed), num(p.Exceptions), string(p.DenyList),
 			strings.Join(p.Parents, ","), p.URL, ago(p.LastContact, now), access(p, now))
 	}
 	return t.flush()

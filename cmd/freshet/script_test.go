@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -87,6 +88,12 @@ func describe(list []freshet.Submission) string {
 	f := s.Filter
 	if f.Everything {
 		words = append(words, "everything")
+	}
+	if d := s.Denial; d != nil {
+		words = append(words, fmt.Sprintf("denied %d by %s", d.Status, d.By))
+		if d.Reason != "" {
+			words = append(words, "for "+d.Reason)
+		}
 	}
 	for _, v := range f.Formats {
 		words = append(words, string(v))

@@ -119,6 +119,7 @@ type Options struct {
 	Media        Media
 	Keys         Keys
 	Accounts     Accounts
+	Takedowns    Takedowns
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
@@ -139,6 +140,7 @@ func (o Options) check() error {
 		{"Domains", o.Domains != nil},
 		{"Media", o.Media != nil},
 		{"Keys", o.Keys != nil},
+		{"Takedowns", o.Takedowns != nil},
 		{"Audit", o.Audit != nil},
 		{"Accounts", o.Accounts != nil},
 		{"Log", o.Log != nil},

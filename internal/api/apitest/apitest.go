@@ -54,6 +54,7 @@ type Fake struct {
 	KeySet    map[string]store.Key
 	AuditList []freshet.AuditRecord
 	Accounts  map[string]store.Account
+	Down      []freshet.TakedownRecord
 	NonceList []store.Nonce // of calls that wrote something other than a job
 	Err       error         // if set, every call of the engine fails with it
 	// Shape, if set, is called with the report of each job that is accepted,
@@ -95,7 +96,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Operator: Account, Audit: audit.New(auditStore{f}),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Operator: Account, Audit: audit.New(auditStore{f}),
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -129,7 +130,7 @@ func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt,
 			r.Forbidden = append(r.Forbidden, id)
 			continue
 		}
-		if f.MediaSet[id] == nil {
+		if f.MediaSet[id] == nil || s.Type == freshet.Reinstate && !f.ends(id) {
 			r.NonExistent = append(r.NonExistent, id)
 			continue
 		}
@@ -142,7 +143,12 @@ func (f *Fake) Submit(_ context.Context, s freshet.Submission) (freshet.Receipt,
 		return r, nil
 	}
 	r.JobID = fmt.Sprintf("%016x", len(f.Jobs)+1)
-	job := freshet.Job{Account: s.Account, ID: r.JobID, Type: s.Type, Filter: s.Filter, Direct: s.Direct, Native: true, Created: Epoch()}
+	job := freshet.Job{
+		Account: s.Account, ID: r.JobID, Type: s.Type, Filter: s.Filter, Direct: s.Direct, Denial: s.Denial, Native: true, Created: Epoch(),
+	}
+	if s.Type == freshet.Takedown {
+		f.begins(s, r.JobID, rows)
+	}
 	f.Jobs[r.JobID] = &freshet.JobReport{Job: job, Rows: rows}
 	if f.Shape != nil {
 		f.Shape(f.Jobs[r.JobID])
