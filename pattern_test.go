@@ -75,7 +75,8 @@ func FuzzParsePattern(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q parses, and does not compile: %v", line, err)
 		}
-		if at := re.FindStringIndex("x/a/b"); at != nil {
+		// It may match nothing at all there, as "/a|" does; but from the beginning.
+		if at := re.FindStringIndex("x/a/b"); at != nil && at[0] != 0 {
 			t.Fatalf("%q matches from %v", line, at)
 		}
 	})

@@ -10,7 +10,11 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/guard"
 )
+
+// checkSource refuses what no tenant's domain may fetch from (promise P9).
+func checkSource(host string) error { return guard.New().CheckHost(host) }
 
 // declareDomains stores the domains of the configuration. They are the
 // operator's word, so that their origins may lie anywhere; what else is known

@@ -190,6 +190,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Limits:    limits.NewThrottle(rulesOf(c.Limits)),
 			Audit:     s.audit,
 			Domains:   s.engine,
+			CheckHost: checkSource,
 			Operator:  config.DefaultAccount,
 			Log:       o.Log,
 		}),

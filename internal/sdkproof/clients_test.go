@@ -19,8 +19,9 @@ const patience = 30 * time.Second
 var theNewSDK sync.Mutex
 
 // everyClient makes a client of each SDK and mode, each with a server of its own,
-// and hands them to a test one after the other.
-func everyClient(t *testing.T, change func(*config.Config), use func(rpctest.Client)) {
+// and hands them to a test one after the other, with the names of what the server
+// starts with.
+func everyClient(t *testing.T, change func(*config.Config), use func(c rpctest.Client, kept map[string]string)) {
 	t.Helper()
 	if testing.Short() {
 		t.Skip("needs Node")
@@ -29,11 +30,12 @@ func everyClient(t *testing.T, change func(*config.Config), use func(rpctest.Cli
 	defer theNewSDK.Unlock()
 	const goClients, nodeClients = 5, 2
 	for i := range goClients {
-		use(rpctest.Clients(server(t, change).Addr(), keyID, secret)[i])
+		s := server(t, change)
+		use(rpctest.Clients(s.Addr(), keyID, secret)[i], makeKeys(t, s))
 	}
 	for i := range nodeClients {
-		addr := server(t, change).Addr()
-		use(rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", addr, keyID, secret)[i])
+		s := server(t, change)
+		use(rpctest.Node(t, "testdata/node/calls.js", "../../.cache/node/node_modules", s.Addr(), keyID, secret)[i], makeKeys(t, s))
 	}
 }
 
@@ -41,13 +43,12 @@ func everyClient(t *testing.T, change func(*config.Config), use func(rpctest.Cli
 // server of its own.
 func TestContract_4_EveryClientRunsTheTable(t *testing.T) { //nolint:tparallel // a row needs what those before it kept
 	t.Parallel()
-	everyClient(t, func(*config.Config) {}, func(c rpctest.Client) { runTable(t, c) })
+	everyClient(t, func(*config.Config) {}, func(c rpctest.Client, kept map[string]string) { runTable(t, c, kept) })
 }
 
 // runTable makes all calls with one client.
-func runTable(t *testing.T, c rpctest.Client) {
+func runTable(t *testing.T, c rpctest.Client, kept map[string]string) {
 	t.Helper()
-	kept := map[string]string{}
 	for _, r := range table() {
 		if !c.Has(r.action) {
 			continue

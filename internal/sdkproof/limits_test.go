@@ -12,7 +12,7 @@ import (
 func TestContract_2_4_EveryClientSeesThatItIsThrottled(t *testing.T) {
 	t.Parallel()
 	twoASecond := func(c *config.Config) { c.Limits.Own.CallsPerSecond = 2 }
-	everyClient(t, twoASecond, func(c rpctest.Client) {
+	everyClient(t, twoASecond, func(c rpctest.Client, _ map[string]string) {
 		params := map[string]string{"MediaRefreshJobId": "41d465e31957abcd"}
 		const most = 50 // calls, which are made within a second
 		for n := range most {

@@ -57,15 +57,22 @@ func server(tb testing.TB, change ...func(*config.Config)) *app.Server {
 	return s
 }
 
-func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
+// operator calls the native API of a server.
+func operator(tb testing.TB, s *app.Server) *client.Client {
 	tb.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
 	c, err := client.New(client.Options{Endpoint: "http://" + s.Addr(), AccessKeyID: keyID, AccessKeySecret: secret})
 	if err != nil {
 		tb.Fatal(err)
 	}
-	defer c.Close()
+	tb.Cleanup(c.Close)
+	return c
+}
+
+func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	c := operator(tb, s)
 	catalog, err := testdata.FS.Open("ladder/catalog.jsonl")
 	if err != nil {
 		tb.Fatal(err)
@@ -76,4 +83,39 @@ func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
 			tb.Fatalf("%+v, %v", sum, err)
 		}
 	}
+}
+
+// onlyTheSound allows everything but to touch other media than one.
+const onlyTheSound = `{"Version":"1","Statement":[
+	{"Effect":"Allow","Action":"vod:*","Resource":"*"},
+	{"Effect":"Deny","Action":["vod:RefreshMediaPlayUrls","vod:GetVideoInfo","vod:GetPlayInfo","vod:GetVideoInfos"],"Resource":"acs:vod:*:*:media/` + film + `"},
+	{"Effect":"Deny","Action":["vod:DescribeVodRefreshTasks","vod:AddVodDomain"],"Resource":"*"}]}`
+
+// makeKeys makes access keys beside the first: one with a policy, one that is
+// disabled, and some of other accounts. It returns what rows call them.
+func makeKeys(t *testing.T, s *app.Server) map[string]string {
+	t.Helper()
+	c := operator(t, s)
+	for _, account := range []string{"neighbour", "closed"} {
+		if _, err := c.CreateAccount(t.Context(), account); err != nil {
+			t.Fatal(err)
+		}
+	}
+	kept := map[string]string{}
+	for name, k := range map[string]client.NewKey{
+		"bound": {Policy: onlyTheSound}, "off": {}, "neighbour": {Account: "neighbour"}, "closed": {Account: "closed"},
+	} {
+		made, err := c.CreateKey(t.Context(), k)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[name+" key"], kept[name+" secret"] = made.ID, made.Secret
+	}
+	if _, err := c.SetKey(t.Context(), kept["off key"], true); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SetAccount(t.Context(), "closed", true); err != nil {
+		t.Fatal(err)
+	}
+	return kept
 }
