@@ -18,7 +18,7 @@ import (
 
 // servers returns the commands that start servers.
 func servers() serverCommands {
-	return serverCommands{extra: []func(deps) *cobra.Command{newServe, newDemo, newBackup, newRestore, newSecrets}, runPOP: runPOP}
+	return serverCommands{extra: []func(deps) *cobra.Command{newServe, newDemo, newBackup, newRestore, newEvidence, newSecrets}, runPOP: runPOP}
 }
 
 func newServe(deps) *cobra.Command {

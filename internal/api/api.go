@@ -120,6 +120,7 @@ type Options struct {
 	Keys         Keys
 	Accounts     Accounts
 	Takedowns    Takedowns
+	Evidence     Evidence
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
@@ -141,6 +142,7 @@ func (o Options) check() error {
 		{"Media", o.Media != nil},
 		{"Keys", o.Keys != nil},
 		{"Takedowns", o.Takedowns != nil},
+		{"Evidence", o.Evidence != nil},
 		{"Audit", o.Audit != nil},
 		{"Accounts", o.Accounts != nil},
 		{"Log", o.Log != nil},

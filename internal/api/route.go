@@ -68,6 +68,7 @@ func (s *server) routes() []route {
 		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, operate: true},
 		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys, params: []string{"account"}},
 		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true},
+		{pattern: "GET /v1/evidence", actions: []string{"freshet:ExportEvidence"}, handle: s.exportEvidence, params: []string{"account", "media", "pop", "since", "until"}},
 		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
 			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
 		}},

@@ -184,3 +184,9 @@ func syncDir(dir string) error {
 	}
 	return nil
 }
+
+// VerifyEvidence checks that the evidence of a data folder, which a server may be
+// using, is as it was stored.
+func VerifyEvidence(ctx context.Context, data string) (sqlite.Verification, error) {
+	return sqlite.VerifyDir(ctx, data)
+}

@@ -174,7 +174,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			id, err := guard.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine,
+		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine,
 		Operator: config.DefaultAccount, Audit: s.audit, Log: o.Log,
 	})
 	if err != nil {

@@ -55,8 +55,11 @@ type Fake struct {
 	AuditList []freshet.AuditRecord
 	Accounts  map[string]store.Account
 	Down      []freshet.TakedownRecord
-	NonceList []store.Nonce // of calls that wrote something other than a job
-	Err       error         // if set, every call of the engine fails with it
+	Evidence  []freshet.EvidenceLine
+	// EvidenceFault, if set, ends an export after the lines.
+	EvidenceFault error
+	NonceList     []store.Nonce // of calls that wrote something other than a job
+	Err           error         // if set, every call of the engine fails with it
 	// Shape, if set, is called with the report of each job that is accepted,
 	// and makes of it what the test wants.
 	Shape func(*freshet.JobReport)
@@ -96,7 +99,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Operator: Account, Audit: audit.New(auditStore{f}),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Evidence: f, Operator: Account, Audit: audit.New(auditStore{f}),
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -39,6 +39,24 @@ type evidenceJob struct {
 }
 
 func openEvidence(ctx context.Context, dir string) (*evidence, error) {
+	days, err := listDays(dir)
+	if err != nil {
+		return nil, err
+	}
+	e := &evidence{
+		dir: dir, files: newDayFiles(dir, days),
+		work: make(chan *evidenceJob), quit: make(chan struct{}), dead: make(chan struct{}),
+	}
+	if err := e.dropBlank(ctx); err != nil {
+		return nil, errors.Join(err, e.files.close())
+	}
+	// The goroutine outlives whoever opened the store: close ends it.
+	go e.run(context.WithoutCancel(ctx))
+	return e, nil
+}
+
+// listDays returns the days that have a file, in order.
+func listDays(dir string) ([]string, error) {
 	names, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("listing evidence: %w", err)
@@ -51,16 +69,7 @@ func openEvidence(ctx context.Context, dir string) (*evidence, error) {
 		}
 	}
 	slices.Sort(days)
-	e := &evidence{
-		dir: dir, files: newDayFiles(dir, days),
-		work: make(chan *evidenceJob), quit: make(chan struct{}), dead: make(chan struct{}),
-	}
-	if err := e.dropBlank(ctx); err != nil {
-		return nil, errors.Join(err, e.files.close())
-	}
-	// The goroutine outlives whoever opened the store: close ends it.
-	go e.run(context.WithoutCancel(ctx))
-	return e, nil
+	return days, nil
 }
 
 // dropBlank forgets the newest days as long as a crash left their files without

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"database/sql"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/freshet-vod/freshet/internal/store"
 )
@@ -13,19 +16,49 @@ import (
 // messages it holds together. The error names the first message that is not as
 // it was stored, or the first day that does not continue the one before.
 func (s *Store) VerifyEvidence(ctx context.Context) (int, error) {
-	files, total := s.evidence.files, 0
+	v, err := verifyFiles(ctx, s.evidence.files)
+	return v.Messages, err
+}
+
+// Verification is how far the evidence of a folder is as it was stored.
+type Verification struct {
+	Messages int    `json:"messages"`
+	First    string `json:"first,omitempty"` // day, as in 2006-01-02
+	Last     string `json:"last,omitempty"`
+	// Chain is the link of the last message, SHA-256 in hex: with a copy of it
+	// kept elsewhere, nobody can replace all of the evidence unseen.
+	Chain string `json:"chain,omitempty"`
+}
+
+// VerifyDir recomputes the chain of the store in dir, which a server may be
+// using. The error is as that of VerifyEvidence.
+func VerifyDir(ctx context.Context, dir string) (v Verification, err error) {
+	days, err := listDays(filepath.Join(dir, evidenceDir))
+	if err != nil {
+		return v, err
+	}
+	files := newDayFiles(filepath.Join(dir, evidenceDir), days)
+	defer func() { err = errors.Join(err, files.close()) }()
+	return verifyFiles(ctx, files)
+}
+
+func verifyFiles(ctx context.Context, files *dayFiles) (v Verification, err error) {
 	var chain []byte
 	for _, day := range files.from("") {
 		err := files.with(ctx, day, func(d *dayReader) error {
 			n, last, err := d.verify(ctx, day, chain)
-			total, chain = total+n, last
+			v.Messages, chain = v.Messages+n, last
 			return err
 		})
 		if err != nil {
-			return total, err
+			return v, err
 		}
+		if v.Last = day; v.First == "" {
+			v.First = day
+		}
+		v.Chain = hex.EncodeToString(chain)
 	}
-	return total, nil
+	return v, nil
 }
 
 // verify checks one day, which must begin where prev ends. A day whose
