@@ -64,6 +64,8 @@ type Entry struct {
 	LastPurge  Position // the last purge entry before it, for prefetches
 	FinishBy   time.Time
 	Created    time.Time
+	Header     string     // of a prefetch: fields of its requests besides those of the cache, "Name: value", one a line
+	Soft       bool       // of a purge by pattern: a cache that can revalidates what it has instead of removing it
 	Membership Membership // with EntryMembership
 	Status     int        // with EntryDeny: how viewers are refused; StatusLegal or StatusNotFound
 }

@@ -38,6 +38,8 @@ type Direct struct {
 	// Patterns stand for the URLs that Freshet knows and that match them: those of
 	// the catalog and what is remembered.
 	Patterns []Pattern `json:"patterns,omitempty"`
+	// Soft makes purges by pattern soft: see Entry.
+	Soft bool `json:"soft,omitempty"`
 	// Groups say under which IDs the vendor's API shows the tasks. Objects take
 	// their domain's groups in order, until each has as many as it counts.
 	Groups []TaskGroup `json:"groups,omitempty"`

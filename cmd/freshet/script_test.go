@@ -78,6 +78,9 @@ func describe(list []freshet.Submission) string {
 	words := []string{string(s.Type), strings.Join(s.Media, ",")}
 	if d := s.Direct; d != nil {
 		words = append(words, strings.Join(append(append(d.URLs, d.Prefixes...), d.Tags...), ","))
+		if d.Soft {
+			words = append(words, "soft")
+		}
 		for _, p := range d.Patterns {
 			words = append(words, "regex "+p.String())
 		}

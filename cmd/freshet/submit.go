@@ -49,7 +49,7 @@ type submission struct {
 	multiple                          bool
 	slices                            int
 	urls, prefixes, tags, regexes     []string
-	ignoreParams                      bool
+	ignoreParams, soft                bool
 }
 
 func addSubmission(cmd *cobra.Command, w submitWords) *submission {
@@ -65,6 +65,7 @@ func addSubmission(cmd *cobra.Command, w submitWords) *submission {
 		f.StringArrayVar(&s.prefixes, "prefix", nil, "every URL that begins with `URL`; may be repeated")
 		f.StringArrayVar(&s.tags, "tag", nil, "every object that carries `TAG`; may be repeated")
 		f.StringArrayVar(&s.regexes, "regex", nil, "every known URL that matches `HOST/EXPRESSION` (RE2, from the path's beginning); may be repeated")
+		f.BoolVar(&s.soft, "soft", false, "with --prefix, --tag and --ignore-params: caches that can revalidate what they have, and keep it if it did not change")
 		f.BoolVar(&s.ignoreParams, "ignore-params", false, "each --url stands for itself with any query")
 	}
 	return s
@@ -72,7 +73,7 @@ func addSubmission(cmd *cobra.Command, w submitWords) *submission {
 
 // request makes the job request, or says what is wrong with the command line.
 func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequest, error) {
-	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags, Regexes: s.regexes, IgnoreParams: s.ignoreParams}
+	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags, Regexes: s.regexes, IgnoreParams: s.ignoreParams, Soft: s.soft}
 	direct := len(s.urls) + len(s.prefixes) + len(s.tags) + len(s.regexes)
 	flags := cmd.Flags()
 	filtered := false

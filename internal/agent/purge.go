@@ -292,7 +292,7 @@ func (l *life) startPattern(ctx context.Context) {
 	}
 	q.pattern.running = true
 	w := q.patterns[0]
-	order := cache.Order{At: w.entry.At, Again: w.again != nil, Selector: w.entry.Selector}
+	order := cache.Order{At: w.entry.At, Again: w.again != nil, Selector: w.entry.Selector, Soft: w.entry.Soft}
 	l.work(ctx, func() func() {
 		v := l.carryOut(ctx, order, freshet.VerifyAck)[0]
 		return func() { l.patternPurged(ctx, w, v) }

@@ -119,6 +119,8 @@ func TestEveryFault_IsAProblemWithItsFieldAndCode(t *testing.T) {
 		{"P8 foreign regex", "POST", "/v1/jobs", `{"type":"purge","regexes":["vod.example.com/a","other.example.com/.*"]}`, 404, freshet.CodeNotFound, "regexes[1]", "not a domain"},
 		{"P8 regex of a host", "POST", "/v1/jobs", `{"type":"purge","regexes":[".*/a"]}`, 400, freshet.CodeInvalid, "regexes[0]", "must be a name"},
 		{"too many regexes", "POST", "/v1/jobs", `{"type":"purge","regexes":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}`, 400, freshet.CodeInvalid, "regexes", "at most 20"},
+		{"soft of URLs", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a"],"soft":true}`, 400, freshet.CodeInvalid, "soft", "belongs to a purge of prefixes"},
+		{"soft of media", "POST", "/v1/jobs", `{"type":"purge","media":["m-1"],"soft":true}`, 400, freshet.CodeInvalid, "soft", "belongs to a purge of prefixes"},
 		{"ignore_params of a prefix", "POST", "/v1/jobs", `{"type":"purge","prefixes":["http://vod.example.com/a/"],"ignore_params":true}`, 400, freshet.CodeInvalid, "ignore_params", "belongs to a purge of urls"},
 		{"ignore_params of a query", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a?b"],"ignore_params":true}`, 400, freshet.CodeInvalid, "urls[0]", "has a query"},
 		{"malformed URL", "POST", "/v1/jobs", `{"type":"purge","urls":["vod.example.com/a"]}`, 400, freshet.CodeInvalid, "urls[0]", "does not begin with"},
@@ -265,6 +267,10 @@ func TestSubmit_HandsOnWhatWasAskedFor(t *testing.T) {
 		{
 			"regexes are bound to their domain", `{"type":"purge","regexes":["http://cdn.example.com/a.*"]}`,
 			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{Patterns: []freshet.Pattern{{Domain: "vod.example.com", Expr: "/a.*"}}}},
+		},
+		{
+			"a soft purge", `{"type":"purge","prefixes":["http://vod.example.com/a/"],"soft":true}`,
+			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{Prefixes: []string{"http://vod.example.com/a/"}, Soft: true}},
 		},
 		{
 			"URLs with any query", `{"type":"purge","urls":["http://vod.example.com/a"],"ignore_params":true}`,

@@ -28,10 +28,12 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 		return nil, freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix, tag or regex covers before it is cached.")
 	case r.IgnoreParams && (r.Type == freshet.Prefetch || len(r.URLs) == 0):
 		return nil, freshet.Invalid("ignore_params", "ignore_params belongs to a purge of urls.")
+	case r.Soft && (r.Type == freshet.Prefetch || len(r.Prefixes)+len(r.Tags) == 0 && !r.IgnoreParams):
+		return nil, freshet.Invalid("soft", "soft belongs to a purge of prefixes or tags, or with ignore_params.")
 	case len(r.Regexes) > maxRegexes:
 		return nil, freshet.Invalid("regexes", "A job takes at most %d regexes; make several.", maxRegexes)
 	}
-	d := &freshet.Direct{Tags: r.Tags}
+	d := &freshet.Direct{Tags: r.Tags, Soft: r.Soft}
 	var err error
 	if d.URLs, err = addresses("urls", r.URLs, domains); err != nil {
 		return nil, err

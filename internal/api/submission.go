@@ -32,9 +32,12 @@ type JobRequest struct {
 	Regexes []string `json:"regexes,omitempty"`
 	// IgnoreParams: URLs stand for every object whose URL is theirs but for the
 	// query.
-	IgnoreParams bool      `json:"ignore_params,omitempty"`
-	UserData     string    `json:"user_data,omitempty"`
-	FinishBy     time.Time `json:"finish_by,omitzero"` // prefetch only
+	IgnoreParams bool `json:"ignore_params,omitempty"`
+	// Soft: what Prefixes, Tags, and URLs with IgnoreParams name is revalidated
+	// instead of removed, by caches that can; others remove it.
+	Soft     bool      `json:"soft,omitempty"`
+	UserData string    `json:"user_data,omitempty"`
+	FinishBy time.Time `json:"finish_by,omitzero"` // prefetch only
 }
 
 // submission reads and checks a job request. What it returns is valid: IDs
@@ -54,6 +57,9 @@ func (s *server) submission(c *call, action func(freshet.TaskType) string) (fres
 		return sub, err
 	}
 	direct := r.directs()
+	if r.Soft && direct == 0 {
+		return sub, freshet.Invalid("soft", "soft belongs to a purge of prefixes or tags, or with ignore_params.")
+	}
 	switch {
 	case direct > 0 && len(r.Media) > 0:
 		return sub, freshet.Invalid("media", "media excludes urls, prefixes, tags and regexes: make two jobs.")

@@ -77,6 +77,10 @@ type Order struct {
 	// because what was fetched since may come from a parent that had not
 	// purged yet.
 	Again bool
+	// Soft says of a pattern that what it names need not be removed: it is enough
+	// that the cache asks the origin before it serves that again (promise P4 holds
+	// either way). A cache that cannot (Powers.SoftPurge) removes it.
+	Soft bool
 }
 
 // Len returns how many results the order asks for.
@@ -146,6 +150,7 @@ type Powers struct {
 	MaxBatch           int    // objects per call; at least 1
 	Prefix, Regex, Tag bool   // selectors besides exact URLs
 	Soft               bool   // Flush
+	SoftPurge          bool   // Order.Soft: it revalidates what a pattern names; otherwise it removes that
 	Prefetch           bool
 	Inspect            bool // it can be asked what is stored; otherwise its own word is all there is
 	Stamps             bool // copies tell when their fetch began and no generation

@@ -97,7 +97,7 @@ func (p Powers) with(q Powers) Powers {
 	return Powers{
 		MaxBatch: min(p.MaxBatch, q.MaxBatch),
 		Prefix:   p.Prefix && q.Prefix, Regex: p.Regex && q.Regex, Tag: p.Tag && q.Tag,
-		Soft: p.Soft && q.Soft, Inspect: p.Inspect && q.Inspect, DefeatsFills: p.DefeatsFills && q.DefeatsFills,
+		Soft: p.Soft && q.Soft, SoftPurge: p.SoftPurge && q.SoftPurge, Inspect: p.Inspect && q.Inspect, DefeatsFills: p.DefeatsFills && q.DefeatsFills,
 		CancelsFills: p.CancelsFills && q.CancelsFills, KeepsCursor: p.KeepsCursor && q.KeepsCursor,
 		Survives: p.Survives && q.Survives, Counts: p.Counts && q.Counts, Denies: p.Denies || q.Denies,
 	}

@@ -34,6 +34,19 @@ func (c *Cache) Purge(ctx context.Context, at freshet.Position, sel freshet.Sele
 	if sel.Kind == freshet.SelectExact {
 		return c.purgeExact(ctx, at, sel)
 	}
+	return c.purgeMany(ctx, at, sel, (*shelf).remove)
+}
+
+// PurgeSoft is Purge for patterns, but what it finds stays stored: it is
+// revalidated before it is served again, and fetched anew only if it changed.
+// Result.Removed counts those, too.
+func (c *Cache) PurgeSoft(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
+	return c.purgeMany(ctx, at, sel, (*shelf).soften)
+}
+
+// purgeMany does away with what a pattern names, in the way that is given. That
+// is called with the lock held.
+func (c *Cache) purgeMany(ctx context.Context, at freshet.Position, sel freshet.Selector, away func(*shelf, *object, *variant)) []Result {
 	p, err := newPattern(at, sel)
 	if err != nil {
 		return []Result{failed(freshet.ReasonRefused, err)}
@@ -41,7 +54,7 @@ func (c *Cache) Purge(ctx context.Context, at freshet.Position, sel freshet.Sele
 	if ctx.Err() != nil {
 		return []Result{cancelled(ctx)}
 	}
-	return []Result{c.purgePattern(ctx, p)}
+	return []Result{c.purgePattern(ctx, p, away)}
 }
 
 func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet.Selector) []Result {
@@ -61,7 +74,7 @@ func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet
 		if s.fence.raise(url, at) && !strings.Contains(url, "\n") { // no request names an object with a line break
 			raised.urls = append(raised.urls, url)
 		}
-		results[i] = s.purgeObject(host, url, func(*variant) bool { return true }, at)
+		results[i] = s.purgeObject(host, url, func(*variant) bool { return true }, (*shelf).remove, at)
 		if s.detach(host, url, at) {
 			results[i].Outcome = freshet.OutcomeDone
 		}
@@ -84,7 +97,7 @@ func (c *Cache) purgeExact(ctx context.Context, at freshet.Position, sel freshet
 // purgePattern first raises the fence and detaches fills, in one critical
 // section. From then on nothing that the purge is about can get onto the
 // shelf, so the search may take its time and let viewers in between.
-func (c *Cache) purgePattern(ctx context.Context, p *pattern) Result {
+func (c *Cache) purgePattern(ctx context.Context, p *pattern, away func(*shelf, *object, *variant)) Result {
 	var ch change
 	r := Result{Outcome: freshet.OutcomeAlready}
 	s := c.shelf
@@ -106,7 +119,7 @@ func (c *Cache) purgePattern(ctx context.Context, p *pattern) Result {
 	s.mu.Unlock()
 
 	for host, urls := range found {
-		s.sweep(p, host, urls, &r)
+		s.sweep(p, host, urls, away, &r)
 	}
 	if r.Removed > 0 {
 		r.Outcome = freshet.OutcomeDone
@@ -141,7 +154,7 @@ func (s *shelf) detachMatching(p *pattern) bool {
 
 // sweep removes what a pattern names among some objects of one host. A match
 // by URL needs no lock; tags are on the variants, so theirs does.
-func (s *shelf) sweep(p *pattern, host string, urls []string, r *Result) {
+func (s *shelf) sweep(p *pattern, host string, urls []string, away func(*shelf, *object, *variant), r *Result) {
 	if p.kind != freshet.SelectTag {
 		urls = slices.DeleteFunc(urls, func(u string) bool { return !p.matchURL(host, u) })
 	}
@@ -149,7 +162,7 @@ func (s *shelf) sweep(p *pattern, host string, urls []string, r *Result) {
 	for chunk := range slices.Chunk(urls, purgeStep) {
 		s.mu.Lock()
 		for _, url := range chunk {
-			one := s.purgeObject(host, url, match, p.at)
+			one := s.purgeObject(host, url, match, away, p.at)
 			r.Removed += one.Removed
 			if one.Removed > 0 {
 				r.Before = one.Before
@@ -159,9 +172,9 @@ func (s *shelf) sweep(p *pattern, host string, urls []string, r *Result) {
 	}
 }
 
-// purgeObject removes the variants of one object that match and are older than
-// at. The caller holds mu.
-func (s *shelf) purgeObject(host, url string, match func(*variant) bool, at freshet.Position) Result {
+// purgeObject does away with the variants of one object that match and are older
+// than at. The caller holds mu.
+func (s *shelf) purgeObject(host, url string, match func(*variant) bool, away func(*shelf, *object, *variant), at freshet.Position) Result {
 	r := Result{Outcome: freshet.OutcomeAlready}
 	o := s.object(host, url, false)
 	if o == nil {
@@ -170,7 +183,7 @@ func (s *shelf) purgeObject(host, url string, match func(*variant) bool, at fres
 	r.Before = worst(o.variants).copy()
 	for _, v := range slices.Clone(o.variants) {
 		if v.Generation.Before(at) && match(v) {
-			s.remove(o, v)
+			away(s, o, v)
 			r.Removed++
 		}
 	}
@@ -210,7 +223,7 @@ func (s *shelf) cutLoose(f *flight) {
 
 // settle makes durable what a purge did to the shelf. Rows that another call
 // condemned and has not deleted yet are deleted, too, and fences that it raised
-// and has not stored are stored, so that each call's answer stands by itself:
+// and rows that it changed and has not stored are stored, so that each call's answer stands by itself:
 // a purge that is repeated after a failure finds its fence raised already.
 func (c *Cache) settle(ctx context.Context, ch change) error {
 	s := c.shelf
@@ -219,7 +232,8 @@ func (c *Cache) settle(ctx context.Context, ch change) error {
 		s.owed[f] = struct{}{}
 	}
 	ch.fences = slices.Collect(maps.Keys(s.owed))
-	idle := len(ch.fences)+len(s.condemned) == 0
+	ch.softened = slices.Collect(maps.Keys(s.softened))
+	idle := len(ch.fences)+len(ch.softened)+len(s.condemned) == 0
 	s.mu.Unlock()
 	if idle {
 		return nil
@@ -231,6 +245,9 @@ func (c *Cache) settle(ctx context.Context, ch change) error {
 	defer s.mu.Unlock()
 	for _, f := range ch.fences {
 		delete(s.owed, f)
+	}
+	for _, v := range ch.softened {
+		delete(s.softened, v)
 	}
 	return nil
 }

@@ -40,6 +40,7 @@ type shelf struct {
 	condemned map[int64]int64        // off the shelf, but not yet out of the index: size by ID
 	dying     int64                  // bytes of those
 	owed      map[*fenceRow]struct{} // raised, but not yet known to be in the index
+	softened  map[*variant]struct{}  // to be revalidated, which is not yet known to be in the index
 	passes    map[string]passNote    // objects that could not be stored
 	flights   map[*flight]struct{}   // all of them, detached ones included
 	closed    error                  // set by close
@@ -59,6 +60,7 @@ func newShelf(maxBytes int64) *shelf {
 		fence:     fence{exact: make(map[string]freshet.Position)},
 		condemned: make(map[int64]int64),
 		owed:      make(map[*fenceRow]struct{}),
+		softened:  make(map[*variant]struct{}),
 		passes:    make(map[string]passNote),
 		flights:   make(map[*flight]struct{}),
 	}
@@ -122,11 +124,24 @@ func (s *shelf) remove(o *object, v *variant) {
 	s.condemn(v.id, v.Size)
 }
 
+// soften puts a variant that is stale, and may be served in no case, over the body
+// of one that is stored, in its place. What revalidates it computes its freshness
+// anew.
+func (s *shelf) soften(o *object, v *variant) {
+	w := &variant{id: v.id, meta: v.meta, elem: v.elem}
+	w.Lifetime, w.StaleIfError = 0, 0
+	o.variants[slices.Index(o.variants, v)] = w
+	w.elem.Value, v.elem = w, nil
+	delete(s.softened, v)
+	s.softened[w] = struct{}{}
+}
+
 // unlist takes a variant off the shelf without condemning its body.
 func (s *shelf) unlist(o *object, v *variant) {
 	if i := slices.Index(o.variants, v); i >= 0 {
 		o.variants = slices.Delete(o.variants, i, i+1)
 	}
+	delete(s.softened, v)
 	if v.elem != nil {
 		s.lru.Remove(v.elem)
 		v.elem = nil

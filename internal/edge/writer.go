@@ -21,10 +21,11 @@ const maxCommit = 256
 // not in it: they are those that the shelf has condemned when it is carried
 // out.
 type change struct {
-	fences  []*fenceRow
-	cursor  *freshet.Position // the fences at or below have done their work
-	flushed *time.Time
-	done    chan error // buffered
+	fences   []*fenceRow
+	softened []*variant        // whose rows changed
+	cursor   *freshet.Position // the fences at or below have done their work
+	flushed  *time.Time
+	done     chan error // buffered
 }
 
 // fenceRow is what one purge raised: the fences of some objects, or one of a
@@ -180,6 +181,11 @@ func (ix *index) write(ctx context.Context, s *shelf, changes []change, rows []*
 	defer tx.Rollback() //nolint:errcheck // after Commit it has nothing to do
 	if err := writeRows(ctx, tx, s, rows); err != nil {
 		return fmt.Errorf("write rows: %w", err)
+	}
+	for _, ch := range changes {
+		if err := writeRows(ctx, tx, s, ch.softened); err != nil {
+			return fmt.Errorf("write rows: %w", err)
+		}
 	}
 	if err := deleteRows(ctx, tx, ids); err != nil {
 		return fmt.Errorf("delete rows: %w", err)

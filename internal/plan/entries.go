@@ -133,6 +133,7 @@ func (k *packer) entry(domain string, p freshet.PlannedURL, sel freshet.Selector
 		Domain: domain, Selector: sel, Created: k.now,
 	}
 	e.Type = typeOf(p.Kind)
+	e.Soft = sel.Kind != freshet.SelectExact && k.job.Direct != nil && k.job.Direct.Soft
 	if p.Group > 0 {
 		e.Group = k.job.Direct.Groups[p.Group-1].ID
 	}

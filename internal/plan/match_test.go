@@ -109,6 +109,14 @@ func TestIgnoreParams_IsTheURLAndAllItsQueries(t *testing.T) {
 	}, summaries(p, job, mustPlan(t, p, job, nil))); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
+	for _, soft := range []bool{false, true} { // of exact objects nothing older stays
+		job.Direct.Soft = soft
+		for _, e := range p.Entries(job, freshet.Row{}, mustPlan(t, p, job, nil), time.Unix(1000, 0)) {
+			if e.Soft != (soft && e.Selector.Kind == freshet.SelectPrefix) {
+				t.Errorf("soft %v: %s is soft: %v", soft, summary(e), e.Soft)
+			}
+		}
+	}
 	for _, job := range []*freshet.Job{
 		direct(freshet.Purge, freshet.Direct{Bare: []string{"http://vod.example.com/a?x"}}),
 		direct(freshet.Prefetch, freshet.Direct{Bare: []string{"http://vod.example.com/a"}}),

@@ -110,10 +110,12 @@ func (s *server) readRefresh(ctx context.Context, c *call) (objects, error) {
 	if len(lines) > kind.most {
 		return objects{}, tooManyObjects(kind.most)
 	}
-	if _, err := c.boolean("Force"); err != nil {
+	force, err := c.boolean("Force")
+	if err != nil {
 		return objects{}, err
 	}
 	o := objects{task: freshet.Purge, kind: kind.name}
+	o.direct.Soft = !force && name != objectFile // a file is always fetched anew
 	if name == objectRegex {
 		o.direct.Patterns, o.list, err = s.locatePatterns(ctx, c, lines)
 	} else {

@@ -93,12 +93,21 @@ func TestContract_4_3_ObjectType(t *testing.T) {
 		refused(t, 400, "InvalidObjectType.ValueNotSupported", `The specified value of "ObjectType" is not supported.`)
 }
 
-// TestContract_4_3_Force is a switch.
+// TestContract_4_3_Force: without it a directory is revalidated; a file never is.
 func TestContract_4_3_Force(t *testing.T) {
 	t.Parallel()
 	f := setup(t)
-	for _, v := range []string{"", "true", "false", "True"} {
-		f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "Force", v).ok(t)
+	for _, typ := range []string{"File", "Directory", "IgnoreParams", "Regex"} {
+		for force, soft := range map[string]bool{"": true, "false": true, "true": false, "True": false} {
+			path := "vod.example.com/a"
+			if typ == "Directory" {
+				path += "/"
+			}
+			f.call(refreshObjects, "ObjectPath", path, "ObjectType", typ, "Force", force).ok(t)
+			if got := f.engine.last(t).Direct.Soft; got != (soft && typ != "File") {
+				t.Errorf("%s with Force %q: soft is %v", typ, force, got)
+			}
+		}
 	}
 	f.call(refreshObjects, "ObjectPath", "vod.example.com/a", "Force", "1").refused(t, 400, "InvalidParameter", invalidText("Force"))
 }

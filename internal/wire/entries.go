@@ -125,8 +125,7 @@ func (w *writer) entry(v Version, e *freshet.Entry, before freshet.Position, tar
 	w.position(e.LastPurge)
 	w.time(e.FinishBy)
 	w.time(e.Created)
-	w.byte(byte(e.Membership.Change))
-	w.str(e.Membership.POP)
+	w.extra(e)
 	w.selector(e.Selector)
 	if v >= Version3 {
 		w.uvarint(clamp(int64(e.Status), maxStatus))
@@ -191,11 +190,7 @@ func (r *reader) entry(before freshet.Position, sets [][]string, budget *urlBudg
 	e.LastPurge = r.position()
 	e.FinishBy = r.time()
 	e.Created = r.time()
-	e.Membership.Change = freshet.MembershipChange(r.byte())
-	if e.Membership.Change > freshet.MemberUp {
-		r.failf("change of membership %d is unknown", e.Membership.Change)
-	}
-	e.Membership.POP = r.str()
+	r.extra(e)
 	e.Selector = r.selector(budget)
 	if r.v >= Version3 {
 		if e.Status = r.status(); e.Status != 0 && e.Kind != freshet.EntryDeny {
@@ -219,4 +214,49 @@ func (r *reader) status() int {
 		return 0
 	}
 	return int(v)
+}
+
+// The two fields of a membership mean something else in entries that change
+// none. Programs of earlier releases read them there and do not look at them, so
+// that one message serves POPs of both: an older one purges harder than it was
+// asked to, and prefetches without the header.
+//
+// softPurge is the value of the first in a purge that revalidates.
+const softPurge = 1
+
+func (w *writer) extra(e *freshet.Entry) {
+	switch {
+	case e.Kind == freshet.EntryMembership:
+		w.byte(byte(e.Membership.Change))
+		w.str(e.Membership.POP)
+		return
+	case e.Kind == freshet.EntryPurge && e.Soft:
+		w.byte(softPurge)
+	default:
+		w.byte(0)
+	}
+	if e.Kind == freshet.EntryPrefetch {
+		w.str(e.Header)
+		return
+	}
+	w.str("")
+}
+
+func (r *reader) extra(e *freshet.Entry) {
+	number, text := r.byte(), r.str()
+	switch {
+	case e.Kind == freshet.EntryMembership:
+		e.Membership = freshet.Membership{Change: freshet.MembershipChange(number), POP: text}
+		if e.Membership.Change > freshet.MemberUp {
+			r.failf("change of membership %d is unknown", number)
+		}
+	case number > softPurge || number == softPurge && e.Kind != freshet.EntryPurge:
+		r.failf("an entry that changes no membership has %d for a change", number)
+	case e.Kind == freshet.EntryPrefetch:
+		e.Header = text
+	case text != "":
+		r.failf("a purge names a POP")
+	default:
+		e.Soft = number == softPurge
+	}
 }

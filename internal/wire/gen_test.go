@@ -72,7 +72,7 @@ func genEntry() *rapid.Generator[*freshet.Entry] {
 		if kind == freshet.EntryDeny {
 			status = rapid.IntRange(0, 999).Draw(t, "status")
 		}
-		return &freshet.Entry{
+		e := &freshet.Entry{
 			At:        genPosition().Draw(t, "at"),
 			Kind:      kind,
 			Status:    status,
@@ -86,11 +86,19 @@ func genEntry() *rapid.Generator[*freshet.Entry] {
 			LastPurge: genPosition().Draw(t, "last_purge"),
 			FinishBy:  genTime().Draw(t, "finish_by"),
 			Created:   genTime().Draw(t, "created"),
-			Membership: freshet.Membership{
+		}
+		switch e.Kind {
+		case freshet.EntryPurge:
+			e.Soft = rapid.Bool().Draw(t, "soft")
+		case freshet.EntryPrefetch:
+			e.Header = rapid.String().Draw(t, "header")
+		case freshet.EntryMembership:
+			e.Membership = freshet.Membership{
 				Change: freshet.MembershipChange(rapid.Uint8Range(0, 4).Draw(t, "change")),
 				POP:    rapid.String().Draw(t, "pop"),
-			},
+			}
 		}
+		return e
 	})
 }
 

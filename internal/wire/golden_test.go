@@ -305,3 +305,44 @@ func TestRecordedDictServesRecordedFacts(t *testing.T) {
 		}
 	}
 }
+
+// TestEntries_OfTheReleaseBeforeAreReadWhole: a program that knows neither soft
+// purges nor headers takes such entries, and reads all else of them: they differ
+// from what it knows in two fields that it looks at in changes of membership
+// only, and there by values that it takes.
+func TestEntries_OfTheReleaseBeforeAreReadWhole(t *testing.T) {
+	t.Parallel()
+	encode := func(e freshet.Entry) []byte {
+		return wire.EncodeEntries(wire.EntryBatch{Subject: "x", Entries: []*freshet.Entry{&e}})
+	}
+	e := freshet.Entry{At: pos(1), Kind: freshet.EntryPurge, Account: "acme", Selector: freshet.Selector{Kind: freshet.SelectPrefix, Pattern: "http://a/"}}
+	hard := encode(e)
+	e.Soft = true
+	soft := encode(e)
+	member := e
+	member.Kind, member.Membership.Change = freshet.EntryMembership, freshet.MemberEnrol
+	asMember := encode(member)
+	if len(soft) != len(hard) || len(asMember) != len(soft) {
+		t.Fatalf("%d bytes, soft %d, as a change of membership %d", len(hard), len(soft), len(asMember))
+	}
+	var softAt, kindAt []int
+	for i := range hard {
+		if hard[i] != soft[i] {
+			softAt = append(softAt, i)
+		}
+		if asMember[i] != soft[i] {
+			kindAt = append(kindAt, i)
+		}
+	}
+	// Soft is the byte that holds the change of membership, and its value one of
+	// those that were always taken.
+	if len(softAt) != 1 || len(kindAt) != 1 || soft[softAt[0]] != byte(freshet.MemberEnrol) || hard[softAt[0]] != 0 {
+		t.Errorf("soft differs at %v, the kind at %v", softAt, kindAt)
+	}
+	p := freshet.Entry{At: pos(1), Kind: freshet.EntryPrefetch, Header: "Accept-Encoding: gzip"}
+	withHeader := encode(p)
+	m := freshet.Entry{At: pos(1), Kind: freshet.EntryMembership, Membership: freshet.Membership{POP: p.Header}}
+	if other := encode(m); len(other) != len(withHeader) {
+		t.Errorf("a header takes %d bytes, the name of a POP %d", len(withHeader), len(other))
+	}
+}

@@ -108,11 +108,31 @@ func TestUnknownKindsAreErrors(t *testing.T) {
 		change(&e)
 		return wire.EncodeEntries(wire.EntryBatch{Subject: "purge", Entries: []*freshet.Entry{&e}})
 	}
+	// as encodes an entry as one kind and has it say that it is another.
+	as := func(written, said freshet.EntryKind, change freshet.MembershipChange, pop string) []byte {
+		msg := encode(func(e *freshet.Entry) {
+			*e = freshet.Entry{Kind: written, Membership: freshet.Membership{Change: change, POP: pop}}
+		})
+		same := encode(func(e *freshet.Entry) { *e = freshet.Entry{Kind: freshet.EntryPurge} })
+		for i := range same { // the first byte that differs is the kind
+			if msg[i] != same[i] {
+				msg[i] = byte(said)
+				return msg
+			}
+		}
+		t.Fatal("the kind is not to be found")
+		return nil
+	}
 	for name, msg := range map[string][]byte{
 		"entry kind 0":    encode(func(e *freshet.Entry) { e.Kind = 0 }),
 		"entry kind 6":    encode(func(e *freshet.Entry) { e.Kind = 6 }),
 		"selector kind 5": encode(func(e *freshet.Entry) { e.Selector.Kind = 5 }),
-		"membership 5":    encode(func(e *freshet.Entry) { e.Membership.Change = 5 }),
+		"membership 5": encode(func(e *freshet.Entry) {
+			e.Kind, e.Membership.Change = freshet.EntryMembership, 5
+		}),
+		"a purge of 2":             as(freshet.EntryMembership, freshet.EntryPurge, 2, ""),
+		"a prefetch that is soft":  as(freshet.EntryMembership, freshet.EntryPrefetch, 1, ""),
+		"a purge that names a POP": as(freshet.EntryMembership, freshet.EntryPurge, 0, "edge-1"),
 	} {
 		if _, err := wire.DecodeEntries(msg); err == nil {
 			t.Errorf("%s is taken", name)

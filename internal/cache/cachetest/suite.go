@@ -78,7 +78,7 @@ type Limited interface {
 // its own cleanup.
 type Open func(t *testing.T, origin http.Handler) Harness
 
-// Run runs the suite, or some groups of it: Contract, Purge, Race, Prefetch,
+// Run runs the suite, or some groups of it: Contract, Purge, Soft, Race, Prefetch,
 // Inspect, Keep, HTTP, Deny.
 func Run(t *testing.T, open Open, only ...string) {
 	t.Helper()
@@ -88,6 +88,7 @@ func Run(t *testing.T, open Open, only ...string) {
 	}{
 		{"Contract", contractTests()},
 		{"Purge", purgeTests()},
+		{"Soft", softTests()},
 		{"Race", raceTests()},
 		{"Prefetch", prefetchTests()},
 		{"Inspect", inspectTests()},

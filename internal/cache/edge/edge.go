@@ -36,7 +36,11 @@ func New(c *edge.Cache) *Driver { return &Driver{c: c} }
 
 // Purge implements cache.Driver.
 func (d *Driver) Purge(ctx context.Context, o cache.Order) []cache.Result {
-	results := d.c.Purge(ctx, o.At, o.Selector)
+	purge := d.c.Purge
+	if o.Soft && o.Selector.Kind != freshet.SelectExact {
+		purge = d.c.PurgeSoft
+	}
+	results := purge(ctx, o.At, o.Selector)
 	out := make([]cache.Result, len(results))
 	for i, r := range results {
 		out[i] = result(r)
@@ -99,7 +103,7 @@ func (d *Driver) WriteCursor(ctx context.Context, at freshet.Position) error {
 func (d *Driver) Powers() cache.Powers {
 	return cache.Powers{
 		Driver: "edge", MaxBatch: maxBatch, Prefix: true, Regex: true, Tag: true,
-		Soft: true, Prefetch: true, Inspect: true, DefeatsFills: true, CancelsFills: true,
+		Soft: true, SoftPurge: true, Prefetch: true, Inspect: true, DefeatsFills: true, CancelsFills: true,
 		KeepsCursor: true, Survives: true, Counts: true, Denies: true,
 	}
 }

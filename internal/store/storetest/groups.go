@@ -81,7 +81,7 @@ func groupEntries(t *testing.T, s Everything) {
 	enrol(t, s, "p1")
 	mine := []*freshet.Entry{purge("a", "j1", 0, 2), purge("a", "j1", 0, 1), purge("a", "j1", 0, 1)}
 	mine[0].Group, mine[2].Group, mine[1].Group = 77, 77, 78
-	mine[0].Type = freshet.TypeRegex
+	mine[0].Type, mine[2].Soft = freshet.TypeRegex, true
 	logged(t, s, "a", "j1", mine...)
 	theirs := purge("b", "j2", 0, 1)
 	theirs.Group = 77
@@ -95,6 +95,15 @@ func groupEntries(t *testing.T, s Everything) {
 		ok(t, err)
 		same(t, len(list), 0)
 	}
+}
+
+func entriesKeepHeaders(t *testing.T, s Everything) {
+	e := prefetch("a", "j", 0, 1)
+	e.Header = "Accept-Encoding: gzip\nAccept: a/b"
+	logged(t, s, "a", "j", e)
+	back, err := s.Read(t.Context(), freshet.SubjectPrefetch, freshet.Position{}, 10, 0)
+	ok(t, err)
+	same(t, back, []*freshet.Entry{e})
 }
 
 func headsFilterByType(t *testing.T, s Everything) {

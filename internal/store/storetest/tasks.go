@@ -25,6 +25,7 @@ func runTasks(t *testing.T, open Open) {
 		"GroupsOfDirectoriesAreNot":    groupsAlone,
 		"GroupEntriesAreTheAccounts":   groupEntries,
 		"HeadsFilterByType":            headsFilterByType,
+		"EntriesKeepTheirHeaders":      entriesKeepHeaders,
 		"EntriesMayBeForSomePOPsOnly":  amongSome,
 		"KnownURLsAreTheAccounts":      knownURLs,
 	})
