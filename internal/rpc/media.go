@@ -1,20 +1,29 @@
 package rpc
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
+	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 // Media is the catalog, as operations about media need it. All methods are
-// about one account's media: another's do not exist.
+// about one account's media: another's do not exist. See [store.Catalog] and
+// [store.MediaOps] for what each promises.
 type Media interface {
-	// Media returns those of the media that exist, in the order of ids.
 	Media(ctx context.Context, account string, ids []string) ([]*freshet.Media, error)
+	MediaNamed(ctx context.Context, account string, references []string) ([]*freshet.Media, error)
+	RegisterMedia(ctx context.Context, now time.Time, media []*freshet.Media) ([]store.Registered, error)
+	DeleteMedia(ctx context.Context, now time.Time, d store.Deletion) ([]string, error)
+	DeleteStreams(ctx context.Context, now time.Time, account, media string, jobs []string) error
 }
 
 // mediaOperations are about media and their streams (contract §4.10 to §4.14).
@@ -24,39 +33,107 @@ func (s *server) mediaOperations() operations {
 		return nil
 	}
 	return operations{
-		"GetPlayInfo":   {run: s.getPlayInfo},
-		"GetVideoInfo":  {run: s.getVideoInfo},
-		"GetVideoInfos": {run: s.getVideoInfos},
+		"GetPlayInfo":   {perResource: true, run: s.getPlayInfo},
+		"GetVideoInfo":  {perResource: true, run: s.getVideoInfo},
+		"GetVideoInfos": {perResource: true, run: s.getVideoInfos},
+		"RegisterMedia": {write: true, run: s.registerMedia},
+		"DeleteVideo":   {write: true, perResource: true, run: s.deleteVideo},
+		"DeleteStream":  {write: true, perResource: true, run: s.deleteStream},
 	}
 }
 
 // maxVideoIDs is how many media a call may name (contract §4.11, §4.14).
 const maxVideoIDs = 20
 
-// oneMedia returns the media that VideoId names.
+// named are the media that a call names, by ID or by reference.
+type named struct {
+	media     []*freshet.Media // that exist and that the caller may touch, in order
+	absent    []string         // IDs of others
+	forbidden []string         // those of absent that the caller may not touch
+	// absentRefs are references of which the caller may touch no media: of what
+	// he may not touch he hears nothing.
+	absentRefs []string
+}
+
+// oneMedia returns the media that VideoId names, or else ReferenceId.
 func (s *server) oneMedia(ctx context.Context, c *call) (*freshet.Media, error) {
-	id := c.text("VideoId")
-	if id == "" {
+	id, ref := c.text("VideoId"), c.text("ReferenceId")
+	if id == "" && ref == "" {
 		return nil, missing("VideoId")
 	}
-	found, err := s.visibleMedia(ctx, c, []string{id})
+	if id != "" && !c.may(policy.Media(id)) {
+		return nil, refused() // before any look: this says nothing of the media
+	}
+	n := &named{}
+	var err error
+	if id != "" {
+		err = s.byID(ctx, c, []string{id}, n)
+	} else {
+		err = s.byReference(ctx, c, []string{ref}, n)
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
+	if len(n.media) == 0 {
 		return nil, &fault{kind: videoNotFound}
 	}
-	return found[0], nil
+	return n.media[0], nil
 }
 
-// visibleMedia returns those of the media that exist and that the caller may
-// touch. The two are not told apart, and cost the same query.
-func (s *server) visibleMedia(ctx context.Context, c *call, ids []string) ([]*freshet.Media, error) {
-	found, err := s.Media.Media(ctx, c.identity.Account, ids)
-	if err != nil {
-		return nil, fmt.Errorf("reading media: %w", err)
+// manyMedia returns the media that VideoIds names, or else ReferenceIds, each
+// once.
+func (s *server) manyMedia(ctx context.Context, c *call) (*named, error) {
+	ids := items(c.params.Get("VideoIds"), maxVideoIDs)
+	refs := items(c.params.Get("ReferenceIds"), maxVideoIDs)
+	n := &named{absent: []string{}, forbidden: []string{}, absentRefs: []string{}}
+	switch {
+	case len(ids) > maxVideoIDs, len(ids) == 0 && len(refs) > maxVideoIDs:
+		return nil, &fault{kind: videoIDsExceededMax}
+	case len(ids) > 0:
+		return n, s.byID(ctx, c, ids, n)
+	case len(refs) > 0:
+		return n, s.byReference(ctx, c, refs, n)
 	}
-	return found, nil
+	return nil, missing("VideoIds")
+}
+
+// byID looks for media. What the caller may not touch is looked for under a
+// name that no media has: whether it exists must not show, not even in how long
+// the answer takes (P8).
+func (s *server) byID(ctx context.Context, c *call, ids []string, n *named) error {
+	sought := slices.Clone(ids)
+	for i, id := range ids {
+		if !c.may(policy.Media(id)) {
+			n.forbidden = append(n.forbidden, id)
+			sought[i] = ""
+		}
+	}
+	var err error
+	if n.media, err = s.Media.Media(ctx, c.identity.Account, sought); err != nil {
+		return fmt.Errorf("reading media: %w", err)
+	}
+	for _, id := range ids {
+		if !slices.ContainsFunc(n.media, func(m *freshet.Media) bool { return m.ID == id }) {
+			n.absent = append(n.absent, id)
+		}
+	}
+	return nil
+}
+
+func (s *server) byReference(ctx context.Context, c *call, refs []string, n *named) error {
+	found, err := s.Media.MediaNamed(ctx, c.identity.Account, refs)
+	if err != nil {
+		return fmt.Errorf("reading media by reference: %w", err)
+	}
+	for _, ref := range refs {
+		i := slices.IndexFunc(found, func(m *freshet.Media) bool { return m.ReferenceID == ref })
+		if i < 0 || !c.may(policy.Media(found[i].ID)) {
+			n.absentRefs = append(n.absentRefs, ref)
+			continue
+		}
+		n.media = append(n.media, found[i])
+	}
+	return nil
 }
 
 // videoInfo is a media as GetVideoInfo shows it. GetVideoInfos and SearchMedia
@@ -91,7 +168,7 @@ func showVideo(m *freshet.Media) videoInfo {
 		VideoID: m.ID, Title: m.Title, Description: m.Description, Tags: strings.Join(m.Tags, ","),
 		CateID: m.CateID, CateName: m.CateName, CoverURL: m.CoverURL, Status: m.Status, AuditStatus: audit,
 		Size: m.SourceSize(), Duration: mediaDuration(m), CreationTime: vod.Stamp(m.Created), ModificationTime: vod.Stamp(m.Modified),
-		StorageLocation: m.StorageLocation, TemplateGroupID: m.TemplateGroupID, AppID: m.AppID,
+		StorageLocation: m.StorageLocation, TemplateGroupID: m.TemplateGroupID, AppID: cmp.Or(m.AppID, vod.DefaultApp),
 		UserData: m.UserData, ReferenceID: m.ReferenceID,
 	}
 }
@@ -140,9 +217,10 @@ func (s *server) getVideoInfo(ctx context.Context, c *call) (any, error) {
 }
 
 type videoInfosAnswer struct {
-	RequestID   string        `json:"RequestId" xml:"RequestId"`
-	Videos      []videoInList `json:"VideoList" xml:"VideoList"`
-	NonExistent []string      `json:"NonExistVideoIds" xml:"NonExistVideoIds"`
+	RequestID      string        `json:"RequestId" xml:"RequestId"`
+	Videos         []videoInList `json:"VideoList" xml:"VideoList"`
+	NonExistent    []string      `json:"NonExistVideoIds" xml:"NonExistVideoIds"`
+	NonExistentRef []string      `json:"NonExistReferenceIds" xml:"NonExistReferenceIds"`
 }
 
 type videoInList struct {
@@ -152,38 +230,16 @@ type videoInList struct {
 
 // getVideoInfos shows up to 20 media (contract §4.11).
 func (s *server) getVideoInfos(ctx context.Context, c *call) (any, error) {
-	ids := items(c.params.Get("VideoIds"), maxVideoIDs)
-	switch {
-	case len(ids) == 0:
-		return nil, missing("VideoIds")
-	case len(ids) > maxVideoIDs:
-		return nil, &fault{kind: videoIDsExceededMax}
-	}
-	found, err := s.visibleMedia(ctx, c, ids)
+	n, err := s.manyMedia(ctx, c)
 	if err != nil {
 		return nil, err
 	}
-	if len(found) == 0 {
+	if len(n.media) == 0 {
 		return nil, &fault{kind: videoNotFound}
 	}
-	answer := videoInfosAnswer{RequestID: c.requestID, Videos: []videoInList{}, NonExistent: absentFrom(found, ids)}
-	for _, m := range found {
+	answer := videoInfosAnswer{RequestID: c.requestID, Videos: []videoInList{}, NonExistent: n.absent, NonExistentRef: n.absentRefs}
+	for _, m := range n.media {
 		answer.Videos = append(answer.Videos, videoInList{showVideo(m), m.Snapshots})
 	}
 	return answer, nil
-}
-
-// absentFrom returns those of ids that are not among the media.
-func absentFrom(found []*freshet.Media, ids []string) []string {
-	has := make(map[string]bool, len(found))
-	for _, m := range found {
-		has[m.ID] = true
-	}
-	out := []string{}
-	for _, id := range ids {
-		if !has[id] {
-			out = append(out, id)
-		}
-	}
-	return out
 }

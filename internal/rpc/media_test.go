@@ -3,6 +3,7 @@ package rpc_test
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,18 +13,22 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/rpc"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // memCatalog keeps media of the account in memory.
 type memCatalog struct {
-	mu    sync.Mutex // guards media
-	media map[string]*freshet.Media
-	fail  error
+	mu     sync.Mutex // guards what follows
+	media  map[string]*freshet.Media
+	asked  [][]string // what was looked for
+	events []store.Event
+	fail   error
 }
 
 func (m *memCatalog) Media(_ context.Context, acc string, ids []string) ([]*freshet.Media, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	m.asked = append(m.asked, ids)
 	if m.fail != nil {
 		return nil, m.fail
 	}
@@ -34,6 +39,75 @@ func (m *memCatalog) Media(_ context.Context, acc string, ids []string) ([]*fres
 		}
 	}
 	return out, nil
+}
+
+func (m *memCatalog) MediaNamed(_ context.Context, acc string, refs []string) ([]*freshet.Media, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.asked = append(m.asked, refs)
+	var out []*freshet.Media
+	for _, ref := range refs {
+		for _, x := range m.media {
+			if x.Account == acc && ref != "" && x.ReferenceID == ref {
+				out = append(out, x)
+			}
+		}
+	}
+	return out, m.fail
+}
+
+func (m *memCatalog) RegisterMedia(_ context.Context, _ time.Time, media []*freshet.Media) ([]store.Registered, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	var out []store.Registered
+	for _, x := range media {
+		r := store.Registered{ID: x.ID, New: true}
+		for _, had := range m.media {
+			if had.Account == x.Account && len(had.Streams) > 0 && had.Streams[0].URL == x.Streams[0].URL {
+				r = store.Registered{ID: had.ID}
+			}
+		}
+		if r.New {
+			m.media[x.ID] = x
+		}
+		out = append(out, r)
+	}
+	return out, nil
+}
+
+func (m *memCatalog) DeleteMedia(_ context.Context, _ time.Time, d store.Deletion) ([]string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return nil, m.fail
+	}
+	var gone []string
+	for _, id := range d.IDs {
+		if x := m.media[id]; x != nil && x.Account == d.Account {
+			gone, m.events = append(gone, id), append(m.events, d.Events(x)...)
+			delete(m.media, id)
+		}
+	}
+	return gone, nil
+}
+
+func (m *memCatalog) DeleteStreams(_ context.Context, _ time.Time, acc, id string, jobs []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	x := m.media[id]
+	switch {
+	case m.fail != nil:
+		return m.fail
+	case x == nil || x.Account != acc:
+		return &freshet.Error{Code: freshet.CodeNotFound, Field: "media"}
+	case slices.Contains(jobs, "gone"):
+		return &freshet.Error{Code: freshet.CodeNotFound, Field: "jobs"}
+	}
+	x.Streams = slices.DeleteFunc(x.Streams, func(s freshet.Stream) bool { return slices.Contains(jobs, s.JobID) })
+	return nil
 }
 
 func mediaTime(hours int) time.Time {
@@ -125,9 +199,9 @@ const videoM1 = `{"VideoId":"m1","Title":"<One> & „zwei“","Description":"d1"
 	"TemplateGroupId":"VOD_NO_TRANSCODE","AppId":"app-1000000","UserData":"{\"Extend\":\"e\"}","ReferenceId":"ref-000001","Snapshots":SHOTS}`
 
 const (
-	videoBare = `{"VideoId":"bare","Title":"","Status":"Normal","AuditStatus":"Normal","Size":0,"Duration":61.25,
+	videoBare = `{"VideoId":"bare","Title":"","Status":"Normal","AuditStatus":"Normal","Size":0,"Duration":61.25,"AppId":"app-1000000",
 		"CreationTime":"2026-03-04T05:06:07Z","ModificationTime":"2026-03-04T05:06:07Z"}`
-	videoBlocked = `{"VideoId":"blocked","Title":"","Status":"Blocked","AuditStatus":"Blocked","Size":0,"Duration":0,
+	videoBlocked = `{"VideoId":"blocked","Title":"","Status":"Blocked","AuditStatus":"Blocked","Size":0,"Duration":0,"AppId":"app-1000000",
 		"CreationTime":"2026-03-04T05:06:07Z","ModificationTime":"2026-03-04T05:06:07Z"}`
 )
 
@@ -136,6 +210,7 @@ func TestContract_4_11_GetVideoInfo(t *testing.T) {
 	f, _ := mediaSetup(t)
 	m1 := strings.Replace(videoM1, "SHOTS", `{"Snapshot":["https://i/1","https://i/2"]}`, 1)
 	wantJSON(t, f.call("GetVideoInfo", "VideoId", " m1 ").object(t), `{"Video":`+m1+`}`)
+	wantJSON(t, f.call("GetVideoInfo", "ReferenceId", "ref-000001").object(t), `{"Video":`+m1+`}`)
 	wantJSON(t, f.call("GetVideoInfo", "VideoId", "bare").object(t), `{"Video":`+videoBare+`}`)
 	wantJSON(t, f.call("GetVideoInfo", "VideoId", "blocked").object(t), `{"Video":`+videoBlocked+`}`)
 }
@@ -145,8 +220,10 @@ func TestContract_4_11_GetVideoInfos(t *testing.T) {
 	f, _ := mediaSetup(t)
 	m1 := strings.Replace(videoM1, "SHOTS", `["https://i/1","https://i/2"]`, 1)
 	wantJSON(t, f.call("GetVideoInfos", "VideoIds", "blocked, gone,m1,,m1,theirs").object(t),
-		`{"VideoList":[`+videoBlocked+`,`+m1+`],"NonExistVideoIds":["gone","theirs"]}`)
-	wantJSON(t, f.call("GetVideoInfos", "VideoIds", "m1").object(t), `{"VideoList":[`+m1+`],"NonExistVideoIds":[]}`)
+		`{"VideoList":[`+videoBlocked+`,`+m1+`],"NonExistVideoIds":["gone","theirs"],"NonExistReferenceIds":[]}`)
+	wantJSON(t, f.call("GetVideoInfos", "ReferenceIds", "ref-000001,unknown").object(t),
+		`{"VideoList":[`+m1+`],"NonExistVideoIds":[],"NonExistReferenceIds":["unknown"]}`)
+	wantJSON(t, f.call("GetVideoInfos", "VideoIds", "m1").object(t), `{"VideoList":[`+m1+`],"NonExistVideoIds":[],"NonExistReferenceIds":[]}`)
 }
 
 // TestContract_3_2_Media is the part of the table of errors that is about
@@ -181,6 +258,17 @@ func TestContract_3_2_Media(t *testing.T) {
 		{"GetVideoInfo", []string{"VideoId", "theirs"}, 404, "InvalidVideo.NotFound", noVideo},
 		{"GetVideoInfos", []string{"VideoIds", " , "}, 400, "MissingParameter", missingText("VideoIds")},
 		{"GetVideoInfos", []string{"VideoIds", "gone,theirs"}, 404, "InvalidVideo.NotFound", noVideo},
+		{"GetVideoInfos", []string{"ReferenceIds", many}, 400, "VideoIdsExceededMax", "The VideoIds exceeded maximum."},
+		{"GetVideoInfo", []string{"ReferenceId", "unknown"}, 404, "InvalidVideo.NotFound", noVideo},
+		{"RegisterMedia", nil, 400, "MissingParameter", missingText("RegisterMetadatas")},
+		{"DeleteVideo", nil, 400, "MissingParameter", missingText("VideoIds")},
+		{"DeleteVideo", []string{"VideoIds", many}, 400, "VideoIdsExceededMax", "The VideoIds exceeded maximum."},
+		{"DeleteVideo", []string{"VideoIds", "gone,theirs"}, 404, "InvalidVideo.NotFound", noVideo},
+		{"DeleteStream", nil, 400, "MissingParameter", missingText("VideoId")},
+		{"DeleteStream", []string{"VideoId", "m1"}, 400, "MissingParameter", missingText("JobIds")},
+		{"DeleteStream", []string{"VideoId", "m1", "JobIds", many}, 400, "JobIdsExceededMax", "The JobIds exceeded maximum."},
+		{"DeleteStream", []string{"VideoId", "theirs", "JobIds", "j"}, 404, "InvalidVideo.NotFound", noVideo},
+		{"DeleteStream", []string{"VideoId", "m1", "JobIds", "j1,gone"}, 404, "InvalidStream.NotFound", "The stream does not exist."},
 		{"GetVideoInfos", []string{"VideoIds", many}, 400, "VideoIdsExceededMax", "The VideoIds exceeded maximum."},
 	} {
 		f.call(c.action, c.params...).refused(t, c.status, c.code, c.message)
@@ -194,5 +282,10 @@ func TestMedia_AStoreThatFailsIsAFaultOfOurs(t *testing.T) {
 	for _, action := range []string{"GetPlayInfo", "GetVideoInfo"} {
 		f.call(action, "VideoId", "m1").refused(t, 503, "ServiceUnavailable", "")
 	}
-	f.call("GetVideoInfos", "VideoIds", "m1").refused(t, 503, "ServiceUnavailable", "")
+	for _, action := range []string{"GetVideoInfos", "DeleteVideo"} {
+		f.call(action, "VideoIds", "m1").refused(t, 503, "ServiceUnavailable", "")
+		f.call(action, "ReferenceIds", "ref-000001").refused(t, 503, "ServiceUnavailable", "")
+	}
+	f.call("DeleteStream", "VideoId", "m1", "JobIds", "j1").refused(t, 503, "ServiceUnavailable", "")
+	f.call("RegisterMedia", "RegisterMetadatas", `{"FileURL":"http://vod.example.com/x.mp4","Title":"t"}`).refused(t, 503, "ServiceUnavailable", "")
 }

@@ -9,6 +9,8 @@ const (
 	illegalStatus
 	noStream
 	onlyEncrypted
+	jobIDsExceededMax
+	streamNotFound
 )
 
 // mediaTable is their part of the error table.
@@ -30,6 +32,10 @@ func mediaTable(k kind) (row, bool) {
 			"Forbidden.AliyunVoDEncryption", http.StatusForbidden,
 			"There is only AliyunVoDEncryption stream exist, you must use Aliyun player to play or set the value of ResultType to Multiple.",
 		}, true
+	case jobIDsExceededMax:
+		return row{"JobIdsExceededMax", http.StatusBadRequest, "The JobIds exceeded maximum."}, true
+	case streamNotFound:
+		return row{"InvalidStream.NotFound", http.StatusNotFound, "The stream does not exist."}, true
 	}
 	return row{}, false
 }

@@ -103,7 +103,7 @@ type playInfo struct {
 
 // getPlayInfo tells where the streams of a media are played (contract §4.10).
 func (s *server) getPlayInfo(ctx context.Context, c *call) (any, error) {
-	if c.text("VideoId") == "" {
+	if c.text("VideoId") == "" && c.text("ReferenceId") == "" {
 		return nil, missing("VideoId")
 	}
 	req, err := readPlay(c)

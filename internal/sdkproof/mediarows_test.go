@@ -31,6 +31,58 @@ func with(a, b fields) fields {
 	return a
 }
 
+// mediaChangeRows come in this order: what they make they delete (contract §4.12,
+// §4.14).
+func mediaChangeRows() []row {
+	const file = "http://vod.example.com/up/new.mp4"
+	const item = `{"FileURL":"` + file + `","Title":"<New> & „neu“","Tags":"a,b","CateId":7}`
+	gone := &fault{"InvalidVideo.NotFound", 404, "The video does not exist."}
+	return []row{
+		{
+			action: "RegisterMedia", about: "a file", params: params{"RegisterMetadatas": "[" + item + "]", "TemplateGroupId": "VOD_NO_TRANSCODE", "UserData": `{"Extend":"e"}`},
+			want: fields{
+				"RequestId": anyRequestID, "RegisteredMediaList.#": "1", "RegisteredMediaList[0].MediaId": `/^[0-9a-f]{32}$/`,
+				"RegisteredMediaList[0].FileURL": file, "RegisteredMediaList[0].NewRegister": "true",
+			},
+			keep: params{"registered": "RegisteredMediaList[0].MediaId"},
+		},
+		{
+			action: "RegisterMedia", about: "it again, and what is none",
+			params: params{"RegisterMetadatas": "[" + item + `,{"FileURL":"no URL","Title":"t"}]`},
+			want: fields{
+				"RegisteredMediaList.#": "1", "RegisteredMediaList[0].MediaId": "{registered}", "RegisteredMediaList[0].NewRegister": "false",
+				"FailedFileURLs.#": "1", "FailedFileURLs[0]": "no URL",
+			},
+		},
+		{
+			action: "GetPlayInfo", about: "what was registered", params: params{"VideoId": "{registered}"},
+			want: fields{
+				"VideoBase.Title": "<New> & „neu“", "PlayInfoList.PlayInfo.#": "1", "PlayInfoList.PlayInfo[0].PlayURL": file,
+				"PlayInfoList.PlayInfo[0].Definition": "OD", "PlayInfoList.PlayInfo[0].Format": "mp4",
+			},
+			keep: params{"stream": "PlayInfoList.PlayInfo[0].JobId"},
+		},
+		{action: "DeleteStream", about: "its stream", params: params{"VideoId": "{registered}", "JobIds": "{stream}"}, want: fields{"RequestId": anyRequestID}},
+		{
+			action: "DeleteStream", about: "its stream again", params: params{"VideoId": "{registered}", "JobIds": "{stream}"},
+			fault: &fault{"InvalidStream.NotFound", 404, "The stream does not exist."},
+		},
+		{action: "DeleteStream", about: "no stream", params: params{"VideoId": "{registered}"}, fault: missing("JobIds")},
+		{
+			action: "DeleteVideo", about: "it, with an unknown one", params: params{"VideoIds": "{registered}, " + absent},
+			want: fields{"RequestId": anyRequestID, "NonExistVideoIds.#": "1", "NonExistVideoIds[0]": absent, "ForbiddenVideoIds.#": "0"},
+		},
+		{action: "DeleteVideo", about: "it again", params: params{"VideoIds": "{registered}"}, fault: gone},
+		{action: "DeleteVideo", about: "none", fault: missing("VideoIds")},
+		{action: "RegisterMedia", about: "nothing", fault: missing("RegisterMetadatas")},
+		{action: "RegisterMedia", about: "bad metadata", params: params{"RegisterMetadatas": "[]"}, fault: invalid("RegisterMetadatas")},
+		{
+			action: "RegisterMedia", about: "a foreign host", params: params{"RegisterMetadatas": `{"FileURL":"http://elsewhere.example.net/a.mp4","Title":"t"}`},
+			fault: &fault{"InvalidDomain.NotFound", 404, "The domain provided does not belong to you."},
+		},
+	}
+}
+
 // mediaRows are about media and their streams (contract §4.10, §4.11).
 func mediaRows() []row {
 	gone := &fault{"InvalidVideo.NotFound", 404, "The video does not exist."}

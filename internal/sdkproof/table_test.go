@@ -66,7 +66,7 @@ const (
 func table() []row {
 	return slices.Concat(
 		mediaJobRows(),
-		mediaRows(),
+		mediaRows(), mediaChangeRows(),
 		objectRows(), callbackRows(),
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),

@@ -62,7 +62,7 @@ func (s *Store) ListMedia(ctx context.Context, account, after string, limit int)
 // HaveMedia implements [store.Catalog]. It is on the path of every call that
 // names media, so what was seen to exist is kept in memory.
 func (s *Store) HaveMedia(ctx context.Context, account string, ids []string) ([]bool, error) {
-	have, missing := s.known.check(account, ids)
+	have, missing, moment := s.known.check(account, ids)
 	if len(missing) == 0 {
 		return have, nil
 	}
@@ -80,7 +80,7 @@ func (s *Store) HaveMedia(ctx context.Context, account string, ids []string) ([]
 	if err != nil {
 		return nil, fmt.Errorf("looking for media: %w", err)
 	}
-	s.known.add(account, found...)
+	s.known.learn(moment, account, found...)
 	for i, id := range ids {
 		have[i] = have[i] || slices.Contains(found, id)
 	}

@@ -39,7 +39,11 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 	}
 	if before == nil {
 		body, _ := dated(m, nil, now)
-		return t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
+		err := t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
+		if err != nil {
+			return err
+		}
+		return t.rename(ctx, m.Account, m.ID, nil, m)
 	}
 	if m.Status == freshet.StatusBlocked && before.Status != freshet.StatusBlocked {
 		// Who read it while it was taken down, and writes it back, has not blocked it.
@@ -52,6 +56,9 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
 	}
 	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
+		return err
+	}
+	if err := t.rename(ctx, m.Account, m.ID, before, m); err != nil {
 		return err
 	}
 	var dropped []string

@@ -75,6 +75,7 @@ var (
 	_ store.States   = (*Store)(nil)
 	_ store.Evidence = (*Store)(nil)
 	_ store.Catalog  = (*Store)(nil)
+	_ store.MediaOps = (*Store)(nil)
 	_ store.Keys     = (*Store)(nil)
 	_ store.Accounts = (*Store)(nil)
 	_ store.POPs     = (*Store)(nil)

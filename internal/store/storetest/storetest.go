@@ -24,6 +24,7 @@ import (
 type Everything interface {
 	Work
 	store.Catalog
+	store.MediaOps
 	store.Keys
 	store.Accounts
 	store.POPs
@@ -55,6 +56,7 @@ func Run(t *testing.T, open Open) {
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
 		"Domains": runDomains, "Keys": runKeys, "Accounts": runAccounts, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks, "Webhooks": runWebhooks,
+		"MediaOps":  runMediaOps,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
 	} {
