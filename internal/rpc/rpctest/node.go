@@ -3,7 +3,9 @@ package rpctest
 import (
 	"bufio"
 	"encoding/json"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -23,8 +25,11 @@ type node struct {
 func Node(t *testing.T, program, packages, endpoint, keyID, secret string) []Client {
 	t.Helper()
 	path, err := exec.LookPath("node")
+	if err == nil {
+		_, err = os.Stat(filepath.Join(packages, "@alicloud", "pop-core"))
+	}
 	if err != nil {
-		t.Fatal("this test needs Node: run scripts/ensure-test-tools: ", err)
+		t.Fatal("this test needs Node and the vendor's SDK for it: run scripts/ensure-test-tools: ", err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, program) //nolint:gosec // the test's own program
 	cmd.Env = append(cmd.Environ(), "NODE_PATH="+packages)
@@ -89,7 +94,7 @@ func (n node) Call(action string, params map[string]string) (Answer, *Failure) {
 		return nil, &Failure{Message: "telling the program: " + err.Error()}
 	}
 	if !n.out.Scan() {
-		return nil, &Failure{Message: "the program does not answer; run scripts/ensure-test-tools if the SDK is not there"}
+		return nil, &Failure{Message: "the program does not answer"}
 	}
 	var result struct {
 		Answer  map[string]any
