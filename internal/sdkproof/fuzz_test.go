@@ -152,3 +152,52 @@ func FuzzEveryOperation(f *testing.F) {
 		s.send(t, actions[int(op)%len(actions)], p, form)
 	})
 }
+
+// FuzzOneParameter sends a good call of which one parameter, that has a language
+// of its own, is anything.
+func FuzzOneParameter(f *testing.F) {
+	calls := []struct {
+		action, param string
+		others        params
+		seeds         []string
+	}{
+		{"RefreshMediaPlayUrls", "UserData", params{"MediaIds": sound, "TaskType": "Refresh"}, []string{
+			`{"MessageCallback":{"CallbackURL":"http://example.com"},"Extend":{"a":"b"}}`, `{"Extend":"x","MessageCallback":"{}"}`,
+		}},
+		{"RegisterMedia", "RegisterMetadatas", nil, []string{
+			`[{"FileURL":"http://vod.example.com/a.mp4","Title":"a","Tags":"b,c","CateId":1}]`, `{"FileURL":"x"}`,
+		}},
+		{"PreloadVodObjectCaches", "WithHeader", params{"ObjectPath": "vod.example.com/film/audio.mp3"}, []string{
+			`{"Accept-Encoding":["gzip, deflate, br"]}`, `{"a":"b"}`,
+		}},
+		{"SearchMedia", "Match", params{"Fields": "Title,Status,Size"}, []string{
+			"Title = 'a' and (Status in ('Normal','Blocked') or Size = [1,100)) and CreationTime = ('2026-01-01T00:00:00Z','2027-01-01T00:00:00Z']",
+			"VideoId in ('" + film + "')", "(Tags in ('a') or CateId = 7)",
+		}},
+		{"SearchMedia", "SortBy", nil, []string{"CreationTime:Desc,ModificationTime:Asc"}},
+		{"SearchMedia", "ScrollToken", params{"SortBy": "CreationTime:Asc"}, []string{"24e0fba7188fae707e146esa54277722"}},
+		{"AddVodDomain", "Sources", params{"DomainName": "fuzz.example.com"}, []string{`[{"content":"a.example.com","type":"domain","port":"80","priority":20}]`}},
+		{"GetPlayInfo", "PlayConfig", params{"VideoId": described}, []string{`{"PlayDomain":"vod.example.com","EncryptType":"Unencrypted"}`}},
+		{"GetPlayInfo", "ReAuthInfo", params{"VideoId": described}, []string{`{"uid":"1","rand":"ab"}`}},
+		{"RefreshVodObjectCaches", "ObjectPath", nil, []string{"http://vod.example.com/a b?c=d#e\r\nvod.example.com/é%2e"}},
+		{"RefreshVodObjectCaches", "ObjectPath", params{"ObjectType": "Directory"}, []string{"vod.example.com/a/../b/"}},
+		{"RefreshVodObjectCaches", "ObjectPath", params{"ObjectType": "Regex"}, []string{`vod\.example\.com/film/.*\.(ts|mp4)$`}},
+		{"RefreshVodObjectCaches", "ObjectPath", params{"ObjectType": "IgnoreParams"}, []string{"vod.example.com/a?b"}},
+		{"SetMessageCallback", "EventTypeList", params{"CallbackURL": "https://callback.invalid/"}, []string{"ALL", "AIComplete, DeleteMediaComplete"}},
+		{"SetMessageCallback", "CallbackURL", nil, []string{"https://callback.invalid/a?b=c"}},
+	}
+	for i, c := range calls {
+		for n, seed := range c.seeds {
+			f.Add(uint8(i), seed, uint8(n))
+		}
+	}
+	s := newSender(f)
+	f.Fuzz(func(t *testing.T, which uint8, text string, form uint8) {
+		c := calls[int(which)%len(calls)]
+		p := url.Values{c.param: {text}}
+		for name, value := range c.others {
+			p.Set(name, value)
+		}
+		s.send(t, c.action, p, form)
+	})
+}
