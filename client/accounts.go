@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/freshet-vod/freshet/internal/api"
 )
@@ -97,4 +98,21 @@ func (c *Client) policy(ctx context.Context, method, id string, body any) (strin
 		return "", err
 	}
 	return string(out.Policy), err
+}
+
+// Token is a temporary credential; give it to [New] in Options.
+type Token = api.Token
+
+// NewToken says what temporary credential is to be made.
+type NewToken struct {
+	Lasts  time.Duration
+	Policy string // narrows what the key may; empty: all of it
+}
+
+// IssueToken makes a temporary credential of an access key.
+func (c *Client) IssueToken(ctx context.Context, id string, t NewToken) (Token, error) {
+	var out Token
+	in := api.TokenRequest{Duration: t.Lasts.String(), Policy: json.RawMessage(t.Policy)}
+	err := c.call(ctx, http.MethodPost, "/v1/keys/"+url.PathEscape(id)+"/tokens", nil, in, &out)
+	return out, err
 }

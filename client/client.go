@@ -32,6 +32,7 @@ type Options struct {
 	Endpoint        string // http://HOST:PORT; empty means DefaultEndpoint
 	AccessKeyID     string
 	AccessKeySecret string
+	SecurityToken   string            // of a temporary key
 	UserAgent       string            // empty means "freshet-client"
 	Transport       http.RoundTripper // nil means one of the client's own
 }
@@ -41,6 +42,7 @@ type Client struct {
 	base   *url.URL
 	keyID  string
 	secret string
+	token  string
 	agent  string
 	http   *http.Client
 }
@@ -68,7 +70,7 @@ func New(o Options) (*Client, error) {
 		o.Transport = newTransport()
 	}
 	return &Client{
-		base: &url.URL{Scheme: base.Scheme, Host: base.Host}, keyID: o.AccessKeyID, secret: o.AccessKeySecret, agent: o.UserAgent,
+		base: &url.URL{Scheme: base.Scheme, Host: base.Host}, keyID: o.AccessKeyID, secret: o.AccessKeySecret, token: o.SecurityToken, agent: o.UserAgent,
 		http: &http.Client{
 			Transport: o.Transport,
 			// A redirect would be asked with a signature for another path.
@@ -108,6 +110,10 @@ func (c *Client) do(ctx context.Context, method, path string, query url.Values, 
 	req.Header.Set("User-Agent", c.agent)
 	if b.data != nil {
 		req.Header.Set("Content-Type", b.kind)
+	}
+	if c.token != "" {
+		req.Header.Set("X-Acs-Accesskey-Id", c.keyID)
+		req.Header.Set("X-Acs-Security-Token", c.token)
 	}
 	auth.SignV3(req, c.keyID, c.secret, b.data, time.Now(), uuid.NewString())
 	resp, err := c.http.Do(req)

@@ -394,3 +394,22 @@ func (a answer) RoundTrip(*http.Request) (*http.Response, error) {
 	w.Body.WriteString(string(a))
 	return w.Result(), nil
 }
+
+func TestClient_WithATemporaryCredential(t *testing.T) {
+	t.Parallel()
+	s := apitest.Serve(t, apitest.New())
+	tok, err := open(t, s.URL).IssueToken(t.Context(), apitest.KeyID, client.NewToken{Lasts: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := client.New(client.Options{
+		Endpoint: s.URL, AccessKeyID: tok.AccessKeyID, AccessKeySecret: tok.AccessKeySecret, SecurityToken: tok.SecurityToken,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := c.POPs(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

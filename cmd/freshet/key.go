@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,7 +11,7 @@ import (
 
 func newKey(d deps) *cobra.Command {
 	return group("key", "Create, list, disable and delete access keys",
-		newKeyCreate(d), newKeyList(d), newKeySet(d, true), newKeySet(d, false), newKeyDelete(d))
+		newKeyCreate(d), newKeyList(d), newKeySet(d, true), newKeySet(d, false), newKeyDelete(d), newKeyToken(d))
 }
 
 func newKeyCreate(d deps) *cobra.Command {
@@ -109,4 +110,36 @@ func showKeys(r *remote, keys ...client.Key) error {
 		t.row(k.ID, state, policy, when(k.Created), used)
 	}
 	return t.flush()
+}
+
+func newKeyToken(d deps) *cobra.Command {
+	var lasts time.Duration
+	var file string
+	cmd := &cobra.Command{
+		Use: "token ID", Short: "Make a temporary credential of an access key; it is shown once", Args: cobra.ExactArgs(1),
+		Long: "Make a temporary credential of an access key. It may do what the key may, and of that\n" +
+			"only what --policy allows too, and ends with its time or when the key is disabled.",
+	}
+	r := addRemote(d, cmd)
+	cmd.Flags().DurationVar(&lasts, "duration", time.Hour, "how long it lasts, 1m to 36h")
+	cmd.Flags().StringVar(&file, "policy", "", "`FILE` with a policy that narrows what the key may, - for standard input")
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		t := client.NewToken{Lasts: lasts}
+		if file != "" {
+			var err error
+			if t.Policy, err = readPolicy(d, file); err != nil {
+				return err
+			}
+		}
+		made, err := c.IssueToken(cmd.Context(), args[0], t)
+		if err != nil {
+			return err
+		}
+		return r.show(made, func() error {
+			_, err := fmt.Fprintf(r.out, "access_key_id: %s\naccess_key_secret: %s\nsecurity_token: %s\nexpires: %s\n",
+				clean(made.AccessKeyID), clean(made.AccessKeySecret), clean(made.SecurityToken), when(made.Expires))
+			return err
+		})
+	})
+	return cmd
 }

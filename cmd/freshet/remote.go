@@ -56,7 +56,7 @@ func (r *remote) client() (*client.Client, error) {
 	}
 	return client.New(client.Options{
 		Endpoint: cmp.Or(r.endpoint, r.env(envEndpoint)), UserAgent: "freshet/" + release().Version,
-		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret,
+		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/audit"
+	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
@@ -85,6 +86,9 @@ type Keys interface {
 	ChangeKey(ctx context.Context, account, id string, change func(*store.Key)) (store.Key, error)
 	// DeleteKey deletes a key of the account; of any account with "".
 	DeleteKey(ctx context.Context, account, id string) error
+	// IssueToken makes a temporary credential of a key of the account; of any
+	// account with "". The policy, unless it is "", narrows what the key may.
+	IssueToken(ctx context.Context, account, id string, lasts time.Duration, policy string) (auth.Session, error)
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]store.Key, error)
 	// Remember stores the nonce of a call before it writes something other
@@ -104,6 +108,8 @@ type Identity struct {
 	Policies policy.Set
 	// Facts are what the policies' conditions ask of the request.
 	Facts policy.Facts
+	// Temporary tells that the caller's credential ends by itself.
+	Temporary bool
 }
 
 // Authenticate tells who sent a request with the given body. Its errors are

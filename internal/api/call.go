@@ -108,6 +108,9 @@ func (s *server) permitted(ctx context.Context, rt route, c *call) error {
 	if rt.operate && c.caller.Account != s.Operator {
 		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator)
 	}
+	if rt.lasting && c.caller.Temporary {
+		return freshet.Errorf(freshet.CodeForbidden, "A temporary credential may not do this: what it made could outlast it.")
+	}
 	if !rt.perResource {
 		for _, action := range rt.actions {
 			if !c.may(action, policy.Account()) {

@@ -5,6 +5,7 @@ type RoutePolicy struct {
 	Pattern     string
 	Actions     []string
 	PerResource bool
+	Lasting     bool
 }
 
 // RoutePolicies returns what every route asks, for the test that none forgets.
@@ -12,7 +13,7 @@ func RoutePolicies() []RoutePolicy {
 	var list []RoutePolicy
 	for _, r := range (&server{}).routes() {
 		if !r.open {
-			list = append(list, RoutePolicy{Pattern: r.pattern, Actions: r.actions, PerResource: r.perResource})
+			list = append(list, RoutePolicy{Pattern: r.pattern, Actions: r.actions, PerResource: r.perResource, Lasting: r.lasting})
 		}
 	}
 	return list

@@ -165,3 +165,33 @@ func (c *call) replyPolicy(k store.Key) error {
 	}
 	return c.reply(http.StatusOK, KeyPolicy{Policy: json.RawMessage(k.Policy)})
 }
+
+// TokenRequest is the body of POST /v1/keys/{id}/tokens.
+type TokenRequest struct {
+	Duration string          `json:"duration"`         // such as "1h"
+	Policy   json.RawMessage `json:"policy,omitempty"` // narrows what the key may
+}
+
+// Token is a temporary credential. It is told once.
+type Token struct {
+	AccessKeyID     string    `json:"access_key_id"`
+	AccessKeySecret string    `json:"access_key_secret"`
+	SecurityToken   string    `json:"security_token"`
+	Expires         time.Time `json:"expires"`
+}
+
+func (s *server) issueToken(c *call) error {
+	var req TokenRequest
+	if err := c.decode(&req); err != nil {
+		return err
+	}
+	lasts, err := time.ParseDuration(req.Duration)
+	if err != nil {
+		return freshet.Invalid("duration", "duration must be a duration such as 1h.")
+	}
+	t, err := s.Keys.IssueToken(c.r.Context(), s.keysOf(c), c.r.PathValue("id"), lasts, document(req.Policy))
+	if err != nil {
+		return err
+	}
+	return c.reply(http.StatusCreated, Token(t))
+}

@@ -1,14 +1,19 @@
 package api_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/api/apitest"
+	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -147,5 +152,62 @@ func TestKeys_Policies(t *testing.T) {
 	p := c.problem(c.do("GET", "/v1/keys", "", func(r *http.Request) { r.SetBasicAuth(k.ID, k.Secret) }))
 	if p.Status != http.StatusForbidden {
 		t.Errorf("a key whose policy allows nothing: %+v", p)
+	}
+}
+
+// with signs a request with a temporary credential.
+func with(tok api.Token) func(*http.Request) {
+	return func(r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		r.Header.Set("X-Acs-Accesskey-Id", tok.AccessKeyID)
+		r.Header.Set("X-Acs-Security-Token", tok.SecurityToken)
+		auth.SignV3(r, tok.AccessKeyID, tok.AccessKeySecret, body, time.Now(), uuid.NewString())
+	}
+}
+
+func TestTokens_AreTemporary(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t)
+	path := "/v1/keys/" + apitest.KeyID + "/tokens"
+	tok := told[api.Token](t, c.do("POST", path, `{"duration":"1h"}`), 201)
+	if until := time.Until(tok.Expires); until < 59*time.Minute || until > time.Hour {
+		t.Errorf("expires in %s", until)
+	}
+	told[api.KeyList](t, c.do("GET", "/v1/keys", "", with(tok)), 200)
+	narrow := told[api.Token](t, c.do("POST", path, `{"duration":"1h","policy":{"Version":"1","Statement":[{"Effect":"Allow","Action":"freshet:ListPOPs","Resource":"*"}]}}`), 201)
+	if p := c.problem(c.do("GET", "/v1/keys", "", with(narrow))); p.Status != http.StatusForbidden {
+		t.Errorf("beyond the session's policy: %+v", p)
+	}
+	for body, field := range map[string]string{`{}`: "duration", `{"duration":"1s"}`: "duration", `{"duration":"1h","policy":{}}`: "policy"} {
+		if p := c.problem(c.do("POST", path, body)); p.Field != field {
+			t.Errorf("%s: %+v", body, p)
+		}
+	}
+}
+
+// Whatever makes or widens what callers may do is not for credentials that end.
+func TestTokens_MakeNothingThatOutlastsThem(t *testing.T) {
+	t.Parallel()
+	_, c := serve(t)
+	tok := told[api.Token](t, c.do("POST", "/v1/keys/"+apitest.KeyID+"/tokens", `{"duration":"1h"}`), 201)
+	seen := 0
+	for _, r := range api.RoutePolicies() {
+		about := strings.Contains(r.Pattern, "/keys") || strings.Contains(r.Pattern, "/accounts")
+		if writes := !strings.HasPrefix(r.Pattern, "GET "); r.Lasting != (about && writes) {
+			t.Errorf("%s: lasting is %v", r.Pattern, r.Lasting)
+		}
+		if !r.Lasting {
+			continue
+		}
+		seen++
+		method, path, _ := strings.Cut(r.Pattern, " ")
+		p := c.problem(c.do(method, strings.ReplaceAll(path, "{id}", apitest.KeyID), `{}`, with(tok)))
+		if p.Status != http.StatusForbidden || !strings.Contains(p.Detail, "temporary") {
+			t.Errorf("%s: %+v", r.Pattern, p)
+		}
+	}
+	if seen < 8 {
+		t.Errorf("%d routes", seen)
 	}
 }

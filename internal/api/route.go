@@ -26,6 +26,7 @@ type route struct {
 	reads   bool     // changes nothing, though its method is that of those which do
 	writes  bool     // changes something, and does not store the call's nonce itself
 	operate bool     // only the operator may
+	lasting bool     // makes or widens what callers may do: not for temporary credentials, which it could outlast
 	params  []string // the names of the query's parameters; others are refused
 	// actions are what a caller's policy must allow: all of them in the whole
 	// account, asked before the handler runs; or with perResource, those that
@@ -64,19 +65,20 @@ func (s *server) routes() []route {
 		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, operate: true},
 		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, operate: true},
 		{pattern: "GET /v1/accounts", actions: []string{"freshet:ListAccounts"}, handle: s.listAccounts, operate: true},
-		{pattern: "POST /v1/accounts", actions: []string{"freshet:CreateAccount"}, handle: s.createAccount, writes: true, operate: true},
-		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, operate: true},
+		{pattern: "POST /v1/accounts", actions: []string{"freshet:CreateAccount"}, handle: s.createAccount, writes: true, lasting: true, operate: true},
+		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, lasting: true, operate: true},
 		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys, params: []string{"account"}},
-		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true},
 		{pattern: "GET /v1/evidence", actions: []string{"freshet:ExportEvidence"}, handle: s.exportEvidence, params: []string{"account", "media", "pop", "since", "until"}},
+		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true, lasting: true},
 		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
 			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
 		}},
-		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:SetKey"}, handle: s.setKey, writes: true},
-		{pattern: "DELETE /v1/keys/{id}", actions: []string{"freshet:DeleteKey"}, handle: s.deleteKey, writes: true},
+		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:SetKey"}, handle: s.setKey, writes: true, lasting: true},
+		{pattern: "DELETE /v1/keys/{id}", actions: []string{"freshet:DeleteKey"}, handle: s.deleteKey, writes: true, lasting: true},
 		{pattern: "GET /v1/keys/{id}/policy", actions: []string{"freshet:GetKeyPolicy"}, handle: s.keyPolicy},
-		{pattern: "POST /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.setKeyPolicy, writes: true},
-		{pattern: "DELETE /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.removeKeyPolicy, writes: true},
+		{pattern: "POST /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.setKeyPolicy, writes: true, lasting: true},
+		{pattern: "POST /v1/keys/{id}/tokens", actions: []string{"freshet:IssueToken"}, handle: s.issueToken, writes: true, lasting: true},
+		{pattern: "DELETE /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.removeKeyPolicy, writes: true, lasting: true},
 	}
 }
 

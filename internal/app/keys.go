@@ -29,6 +29,9 @@ func seedKey(ctx context.Context, keys store.Keys, data string, env func(string)
 		return false, err
 	}
 	key := store.Key{Account: config.DefaultAccount, Created: time.Now().UTC().Truncate(time.Millisecond)}
+	if ok && fromEnv.SecurityToken != "" {
+		return false, freshet.Invalid(config.EnvSecurityToken, "%s belongs to clients: a server's key is none that ends.", config.EnvSecurityToken)
+	}
 	if ok {
 		key.ID, key.Secret = fromEnv.AccessKeyID, fromEnv.AccessKeySecret
 		return false, keepKey(ctx, keys, key)

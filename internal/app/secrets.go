@@ -14,18 +14,19 @@ import (
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
 )
 
-// openStore opens the store with the keys of its secrets.
-func openStore(ctx context.Context, o Options) (*sqlite.Store, error) {
+// openStore opens the store with the keys of its secrets, which it returns
+// too.
+func openStore(ctx context.Context, o Options) (*sqlite.Store, *seal.Box, error) {
 	box, made, err := secretKeys(o.Config, o.Env)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	db, err := sqlite.Open(ctx, sqlite.Options{Dir: o.Config.Data, Log: o.Log, Box: box})
 	if err != nil && made && errors.Is(err, seal.ErrKey) {
 		// A key was missing, and the one that was made in its place is of no use.
 		err = errors.Join(err, os.Remove(config.SecretsKeyPath(o.Config.Data)))
 	}
-	return db, err
+	return db, box, err
 }
 
 // secretKeys returns the keys of the secrets: those of the environment, or of

@@ -23,6 +23,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/limits"
 	"github.com/freshet-vod/freshet/internal/plan"
 	"github.com/freshet-vod/freshet/internal/rpc"
+	"github.com/freshet-vod/freshet/internal/seal"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
 )
 
@@ -39,6 +40,7 @@ type Server struct {
 	book      *enrol.Book
 	desk      *enrol.Desk
 	guard     *auth.Auth
+	box       *seal.Box
 	site      *site
 	pops      []*pop
 	private   *private
@@ -71,11 +73,11 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
-	db, err := openStore(ctx, o)
+	db, box, err := openStore(ctx, o)
 	if err != nil {
 		return err
 	}
-	s.store = db
+	s.store, s.box = db, box
 	s.audit, s.kept, s.log = audit.New(db), c.Audit.Keep.Std(), o.Log
 	s.group.OnStop("store", func(context.Context) error { return db.Close() })
 	if err := seedAccounts(ctx, db, c); err != nil {

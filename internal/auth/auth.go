@@ -2,6 +2,7 @@ package auth
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet/internal/policy"
+	"github.com/freshet-vod/freshet/internal/seal"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -19,6 +21,12 @@ type Options struct {
 	// Accounts says which accounts are active, and takes notes of the use of
 	// keys. nil = every account is active, and nothing is noted.
 	Accounts store.Accounts
+	// Box seals the security tokens of temporary credentials; nil = there are
+	// none.
+	Box *seal.Box
+	// Bearers are the tokens that are enough to call; none = bearer tokens are
+	// off.
+	Bearers []Bearer
 	// Window is how far the time of a request may be from ours; 15 minutes.
 	Window time.Duration
 	// NonceMemory is how long a nonce is remembered at least; 30 minutes. It
@@ -72,6 +80,10 @@ type Auth struct {
 	span    time.Duration
 	hosts   []string
 	proxies []netip.Prefix
+	bearers []bearer
+	box     *seal.Box
+	// sessions are temporary credentials that were seen.
+	sessions sessions
 	// Reads and writes are remembered apart: under a flood of reads the reads'
 	// memory forgets early, since repeating a read changes nothing; writes are
 	// refused instead, since repeating one purges again.
@@ -90,11 +102,15 @@ func New(ctx context.Context, o Options) (*Auth, error) {
 		window:  o.Window,
 		span:    o.NonceMemory,
 		proxies: o.TrustedProxies,
-		reads:   newMemory(o.NonceMemory, o.MaxNonces, true, now),
-		writes:  newMemory(o.NonceMemory, o.MaxNonces, false, now),
+		box:     o.Box, sessions: sessions{open: make(map[string]opened)},
+		reads:  newMemory(o.NonceMemory, o.MaxNonces, true, now),
+		writes: newMemory(o.NonceMemory, o.MaxNonces, false, now),
 	}
 	for _, e := range o.PublicEndpoints {
 		a.hosts = append(a.hosts, spellings(e)...)
+	}
+	for _, b := range o.Bearers {
+		a.bearers = append(a.bearers, bearer{Bearer: b, sum: sha256.Sum256([]byte(b.Token))})
 	}
 	nonces, err := o.Keys.Nonces(ctx, now)
 	if err != nil {
@@ -135,6 +151,9 @@ type Identity struct {
 	Policies policy.Set
 	// Facts are what the policies' conditions ask of the request.
 	Facts policy.Facts
+	// Temporary tells that the caller's credential is one that ends by itself:
+	// it must not be turned into one that does not.
+	Temporary bool
 }
 
 // May tells whether the caller may do an action, such as "vod:GetPlayInfo", to
@@ -184,7 +203,7 @@ func (a *Auth) Vendor(ctx context.Context, r *Request) (Identity, error) {
 	case SchemeV3:
 		c, err = readV3(r, []string{headerDate, headerNonce, headerBodyHash, headerAction, headerVersion}, a.otherHosts)
 	case SchemeBearer:
-		err = &Fault{Kind: Unsupported, Param: "BearerToken"}
+		return a.vendorBearer(ctx, r)
 	case SchemeNone:
 		err = &Fault{Kind: NoCredentials}
 	}
@@ -198,12 +217,21 @@ func (a *Auth) Vendor(ctx context.Context, r *Request) (Identity, error) {
 // signature.
 type credentials struct {
 	keyID, time, nonce string
+	token              string // of a temporary key
 	check              func(secret string) *Fault
+}
+
+// key returns the key that signed: a temporary one is what its token says.
+func (a *Auth) key(ctx context.Context, c credentials) (known, error) {
+	if isTemporary(c.keyID) {
+		return a.session(ctx, c.keyID, c.token)
+	}
+	return a.keys.get(ctx, c.keyID)
 }
 
 // verify makes the checks that both schemes share.
 func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity, error) {
-	key, err := a.keys.get(ctx, c.keyID)
+	key, err := a.key(ctx, c)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -211,6 +239,9 @@ func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity,
 		return Identity{}, &Fault{Kind: DisabledKey}
 	}
 	now := time.Now()
+	if key.parent != nil && !now.Before(key.expires) {
+		return Identity{}, &Fault{Kind: TokenExpired}
+	}
 	at, err := time.Parse(timeLayout, c.time)
 	if err != nil {
 		return Identity{}, &Fault{Kind: TimeFormat}
@@ -222,7 +253,7 @@ func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity,
 		return Identity{}, fault
 	}
 	id := Identity{
-		Account: key.Account, KeyID: key.ID,
+		Account: key.Account, KeyID: key.name(), Temporary: key.parent != nil,
 		Nonce: fingerprint(key.ID, key.Secret, c.nonce), NonceExpires: now.Add(a.span),
 		Policies: key.policies, Facts: a.facts(r.Header, r.Remote, r.TLS, now),
 	}
@@ -236,7 +267,7 @@ func (a *Auth) verify(ctx context.Context, c credentials, r *Request) (Identity,
 	if key.suspended {
 		return Identity{}, &Fault{Kind: Suspended}
 	}
-	a.keys.note(key, now)
+	a.note(key, now)
 	return id, nil
 }
 

@@ -129,9 +129,13 @@ func TestContract_1_8_NegativeTable(t *testing.T) {
 		{"V3 a disabled key", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, "off", now, "") }, auth.DisabledKey},
 		{"V1 a temporary key without its token", func(t *testing.T) *auth.Request { t.Helper(); return v1(t, "STS.testid", now) }, auth.MissingToken},
 		{"V3 a temporary key without its token", func(t *testing.T) *auth.Request { t.Helper(); return v3(t, "STS.testid", now, "") }, auth.MissingToken},
-		{"V1 a temporary key with a token", func(t *testing.T) *auth.Request {
+		{"V1 a temporary key with a token that is none of ours", func(t *testing.T) *auth.Request {
 			t.Helper()
 			return v1(t, "STS.testid", now, func(p url.Values) { p.Set("SecurityToken", "CAIS+token/with=chars") })
+		}, auth.TokenMalformed},
+		{"V1 a lasting key with a token, which is ignored", func(t *testing.T) *auth.Request {
+			t.Helper()
+			return v1(t, keyID, now, func(p url.Values) { p.Set("SecurityToken", "CAIS+token/with=chars") })
 		}, 0},
 		{"V3 an algorithm that is not built", func(t *testing.T) *auth.Request {
 			t.Helper()

@@ -21,12 +21,15 @@ const (
 	Incomplete                        // the Authorization header cannot be read
 	UnknownKey                        // no such access key
 	DisabledKey                       // the access key was disabled
+	TokenMalformed                    // a security token that is none of ours, or damaged
+	TokenMismatch                     // a security token of another temporary key
+	TokenExpired                      // a security token whose time is over
 	TimeFormat                        // the time cannot be read
 	Expired                           // the time is too far from ours, in either direction
 	Mismatch                          // the signature is wrong; StringToSign
 	NonceUsed                         // the request was seen before
 	Suspended                         // the key is good and its account is disabled
-	Insecure                          // HTTP Basic over a connection that others can read
+	Insecure                          // HTTP Basic or a bearer token over a connection that others can read
 )
 
 // Fault is why a request was not authenticated. It never holds a secret.
@@ -61,6 +64,12 @@ func (f *Fault) text() string {
 		return "The access key is not known, or its secret is wrong."
 	case DisabledKey:
 		return "The access key is disabled."
+	case TokenMalformed:
+		return "The security token is malformed, or its access key has another secret by now."
+	case TokenMismatch:
+		return "The security token belongs to another temporary access key."
+	case TokenExpired:
+		return "The security token is expired: get another."
 	case TimeFormat:
 		return "The time of the request is not of the form 2006-01-02T15:04:05Z."
 	case Expired:
@@ -72,7 +81,7 @@ func (f *Fault) text() string {
 	case Suspended:
 		return "The account is disabled."
 	case Insecure:
-		return "HTTP Basic is accepted over TLS or loopback only: sign the request instead."
+		return "HTTP Basic and bearer tokens are accepted over TLS or loopback only: sign the request instead."
 	}
 	return "The request could not be authenticated."
 }

@@ -38,9 +38,8 @@ type fakeKeys struct {
 
 func newKeys() *fakeKeys {
 	return &fakeKeys{keys: map[string]store.Key{
-		keyID:        {ID: keyID, Secret: secret, Account: account},
-		"STS.testid": {ID: "STS.testid", Secret: secret, Account: account},
-		"off":        {ID: "off", Secret: secret, Account: account, Disabled: true},
+		keyID: {ID: keyID, Secret: secret, Account: account},
+		"off": {ID: "off", Secret: secret, Account: account, Disabled: true},
 	}}
 }
 

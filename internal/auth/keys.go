@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/policy"
@@ -34,6 +35,8 @@ type known struct {
 	policies  policy.Set
 	suspended bool          // its account is disabled, or gone
 	noted     *atomic.Int64 // when its use was noted last, in Unix milliseconds
+	expires   time.Time     // of a temporary key; zero: never
+	parent    *known        // of a temporary key: the one that it was made with
 }
 
 func readKey(key store.Key) (known, error) {
@@ -127,6 +130,9 @@ func unavailable(err error) error {
 func (a *Auth) PutKey(ctx context.Context, k store.Key) error {
 	if k.ID == "" || k.Secret == "" || k.Account == "" {
 		return freshet.Invalid("key", "An access key needs an ID, a secret and an account.")
+	}
+	if isTemporary(k.ID) {
+		return freshet.Invalid("key", "IDs that begin with %s belong to temporary keys.", temporaryMark)
 	}
 	if _, err := readKey(k); err != nil {
 		return err

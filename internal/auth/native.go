@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -47,8 +48,12 @@ func (a *Auth) native(r *http.Request, body []byte) (Identity, error) {
 		id, err := a.basic(r.Context(), keyID, secret)
 		id.Facts = a.facts(r.Header, r.RemoteAddr, r.TLS != nil, time.Now())
 		return id, err
-	case strings.EqualFold(scheme, "Bearer"), r.Header.Get(headerBearer) != "":
-		return Identity{}, &Fault{Kind: Unsupported, Param: "a bearer token"}
+	case strings.EqualFold(scheme, "Bearer"), header == "" && r.Header.Get(headerBearer) != "":
+		if len(a.bearers) == 0 {
+			return Identity{}, &Fault{Kind: Unsupported, Param: "a bearer token"}
+		}
+		_, token, _ := strings.Cut(header, " ")
+		return a.byBearer(r.Context(), cmp.Or(strings.TrimSpace(token), r.Header.Get(headerBearer)), origin{r.Header, r.RemoteAddr, r.TLS != nil})
 	case header != "":
 		return Identity{}, &Fault{Kind: Unsupported, Param: shown(scheme)}
 	}
@@ -85,24 +90,24 @@ func Basic(r *http.Request) (keyID, secret string, err error) {
 	if !ok {
 		return "", "", &Fault{Kind: Incomplete}
 	}
-	if !private(r) {
+	if !onLoopback(r.Header, r.RemoteAddr, r.TLS != nil) {
 		return "", "", &Fault{Kind: Insecure}
 	}
 	return keyID, secret, nil
 }
 
-func private(r *http.Request) bool {
-	if r.TLS != nil {
+// onLoopback tells whether nobody but its two ends could read a request.
+func onLoopback(h http.Header, remote string, tls bool) bool {
+	if tls {
 		return true
 	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		return false
 	}
 	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
 		return false
 	}
-	h := r.Header
 	if forwarded := h.Get("X-Forwarded-For") != "" || h.Get("Forwarded") != "" || h.Get("Via") != ""; forwarded {
 		return strings.EqualFold(h.Get("X-Forwarded-Proto"), "https")
 	}

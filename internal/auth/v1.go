@@ -85,8 +85,8 @@ func readV1(r *Request) (credentials, error) {
 	if p.Get(paramVersion) != "1.0" {
 		return credentials{}, &Fault{Kind: UnsupportedMethod, Param: paramVersion}
 	}
-	c := credentials{keyID: p.Get(paramKeyID), time: p.Get(paramTime), nonce: p.Get(paramNonce)}
-	if isTemporary(c.keyID) && p.Get("SecurityToken") == "" {
+	c := credentials{keyID: p.Get(paramKeyID), time: p.Get(paramTime), nonce: p.Get(paramNonce), token: p.Get("SecurityToken")}
+	if isTemporary(c.keyID) && c.token == "" {
 		return c, &Fault{Kind: MissingToken}
 	}
 	c.check = func(secret string) *Fault {
@@ -101,6 +101,9 @@ func readV1(r *Request) (credentials, error) {
 
 // isTemporary reports whether a key ID is one of the vendor's temporary keys,
 // which are useless without their token.
-func isTemporary(keyID string) bool { return strings.HasPrefix(keyID, "STS.") }
+func isTemporary(keyID string) bool { return strings.HasPrefix(keyID, temporaryMark) }
+
+// temporaryMark begins the IDs of temporary keys.
+const temporaryMark = "STS."
 
 func equal(want, got string) bool { return hmac.Equal([]byte(want), []byte(got)) }

@@ -23,7 +23,8 @@ const (
 	headerNonce    = "X-Acs-Signature-Nonce"
 	headerBodyHash = "X-Acs-Content-Sha256"
 	headerToken    = "X-Acs-Security-Token" //nolint:gosec // the name of a header
-	headerBearer   = "X-Acs-Bearer-Token"   //nolint:gosec // the name of a header
+	headerKeyID    = "X-Acs-Accesskey-Id"
+	headerBearer   = "X-Acs-Bearer-Token" //nolint:gosec // the name of a header
 )
 
 // emptyHash is the SHA-256 of an empty body, which nearly every call has.
@@ -195,9 +196,19 @@ func readV3(r *Request, required []string, hosts func(string) []string) (credent
 			return credentials{}, &Fault{Kind: Missing, Param: strings.ToLower(name)}
 		}
 	}
-	c := credentials{keyID: a.keyID, time: r.Header.Get(headerDate), nonce: r.Header.Get(headerNonce)}
-	if isTemporary(c.keyID) && r.Header.Get(headerToken) == "" {
-		return c, &Fault{Kind: MissingToken}
+	c := credentials{keyID: a.keyID, time: r.Header.Get(headerDate), nonce: r.Header.Get(headerNonce), token: r.Header.Get(headerToken)}
+	if isTemporary(c.keyID) {
+		if c.token == "" {
+			return c, &Fault{Kind: MissingToken}
+		}
+		required = append(slices.Clip(required), headerToken)
+	}
+	// The key stands in a header of its own too, with temporary credentials.
+	if id := r.Header.Get(headerKeyID); id != "" {
+		if id != c.keyID {
+			return c, &Fault{Kind: Malformed, Param: strings.ToLower(headerKeyID)}
+		}
+		required = append(slices.Clip(required), headerKeyID)
 	}
 	c.check = func(secret string) *Fault { return checkV3(r, a, secret, required, hosts) }
 	return c, nil

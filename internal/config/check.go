@@ -24,6 +24,7 @@ func (c *Config) check(f *faults) {
 			f.add(fmt.Sprintf("trusted_proxies[%d]", i), "%s", err)
 		}
 	}
+	c.checkBearers(f)
 	c.checkNumbers(f)
 	c.checkDomains(f)
 	c.checkPOPs(f)
@@ -49,6 +50,25 @@ func (c *Config) checkNumbers(f *faults) {
 	between(f, "callbacks.per_host", c.Callbacks.PerHost, 1, 256)
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(f, "log.format", c.Log.Format, "text", "json")
+}
+
+func (c *Config) checkBearers(f *faults) {
+	at := map[string]int{}
+	for i, b := range c.Auth.BearerTokens {
+		key := fmt.Sprintf("auth.bearer_tokens[%d]", i)
+		switch first, ok := at[b.Name]; {
+		case b.Name == "":
+			f.add(key+".name", "is missing")
+		case !ValidPOPID(b.Name): // the same form
+			f.add(key+".name", "%q is not 1 to %d letters, digits, - and _", b.Name, maxPOPID)
+		case ok:
+			f.add(key+".name", "%q is the name of auth.bearer_tokens[%d] already", b.Name, first)
+		}
+		at[b.Name] = i
+		if b.File == "" {
+			f.add(key+".file", "is missing")
+		}
+	}
 }
 
 func (c *Config) checkDomains(f *faults) {

@@ -54,6 +54,9 @@ type Config struct {
 	// Secrets says how secrets in the database are encrypted.
 	Secrets Secrets `yaml:"secrets"`
 
+	// Auth says who may call besides those with access keys.
+	Auth Auth `yaml:"auth"`
+
 	// Timeouts bound how long things may take.
 	Timeouts Timeouts `yaml:"timeouts"`
 
@@ -230,6 +233,30 @@ type TLS struct {
 	KeyFile string `yaml:"key_file"`
 }
 
+// Auth says who may call besides those with access keys.
+type Auth struct {
+	// BearerTokens are tokens that alone are enough to call, over TLS or on
+	// loopback. Without any they are off. They are read at start.
+	BearerTokens []BearerToken `yaml:"bearer_tokens"`
+}
+
+// BearerToken is a token that alone is enough to call.
+type BearerToken struct {
+	// Name stands for the token in records; 1 to 63 letters, digits, `-` and
+	// `_`.
+	Name string `yaml:"name"`
+
+	// File holds the token: 16 characters or more in one line.
+	File string `yaml:"file"`
+
+	// Account is the account that it acts for.
+	Account string `yaml:"account"`
+
+	// PolicyFile holds a policy in the vendor's RAM form. Without it the token
+	// may do everything in its account.
+	PolicyFile string `yaml:"policy_file"`
+}
+
 // Secrets is how secrets in the database are encrypted.
 type Secrets struct {
 	// KeyFile is the file with the keys that open the secrets in the database:
@@ -331,6 +358,11 @@ func (c *Config) fill() {
 	for i := range c.Domains {
 		if c.Domains[i].Account == "" {
 			c.Domains[i].Account = DefaultAccount
+		}
+	}
+	for i := range c.Auth.BearerTokens {
+		if b := &c.Auth.BearerTokens[i]; b.Account == "" {
+			b.Account = DefaultAccount
 		}
 	}
 	fillCaches(c.Caches)

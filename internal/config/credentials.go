@@ -15,6 +15,7 @@ import (
 type Credentials struct {
 	AccessKeyID     string
 	AccessKeySecret string
+	SecurityToken   string // of a temporary key
 }
 
 // The variables that hold credentials, for clients and for the first key of a
@@ -22,6 +23,7 @@ type Credentials struct {
 const (
 	EnvAccessKeyID     = envPrefix + "ACCESS_KEY_ID"
 	EnvAccessKeySecret = envPrefix + "ACCESS_KEY_SECRET"
+	EnvSecurityToken   = envPrefix + "SECURITY_TOKEN" // of a temporary key, for clients
 )
 
 // EnvSecretsKey is the variable that may hold the keys of the secrets in the
@@ -45,7 +47,7 @@ func CredentialsPath(data string) string { return filepath.Join(data, credential
 // it holds none. One variable without the other is an error: falling back to
 // another key would act for somebody else.
 func EnvCredentials(env func(string) string) (Credentials, bool, error) {
-	c := Credentials{AccessKeyID: env(EnvAccessKeyID), AccessKeySecret: env(EnvAccessKeySecret)}
+	c := Credentials{AccessKeyID: env(EnvAccessKeyID), AccessKeySecret: env(EnvAccessKeySecret), SecurityToken: env(EnvSecurityToken)}
 	switch {
 	case c.AccessKeyID == "" && c.AccessKeySecret == "":
 		return Credentials{}, false, nil

@@ -59,7 +59,7 @@ func readFile(path string) ([]byte, error) {
 func ReadToken(path string) (string, error) {
 	text, err := os.ReadFile(path) //nolint:gosec // the operator names the file
 	if err != nil {
-		return "", freshet.Errorf(freshet.CodeInvalid, "reading the token that the POPs share (any line of %d or more random characters): %w", minToken, err)
+		return "", freshet.Errorf(freshet.CodeInvalid, "reading a token (any line of %d or more random characters): %w", minToken, err)
 	}
 	token := trimLine(string(text))
 	if len(token) < minToken || !printable(token) {

@@ -6,6 +6,10 @@ import "net/http"
 const (
 	forbiddenRAM kind = 600 + iota
 	accountSuspended
+	tokenMalformed
+	tokenMismatch
+	tokenExpired
+	needTLS
 )
 
 func accountErrors(k kind) (row, bool) {
@@ -14,6 +18,14 @@ func accountErrors(k kind) (row, bool) {
 		return row{"Forbidden.RAM", http.StatusForbidden, "User not authorized to operate on the specified resource, or this API doesn't support RAM."}, true
 	case accountSuspended:
 		return row{"OperationDenied.Suspended", http.StatusForbidden, "Your VOD service is suspended."}, true
+	case tokenMalformed:
+		return row{"InvalidSecurityToken.Malformed", http.StatusBadRequest, "Specified SecurityToken is malformed."}, true
+	case tokenMismatch:
+		return row{"InvalidSecurityToken.MismatchWithAccessKey", http.StatusBadRequest, "Specified SecurityToken mismatch with the AccessKey."}, true
+	case tokenExpired:
+		return row{"InvalidSecurityToken.Expired", http.StatusBadRequest, "Specified SecurityToken is expired."}, true
+	case needTLS:
+		return row{"InvalidProtocol.NeedSsl", http.StatusForbidden, "Your request is denied as lack of ssl protect."}, true
 	}
 	return row{}, false
 }

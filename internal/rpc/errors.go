@@ -213,7 +213,14 @@ func ofAuth(f *auth.Fault) *fault {
 		return &fault{kind: nonceUsed}
 	case auth.Suspended:
 		return &fault{kind: accountSuspended}
+	case auth.TokenMalformed:
+		return &fault{kind: tokenMalformed}
+	case auth.TokenMismatch:
+		return &fault{kind: tokenMismatch}
+	case auth.TokenExpired:
+		return &fault{kind: tokenExpired}
 	case auth.Insecure:
+		return &fault{kind: needTLS}
 	}
 	return &fault{kind: internalError, cause: f}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // The object types of RefreshVodObjectCaches (contract §4.3).
@@ -34,8 +35,8 @@ const (
 // objectOperations are about URLs (contract §4.3, §4.4).
 func (s *server) objectOperations() operations {
 	return operations{
-		"RefreshVodObjectCaches": {write: true, run: s.refreshVodObjectCaches},
-		"PreloadVodObjectCaches": {write: true, run: s.preloadVodObjectCaches},
+		"RefreshVodObjectCaches": {write: true, perResource: true, run: s.refreshVodObjectCaches},
+		"PreloadVodObjectCaches": {write: true, perResource: true, run: s.preloadVodObjectCaches},
 	}
 }
 
@@ -171,6 +172,11 @@ func (s *server) readPreload(ctx context.Context, c *call) (objects, error) {
 // IDs of its tasks as the answer lists them. Every call by URL goes through
 // it.
 func (s *server) submitObjects(ctx context.Context, c *call, o objects) (string, error) {
+	for _, one := range o.list {
+		if !c.may(policy.Domain(one.domain)) {
+			return "", refused()
+		}
+	}
 	receipt, err := s.Engine.Submit(ctx, freshet.Submission{
 		Account: c.identity.Account, Type: o.task, Direct: &o.direct,
 		Nonce: c.identity.Nonce, NonceExpires: c.identity.NonceExpires,

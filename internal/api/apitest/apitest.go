@@ -23,6 +23,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/seal"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -90,7 +91,11 @@ func Serve(tb testing.TB, f *Fake) *httptest.Server {
 // Handler returns the API over f.
 func Handler(tb testing.TB, f *Fake) http.Handler {
 	tb.Helper()
-	a, err := auth.New(tb.Context(), auth.Options{Keys: keyStore{f}, Accounts: keyStore{f}})
+	box, err := seal.New(make([]byte, seal.KeySize))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	a, err := auth.New(tb.Context(), auth.Options{Keys: keyStore{f}, Accounts: keyStore{f}, Box: box})
 	if err != nil {
 		tb.Fatal(err)
 	}
