@@ -33,6 +33,7 @@ type Everything interface {
 	store.Callbacks
 	store.Takedowns
 	store.Audit
+	store.Quotas
 	Close() error
 }
 
@@ -59,6 +60,7 @@ func Run(t *testing.T, open Open) {
 		"MediaOps":  runMediaOps,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
+		"Quotas":    runQuotas,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
