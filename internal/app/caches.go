@@ -95,6 +95,7 @@ func newForeign(ctx context.Context, group *lifecycle.Group, s popSpec) (worked,
 		}
 		group.OnStop("door of "+s.id, func(context.Context) error { via.Close(); return nil })
 		o.Via, w.url = via, string(s.via)
+		followers = append(followers, via)
 	}
 	w.front = w.url
 	if len(s.caches) == 1 && o.Via == nil {

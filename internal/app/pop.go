@@ -71,7 +71,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	}
 	group.OnStop("journal of "+s.id, func(context.Context) error { return diary.Close() })
 	missing := &stranger{pop: s.id, log: log}
-	probe, err := newProbe(group, s.id, w.front)
+	probe, err := newProbe(group, s.id, w)
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
@@ -95,7 +95,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	k := s.caches[0]
 	log := s.log.With(slog.String("pop", s.id))
 	cache, err := edge.Open(ctx, edge.Options{
-		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey,
+		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey, Trusted: k.Trusted,
 		MaxBytes: k.MaxBytes.Bytes(), MaxObject: k.MaxObjectBytes.Bytes(),
 		DefaultTTL: k.DefaultTTL.Std(), Log: log,
 	})

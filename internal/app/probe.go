@@ -12,8 +12,8 @@ import (
 
 // newProbe makes what probes a POP through its front door, for domains that
 // want it. Origins are asked once a question: the agent tries again itself.
-func newProbe(group *lifecycle.Group, pop, front string) (cache.Prober, error) {
-	through, err := door.New(door.Options{URL: front})
+func newProbe(group *lifecycle.Group, pop string, w worked) (cache.Prober, error) {
+	through, err := door.New(door.Options{URL: w.front})
 	if err != nil {
 		return nil, err
 	}
@@ -23,5 +23,5 @@ func newProbe(group *lifecycle.Group, pop, front string) (cache.Prober, error) {
 		origins.Close()
 		return nil
 	})
-	return probe.New(probe.Options{Door: through, Origins: origins}).Probe, nil
+	return probe.New(probe.Options{Door: through, Origins: origins, InPath: w.site != nil}).Probe, nil
 }

@@ -197,6 +197,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Domains:   s.engine,
 			CheckHost: checkSource,
 			Operator:  config.DefaultAccount,
+			Signer:    signer{},
 			Log:       o.Log,
 		}),
 		native:  native,

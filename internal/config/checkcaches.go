@@ -102,7 +102,7 @@ func checkForeign(f *faults, key string, k Cache) {
 	}
 	refuse(f, key, "of "+k.Driver, map[string]bool{
 		"listen": k.Listen != "", "max_bytes": k.MaxBytes != 0, "max_object_bytes": k.MaxObjectBytes != 0, "default_ttl": k.DefaultTTL != 0,
-		"soft": k.Soft && k.Driver != DriverVarnish, "nginx": k.Nginx != nil && k.Driver != DriverNginx,
+		"trusted": k.Trusted, "soft": k.Soft && k.Driver != DriverVarnish, "nginx": k.Nginx != nil && k.Driver != DriverNginx,
 	})
 	if k.Driver != DriverNginx {
 		return

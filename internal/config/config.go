@@ -154,6 +154,11 @@ type Cache struct {
 	// needs it only if that is not http:// and its listen address.
 	URL URL `yaml:"url"`
 
+	// Trusted says that only other caches reach the built-in cache, so that it
+	// asks for no signatures (`domains[].url_auth.enforce`). A parent of Varnish
+	// or nginx needs it: they cut signatures off before they ask.
+	Trusted bool `yaml:"trusted"`
+
 	// Control is Freshet's own listener inside Varnish or nginx, where viewers
 	// cannot reach it: http://HOST:PORT, or unix:/PATH. Of an agentless POP it
 	// is the port that takes PURGE, if that is not the front door.

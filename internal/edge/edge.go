@@ -41,6 +41,8 @@ type Options struct {
 	DefaultTTL  time.Duration // freshness of a 200 that states none; default 1 h
 	FlushRate   int           // revalidations a second that a Flush may cause; default 500
 
+	Trusted bool // only other caches reach it: no URL needs a signature
+
 	Transport http.RoundTripper                              // nil: an own one, without proxies from the environment
 	Disk      func(dir string) (free, size int64, err error) // space of the file system; nil: asks it
 	Log       *slog.Logger                                   // nil: silence

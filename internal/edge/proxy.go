@@ -67,6 +67,9 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	rq := c.viewer(st, r)
+	if !c.admits(w, r, rq) {
+		return
+	}
 	reader := c.denied.begin(rq.url, w)
 	defer c.denied.end(reader)
 	if status := c.denied.status(rq.url); status != 0 {
@@ -89,7 +92,7 @@ func viaHas(via, name string) bool {
 // viewer reads a request from outside.
 func (c *Cache) viewer(st *site, r *http.Request) *request {
 	d := parseCacheControl(r.Header["Cache-Control"])
-	path := freshet.CanonicalPath(r.URL.EscapedPath(), r.URL.RawQuery, st.ignore)
+	path := st.auth.CanonicalPath(r.URL.EscapedPath(), r.URL.RawQuery, st.ignore)
 	rq := &request{
 		site: st, url: "http://" + st.name + path, path: path, method: r.Method, header: r.Header,
 		auth: r.Header.Get("Authorization") != "", noStore: d.noStore, onlyStored: d.onlyIfCached,

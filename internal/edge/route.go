@@ -21,6 +21,7 @@ type site struct {
 	name    string
 	ignore  []string
 	offline bool
+	auth    freshet.URLAuth
 	origin  *url.URL // nil if the declared one is unusable
 	parents []parent // empty: fills come from the origin
 }
@@ -52,6 +53,7 @@ func newRoutes(t freshet.Topology, pop string) *routes {
 			name:    strings.ToLower(d.Name),
 			ignore:  d.IgnoreParams,
 			offline: d.Offline,
+			auth:    d.URLAuth,
 			origin:  baseURL(d.Origin),
 			parents: parents,
 		}

@@ -18,12 +18,14 @@ import (
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/door"
 	"github.com/freshet-vod/freshet/internal/fetch"
+	"github.com/freshet-vod/freshet/internal/urlsign"
 )
 
 // Options are the options of New. Door and Origins must be set.
 type Options struct {
 	Door    *door.Door
 	Origins *fetch.Client
+	InPath  bool          // the door takes signatures before the path, as the built-in cache does
 	AtOnce  int           // probes that run at a time; others wait their turn; default 16
 	Timeout time.Duration // of one probe, but for one of a whole body, which ends when it stalls; default 30 s
 }
@@ -115,10 +117,11 @@ func (p *Prober) origin(ctx context.Context, q cache.Probe) (view, *cache.Findin
 // served asks the front door, as a player does.
 func (p *Prober) served(ctx context.Context, q cache.Probe) (view, *cache.Finding) {
 	var a door.Answer
+	asked := urlsign.ForCache(q.Domain, q.URL, time.Now(), p.o.InPath)
 	if q.Whole {
-		a = p.o.Door.Fetch(ctx, q.URL, nil)
+		a = p.o.Door.Fetch(ctx, asked, nil)
 	} else {
-		a = p.o.Door.Peek(ctx, q.URL, http.Header{"Range": {"bytes=0-0"}})
+		a = p.o.Door.Peek(ctx, asked, http.Header{"Range": {"bytes=0-0"}})
 	}
 	fail := func(r freshet.Reason) (view, *cache.Finding) {
 		return view{}, &cache.Finding{Reason: r, Detail: "through the front door: " + a.Detail}

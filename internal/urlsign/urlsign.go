@@ -86,6 +86,22 @@ func Sign(a freshet.URLAuth, rawURL string, r Request) (string, error) {
 	return "", fmt.Errorf("urlsign: type %q is unknown", a.Type)
 }
 
+// ForCache returns the URL under which a program of ours asks a cache for an
+// object of a domain: signed where caches ask for that, else as it is. With
+// inPath false only signatures of type A are made: those are what the
+// configurations for other caches cut off before they name an object.
+func ForCache(d freshet.Domain, canonical string, now time.Time, inPath bool) string {
+	_, path := freshet.SplitURL(canonical)
+	if a := d.URLAuth; !a.Enforced() || a.Opens(path) || a.Type != freshet.AuthA && !inPath {
+		return canonical
+	}
+	signed, err := Sign(d.URLAuth, canonical, Request{Now: now})
+	if err != nil {
+		return canonical // a domain without its key; the cache says so
+	}
+	return signed
+}
+
 const (
 	layoutB = "200601021504"
 	// maxDecimal is the last time that type A states, of ten digits.

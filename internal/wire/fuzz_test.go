@@ -79,8 +79,16 @@ func withoutRounds(e freshet.Evidence) freshet.Evidence {
 }
 
 func withoutVerify(t freshet.Topology) freshet.Topology {
+	t = withoutAuth(t)
 	for i := range t.Domains {
 		t.Domains[i].Verify = ""
+	}
+	return t
+}
+
+func withoutAuth(t freshet.Topology) freshet.Topology {
+	for i := range t.Domains {
+		t.Domains[i].Guarded, t.Domains[i].URLAuth = false, freshet.URLAuth{}
 	}
 	return t
 }

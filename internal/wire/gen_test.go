@@ -199,6 +199,7 @@ func genTopology() *rapid.Generator[freshet.Topology] {
 				Aliases: genStrings(2).Draw(t, "aliases"), Origin: rapid.String().Draw(t, "origin"),
 				TLS: rapid.Bool().Draw(t, "tls"), IgnoreParams: genStrings(2).Draw(t, "ignore"),
 				Offline: rapid.Bool().Draw(t, "offline"), Verify: freshet.Verify(rapid.String().Draw(t, "verify")),
+				Guarded: rapid.Bool().Draw(t, "guarded"), URLAuth: genURLAuth(t),
 			})
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "pops") {
@@ -210,6 +211,17 @@ func genTopology() *rapid.Generator[freshet.Topology] {
 		}
 		return top
 	})
+}
+
+func genURLAuth(t *rapid.T) freshet.URLAuth {
+	if rapid.Bool().Draw(t, "unsigned") {
+		return freshet.URLAuth{}
+	}
+	return freshet.URLAuth{
+		Type:    rapid.SampledFrom(freshet.AuthTypes()).Draw(t, "type"),
+		MainKey: freshet.AuthKey(rapid.String().Draw(t, "main")), BackupKey: freshet.AuthKey(rapid.String().Draw(t, "backup")),
+		ValiditySeconds: rapid.Int().Draw(t, "validity"), Enforce: rapid.Bool().Draw(t, "enforce"), Open: genStrings(2).Draw(t, "open"),
+	}
 }
 
 func genEvidence() *rapid.Generator[freshet.Evidence] {

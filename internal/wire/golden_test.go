@@ -157,6 +157,17 @@ func sampleTopology2() freshet.Topology {
 	return t
 }
 
+// sampleTopology3 says the same, and what version 3 adds.
+func sampleTopology3() freshet.Topology {
+	t := sampleTopology2()
+	t.Domains[1].Guarded = true
+	t.Domains[1].URLAuth = freshet.URLAuth{
+		Type: freshet.AuthC, MainKey: "main-key-000001", BackupKey: "backup-key-0001", ValiditySeconds: 1200, Enforce: true,
+		Open: []string{".ts", "/public/"},
+	}
+	return t
+}
+
 // sampleDict returns the parts of a dictionary and the facts packed with it.
 func sampleDict() (part, facts []byte) {
 	d := &wire.Dict{}
@@ -179,13 +190,13 @@ func samples() []sample {
 		{"v3/pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
 		{"v3/deny-pull", denyPull, func() []byte { return wire.EncodeDenyPull(denyPull) }, erase(wire.DecodeDenyPull)},
 		{"v3/deny-page", sampleDenyPage(), func() []byte { return wire.EncodeDenyPage(sampleDenyPage()) }, erase(wire.DecodeDenyPage)},
-		{"v3/topology", sampleTopology2(), func() []byte { return wire.EncodeTopology(sampleTopology2()) }, erase(wire.DecodeTopology)},
+		{"v3/topology", sampleTopology3(), func() []byte { return wire.EncodeTopology(sampleTopology3()) }, erase(wire.DecodeTopology)},
 		{"v1/entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
 		{"v1/pull", pull, func() []byte { return wire.EncodePullAs(wire.Version2, pull) }, erase(wire.DecodePull)},
 		{"v1/heads", heads, func() []byte { return wire.EncodeHeads(heads) }, erase(wire.DecodeHeads)},
 		{"v1/heartbeat", sampleHeartbeat(), func() []byte { return wire.EncodeHeartbeat(sampleHeartbeat()) }, erase(wire.DecodeHeartbeat)},
-		{"v1/topology", sampleTopology(), func() []byte { return wire.EncodeTopologyAs(wire.Version1, sampleTopology2()) }, erase(wire.DecodeTopology)},
-		{"v2/topology", sampleTopology2(), func() []byte { return wire.EncodeTopologyAs(wire.Version2, sampleTopology2()) }, erase(wire.DecodeTopology)},
+		{"v1/topology", sampleTopology(), func() []byte { return wire.EncodeTopologyAs(wire.Version1, sampleTopology3()) }, erase(wire.DecodeTopology)},
+		{"v2/topology", sampleTopology2(), func() []byte { return wire.EncodeTopologyAs(wire.Version2, sampleTopology3()) }, erase(wire.DecodeTopology)},
 		{"v1/evidence", sampleEvidence(), func() []byte { return wire.EncodeEvidenceAs(wire.Version1, sampleEvidence2()) }, erase(wire.DecodeEvidence)},
 		{"v2/evidence", sampleEvidence2(), func() []byte { return wire.EncodeEvidence(sampleEvidence2()) }, erase(wire.DecodeEvidence)},
 		{"v1/selector-exact", sel, func() []byte { return wire.PackSelector(sel) }, erase(wire.UnpackSelector)},

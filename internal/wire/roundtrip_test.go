@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"bytes"
 	"math"
 	"testing"
 	"time"
@@ -81,6 +82,18 @@ func TestRoundTrip_AsVersion1(t *testing.T) {
 	roundTrip(t, rapid.Map(genEvidence(), withoutRounds), asOld, wire.DecodeEvidence)
 	topologyAsOld := func(v freshet.Topology) []byte { return wire.EncodeTopologyAs(wire.Version1, v) }
 	roundTrip(t, rapid.Map(genTopology(), withoutVerify), topologyAsOld, wire.DecodeTopology)
+	topologyAs2 := func(v freshet.Topology) []byte { return wire.EncodeTopologyAs(wire.Version2, v) }
+	roundTrip(t, rapid.Map(genTopology(), withoutAuth), topologyAs2, wire.DecodeTopology)
+}
+
+// TestP8_AnOlderAgentIsToldNoKeys: it could do nothing with them.
+func TestP8_AnOlderAgentIsToldNoKeys(t *testing.T) {
+	t.Parallel()
+	for _, v := range []wire.Version{wire.Version1, wire.Version2} {
+		if msg := wire.EncodeTopologyAs(v, sampleTopology3()); bytes.Contains(msg, []byte("main-key-000001")) {
+			t.Errorf("version %d holds a key", v)
+		}
+	}
 }
 
 // What no program can mean is not sent: a receiver would refuse the message,

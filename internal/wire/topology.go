@@ -6,7 +6,8 @@ import "github.com/freshet-vod/freshet"
 func EncodeTopology(t freshet.Topology) []byte { return EncodeTopologyAs(Newest, t) }
 
 // EncodeTopologyAs encodes a topology for a receiver that knows v at most.
-// Version 1 leaves out how a domain's objects are checked.
+// Version 1 leaves out how a domain's objects are checked, and both old ones
+// how its URLs are signed and whether its origin is guarded.
 func EncodeTopologyAs(v Version, t freshet.Topology) []byte {
 	var w writer
 	w.uvarint(t.Version)
@@ -21,6 +22,10 @@ func EncodeTopologyAs(v Version, t freshet.Topology) []byte {
 		w.bool(d.Offline)
 		if v >= Version2 {
 			w.str(string(d.Verify))
+		}
+		if v >= Version3 {
+			w.bool(d.Guarded)
+			w.urlAuth(d.URLAuth)
 		}
 	}
 	w.count(len(t.POPs))
@@ -69,6 +74,10 @@ func DecodeTopology(b []byte) (freshet.Topology, error) {
 		if r.v >= Version2 {
 			t.Domains[i].Verify = freshet.Verify(r.str())
 		}
+		if r.v >= Version3 {
+			t.Domains[i].Guarded = r.bool()
+			t.Domains[i].URLAuth = r.urlAuth()
+		}
 	}
 	if n := r.count(minPOP); n > 0 {
 		t.POPs = make([]freshet.POP, n)
@@ -86,4 +95,30 @@ func DecodeTopology(b []byte) (freshet.Topology, error) {
 		return freshet.Topology{}, err
 	}
 	return t, nil
+}
+
+// urlAuth writes how a domain's URLs are signed, with the keys: a topology goes
+// over a POP's own connection only, and into a file that only the POP can read.
+func (w *writer) urlAuth(a freshet.URLAuth) {
+	w.str(string(a.Type))
+	if a.Type == "" {
+		return
+	}
+	w.str(string(a.MainKey))
+	w.str(string(a.BackupKey))
+	w.varint(int64(a.ValiditySeconds))
+	w.bool(a.Enforce)
+	w.strs(a.Open)
+}
+
+func (r *reader) urlAuth() freshet.URLAuth {
+	a := freshet.URLAuth{Type: freshet.AuthType(r.str())}
+	if a.Type == "" {
+		return a
+	}
+	a.MainKey, a.BackupKey = freshet.AuthKey(r.str()), freshet.AuthKey(r.str())
+	a.ValiditySeconds = r.int()
+	a.Enforce = r.bool()
+	a.Open = r.strs()
+	return a
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/urlsign"
 )
 
 // Options are the options of New.
@@ -41,6 +42,24 @@ type Door struct {
 	base    *url.URL
 	client  *http.Client
 	buffers sync.Pool // of *[]byte
+	domains atomic.Pointer[[]freshet.Domain]
+}
+
+// SetTopology implements cache.Follower: a domain whose caches ask for signed
+// URLs is asked for them. Of the types that put the signature before the path
+// nothing is signed, since the caches that are filled through a door do not cut
+// that off.
+func (d *Door) SetTopology(t freshet.Topology) { d.domains.Store(&t.Domains) }
+
+// signed returns the URL to ask for.
+func (d *Door) signed(canonical string) string {
+	list := d.domains.Load()
+	if list == nil {
+		return canonical
+	}
+	host, _ := freshet.SplitURL(canonical)
+	dom, _ := freshet.FindDomain(*list, host)
+	return urlsign.ForCache(dom, canonical, time.Now(), false)
 }
 
 // New makes a Door. The error names what is wrong with the URL.
@@ -136,7 +155,7 @@ func (d *Door) Peek(ctx context.Context, canonical string, header http.Header) A
 func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, most int64) Answer {
 	ctx, stalled := context.WithCancelCause(ctx)
 	defer stalled(nil)
-	host, path := freshet.SplitURL(canonical)
+	host, path := freshet.SplitURL(d.signed(canonical))
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, d.base.String()+path, nil)
 	if err != nil {
 		return Answer{Reason: freshet.ReasonRefused, Detail: "the URL cannot be asked for: " + err.Error()}

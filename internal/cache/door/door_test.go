@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/door"
+	"github.com/freshet-vod/freshet/internal/urlsign"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -211,6 +212,38 @@ func TestNew_RefusesWhatIsNoDoor(t *testing.T) {
 	for _, u := range []string{"", "ftp://h", "http://", "https://h", "http://u:p@h", "http://h/path", "http://h?q", "unix:relative"} {
 		if _, err := door.New(door.Options{URL: u}); freshet.ErrorCode(err) != freshet.CodeInvalid {
 			t.Errorf("%q: %v", u, err)
+		}
+	}
+}
+
+// TestFetch_SignsWhereCachesAskForIt: type A, which the configurations for
+// other caches cut off, and nothing that they would take for a path.
+func TestFetch_SignsWhereCachesAskForIt(t *testing.T) {
+	t.Parallel()
+	asked := make(chan *http.Request, 1)
+	d := open(t, func(_ http.ResponseWriter, r *http.Request) { asked <- r }, door.Options{})
+	a := freshet.URLAuth{Type: freshet.AuthA, MainKey: "main-key-000001", Enforce: true, Open: freshet.DefaultOpen()}
+	for _, c := range []struct {
+		change func(*freshet.URLAuth)
+		path   string
+		signed bool
+	}{
+		{func(*freshet.URLAuth) {}, "/a.mp4?x=1", true},
+		{func(*freshet.URLAuth) {}, "/a.ts", false},
+		{func(a *freshet.URLAuth) { a.Enforce = false }, "/a.mp4", false},
+		{func(a *freshet.URLAuth) { a.Type = freshet.AuthB }, "/a.mp4", false},
+		{func(a *freshet.URLAuth) { a.MainKey = "" }, "/a.mp4", false},
+	} {
+		auth := a
+		c.change(&auth)
+		d.SetTopology(freshet.Topology{Domains: []freshet.Domain{{Name: "vod.example.com", URLAuth: auth}}})
+		if got := d.Fetch(t.Context(), "http://vod.example.com"+c.path, nil); !got.Whole() {
+			t.Errorf("%+v", got)
+		}
+		r := <-asked
+		v := urlsign.Verify(a, r.URL.EscapedPath(), r.URL.RawQuery, time.Now())
+		if bare := a.CanonicalPath(r.URL.EscapedPath(), r.URL.RawQuery, nil); bare != c.path || (v == urlsign.Valid) != c.signed || !c.signed && r.RequestURI != c.path {
+			t.Errorf("%s: asked for %s (%v)", c.path, r.RequestURI, v)
 		}
 	}
 }

@@ -197,6 +197,7 @@ func (d *Driver) Powers() cache.Powers {
 // SetTopology implements cache.Follower. If the domains' names or parameters
 // changed, every file is read again before the next purge by pattern.
 func (d *Driver) SetTopology(t freshet.Topology) {
+	d.door.SetTopology(t)
 	d.topology.Lock()
 	defer d.topology.Unlock()
 	if !slices.EqualFunc(t.Domains, *d.domains.Load(), sameNames) {

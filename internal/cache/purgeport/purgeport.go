@@ -91,7 +91,10 @@ func (d *Driver) Close() error {
 }
 
 // SetTopology implements cache.Follower.
-func (d *Driver) SetTopology(t freshet.Topology) { d.domains.Store(&t.Domains) }
+func (d *Driver) SetTopology(t freshet.Topology) {
+	d.domains.Store(&t.Domains)
+	d.door.SetTopology(t)
+}
 
 // Powers implements cache.Driver.
 func (d *Driver) Powers() cache.Powers {

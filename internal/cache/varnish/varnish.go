@@ -101,6 +101,7 @@ func (d *Driver) Powers() cache.Powers { return d.powers }
 func (d *Driver) SetTopology(t freshet.Topology) {
 	domains := slices.Clone(t.Domains)
 	d.domains.Store(&domains)
+	d.door.SetTopology(t)
 }
 
 // names returns the host names under which an object of host may be stored:

@@ -113,7 +113,10 @@ func (s *Store) PutDomain(ctx context.Context, d freshet.Domain) error {
 				return taken(host)
 			}
 		}
-		return t.putDomain(ctx, d, hosts, body)
+		if err := t.putDomain(ctx, d, hosts, body); err != nil {
+			return err
+		}
+		return s.putDomainKeys(ctx, t, d)
 	})
 }
 
@@ -136,14 +139,14 @@ func (t *tx) putDomain(ctx context.Context, d freshet.Domain, hosts []string, bo
 			return fmt.Errorf("storing names of domain: %w", err)
 		}
 	}
-	return t.putDomainKeys(ctx, d)
+	return nil
 }
 
 // Domains implements [store.Catalog].
 func (s *Store) Domains(ctx context.Context, account string) ([]freshet.Domain, error) {
 	var list []freshet.Domain
 	err := s.read.each(ctx, func(rows *sql.Rows) error {
-		d, err := scanDomain(rows)
+		d, err := s.scanDomain(rows)
 		list = append(list, d)
 		return err
 	}, `SELECT d.body, a.main, a.backup FROM domain d LEFT JOIN domain_auth a ON a.domain = d.name

@@ -11,10 +11,11 @@ import (
 
 // putDomainKeys stores the keys of a domain's signatures, which its body does
 // not hold.
-func (t *tx) putDomainKeys(ctx context.Context, d freshet.Domain) error {
-	main, backup := []byte(d.URLAuth.MainKey), []byte(d.URLAuth.BackupKey)
+func (s *Store) putDomainKeys(ctx context.Context, t *tx, d freshet.Domain) error {
+	main := s.hide(domainMainKey(), d.Name, string(d.URLAuth.MainKey))
+	backup := s.hide(domainBackupKey(), d.Name, string(d.URLAuth.BackupKey))
 	var err error
-	if len(main) == 0 && len(backup) == 0 {
+	if main == "" && backup == "" {
 		err = t.exec(ctx, `DELETE FROM domain_auth WHERE domain = ?`, d.Name)
 	} else {
 		err = t.exec(ctx, `INSERT INTO domain_auth (domain, main, backup) VALUES (?, ?, ?)
@@ -26,17 +27,26 @@ func (t *tx) putDomainKeys(ctx context.Context, d freshet.Domain) error {
 	return nil
 }
 
-func scanDomain(rows *sql.Rows) (freshet.Domain, error) {
+func domainMainKey() secretColumn   { return secretColumn{"domain_auth", "domain", "main"} }
+func domainBackupKey() secretColumn { return secretColumn{"domain_auth", "domain", "backup"} }
+
+func (s *Store) scanDomain(rows *sql.Rows) (freshet.Domain, error) {
 	var d freshet.Domain
-	var body, main, backup []byte
+	var body []byte
+	var main, backup sql.NullString
 	if err := rows.Scan(&body, &main, &backup); err != nil {
 		return d, err
 	}
 	if err := json.Unmarshal(body, &d); err != nil {
 		return d, fmt.Errorf("unpacking domain: %w", err)
 	}
-	d.URLAuth.MainKey, d.URLAuth.BackupKey = freshet.AuthKey(main), freshet.AuthKey(backup)
-	return d, nil
+	mainKey, err := s.reveal(domainMainKey(), d.Name, main.String)
+	if err != nil {
+		return d, err
+	}
+	backupKey, err := s.reveal(domainBackupKey(), d.Name, backup.String)
+	d.URLAuth.MainKey, d.URLAuth.BackupKey = freshet.AuthKey(mainKey), freshet.AuthKey(backupKey)
+	return d, err
 }
 
 // RemoveDomain implements [store.Catalog].

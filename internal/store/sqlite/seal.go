@@ -20,7 +20,7 @@ type secretColumn struct{ table, id, column string }
 // sealed when the store is opened, whatever it held before; reads and writes of
 // it go through hide and reveal.
 func secretColumns() []secretColumn {
-	return []secretColumn{accessKeySecret(), callbackSecret()}
+	return []secretColumn{accessKeySecret(), callbackSecret(), domainMainKey(), domainBackupKey()}
 }
 
 func accessKeySecret() secretColumn { return secretColumn{"access_key", "id", "secret"} }

@@ -4,6 +4,6 @@
 -- table and in no JSON.
 CREATE TABLE domain_auth (
   domain TEXT NOT NULL PRIMARY KEY REFERENCES domain (name) ON DELETE CASCADE,
-  main   BLOB NOT NULL,
-  backup BLOB NOT NULL -- empty if there is none
+  main   TEXT NOT NULL, -- sealed, as backup
+  backup TEXT NOT NULL  -- empty if there is none
 ) STRICT, WITHOUT ROWID;
