@@ -32,7 +32,6 @@ type Server struct {
 	group     *lifecycle.Group
 	audit     *audit.Trail
 	kept      time.Duration // how long audit records are
-	quotas    *limits.Quotas
 	log       *slog.Logger
 	store     *sqlite.Store
 	engine    *engine.Engine
@@ -120,17 +119,15 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	}
 	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
 	control := s.private.metrics.NewControl(s.present)
-	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
 		Observer: control,
 		Store: engine.Store{
 			Jobs: control.Jobs(s.store), Log: s.store, Tasks: s.store, States: s.store, Evidence: control.Evidences(s.store), Catalog: s.store,
-			Takedowns: s.store,
+			Takedowns: s.store, Retention: s.store,
 		},
-		Limits: s.quotas,
-		Bus:    s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
-		Events:   callback.Planned,
+		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
+		Events:   callback.Planned, Keep: c.Keep.Std(),
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -192,7 +189,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Auth:      guard,
 			Media:     s.store,
 			Callbacks: s.store,
-			Limits:    book{limits.NewThrottle(rulesOf(c.Limits)), s.quotas},
+			Limits:    limits.NewThrottle(rulesOf(c.Limits)),
 			Audit:     s.audit,
 			Domains:   s.engine,
 			CheckHost: checkSource,

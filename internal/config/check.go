@@ -38,6 +38,9 @@ func (c *Config) checkNumbers(f *faults) {
 	inRange(f, "timeouts.deadline", t.Deadline, Duration(time.Second), Duration(30*24*time.Hour))
 	inRange(f, "timeouts.prefetch_finish_by", t.PrefetchFinishBy, Duration(time.Second), Duration(30*24*time.Hour))
 	inRange(f, "timeouts.signature", t.Signature, Duration(time.Minute), Duration(24*time.Hour))
+	if c.Keep != 0 {
+		inRange(f, "keep", c.Keep, Duration(14*24*time.Hour), Duration(36500*24*time.Hour))
+	}
 	inRange(f, "audit.keep", c.Audit.Keep, Duration(24*time.Hour), Duration(36500*24*time.Hour))
 	c.checkLimits(f)
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)

@@ -64,6 +64,11 @@ type Config struct {
 	// single word `vendor` in place of the keys is short for `profile: vendor`.
 	Limits Limits `yaml:"limits"`
 
+	// Keep is how long purges, prefetches, jobs and the evidence about them are
+	// kept, 14 days at least; 0 keeps them for ever. What a POP has not passed
+	// yet is kept until it has, or is removed.
+	Keep Duration `yaml:"keep"`
+
 	// Audit is the trail of who called what.
 	Audit Audit `yaml:"audit"`
 
@@ -287,43 +292,6 @@ type Timeouts struct {
 	Signature Duration `yaml:"signature"`
 }
 
-// Audit is the trail of who called what.
-type Audit struct {
-	// Keep is how long audit records are kept.
-	Keep Duration `yaml:"keep"`
-}
-
-// Private is a listener for operators.
-type Private struct {
-	// Listen is the address that serves `/metrics`, `/healthz`, `/readyz` and
-	// `/debug/pprof/`, without asking who calls: keep it on loopback or on a
-	// network of your own. Without it there are no metrics.
-	Listen Address `yaml:"listen"`
-}
-
-// Callbacks say how events are told to receivers outside.
-type Callbacks struct {
-	// Allow are networks (10.0.0.0/8) whose addresses may be called besides
-	// public ones. Whoever may set a callback can then reach what is there.
-	Allow []Network `yaml:"allow"`
-
-	// Workers is how many receivers are called at the same time; one account
-	// gets a quarter of them at most.
-	Workers int `yaml:"workers"`
-
-	// PerHost is how many calls of them go to the same host.
-	PerHost int `yaml:"per_host"`
-}
-
-// Log says what is logged.
-type Log struct {
-	// Level is the least grave level that is logged.
-	Level string `yaml:"level"`
-
-	// Format is `text` for people or `json` for programs.
-	Format string `yaml:"format"`
-}
-
 // DefaultAccount owns what is declared without an account: there is one
 // account until more are made.
 const DefaultAccount = "default"
@@ -348,6 +316,7 @@ func Default() *Config {
 		Data:      "./freshet-data",
 		Timeouts:  Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
 		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Planners: 4, PrefetchWorkers: 8},
+		Keep:      Duration(400 * 24 * time.Hour),
 		Audit:     Audit{Keep: Duration(400 * 24 * time.Hour)},
 		Log:       Log{Level: "info", Format: "text"},
 		Callbacks: Callbacks{Workers: 64, PerHost: 8},

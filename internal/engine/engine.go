@@ -22,11 +22,13 @@ import (
 
 // Planner turns a row into URLs; see package plan.
 type Planner interface {
-	// Plan returns the plan of one row, and leaves no trace. media is nil for a
+	// Plan returns the plan of one row, and takes its price. media is nil for a
 	// job by URL, prefix or tag, and for a media that was deleted since the job
 	// was accepted. An error means that it should be tried
 	// again later; what is wrong with the media itself is in the plan.
 	Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
+	// Preview is Plan for a dry run: it leaves no trace.
+	Preview(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
 	// Entries packs a planned row into entries of the log.
 	Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry
 }
@@ -41,6 +43,8 @@ type Store struct {
 	Catalog  store.Catalog
 
 	Takedowns store.Takedowns
+	// Retention forgets what Keep is over for; nil: nothing is forgotten.
+	Retention store.Retention
 }
 
 // Options configure an Engine. Zero durations and counts take the defaults
@@ -49,7 +53,6 @@ type Options struct {
 	Store   Store
 	Bus     bus.Control
 	Planner Planner
-	Limits  Limits // nil: accounts may do what they like
 	// Events returns what becomes true when a row is planned; nil: nothing that
 	// anybody is told.
 	Events func(job *freshet.Job, row freshet.Row, media *freshet.Media) []store.Event
@@ -68,6 +71,8 @@ type Options struct {
 	LostAfter     time.Duration // a POP without heartbeats for so long is shown as lost; 5 s
 	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
 	CollectLinger time.Duration // how long a commit of evidence waits for more, and each time more came; 2 ms
+	Keep          time.Duration // how long the log, jobs and evidence are kept; 0: for ever
+	RetainEvery   time.Duration // how often what is older is looked for; 1 h
 	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
 
@@ -87,6 +92,7 @@ func (o *Options) defaults() {
 	def(&o.TasksKept, 72*time.Hour)
 	def(&o.LostAfter, 5*time.Second)
 	def(&o.CollectLinger, 2*time.Millisecond)
+	def(&o.RetainEvery, time.Hour)
 	def(&o.GreetFor, 10*time.Second)
 	if o.Planners <= 0 {
 		o.Planners = 4
@@ -122,13 +128,11 @@ type Engine struct {
 
 	members *members // who is enrolled, down, removed; what the POPs last said
 	ledger  *ledger  // open entries and how far they are
-	// reserved are places in the queues of prefetches
-	reserved reserved
-	changes  *changes // who waits for which job
-	intake   chan *arrival
-	folded   folding       // of the collect loop
-	planNow  chan struct{} // a row was accepted or became plannable
-	pushNow  chan struct{} // the log grew
+	changes *changes // who waits for which job
+	intake  chan *arrival
+	folded  folding       // of the collect loop
+	planNow chan struct{} // a row was accepted or became plannable
+	pushNow chan struct{} // the log grew
 
 	serving   atomic.Bool // the bus is answered
 	strangers strangers   // wrong set-ups that were told
@@ -149,7 +153,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	e := &Engine{
 		o: o, store: o.Store, log: o.Log,
 		members: newMembers(o.POPs),
-		changes: newChanges(), reserved: newReserved(),
+		changes: newChanges(),
 		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
@@ -186,7 +190,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer cancel()
-	failed := make(chan error, 5+e.o.Planners)
+	failed := make(chan error, 6+e.o.Planners)
 	start := func(loop func(context.Context) error) {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
@@ -197,6 +201,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(e.collect)
 	start(func(ctx context.Context) error { return e.push(ctx, sent) })
 	start(e.sweep)
+	start(e.retain)
 	start(e.renewTakedowns)
 	for i := range e.o.Planners {
 		start(func(ctx context.Context) error {

@@ -29,9 +29,9 @@ type jobs struct {
 }
 
 // Accept implements [store.Jobs].
-func (j *jobs) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce, charges ...store.Charge) error {
+func (j *jobs) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce) error {
 	defer j.c.since(opAccept, time.Now())
-	return j.Jobs.Accept(ctx, job, nonce, charges...)
+	return j.Jobs.Accept(ctx, job, nonce)
 }
 
 // Claim implements [store.Jobs].

@@ -14,6 +14,7 @@ const (
 	faultDomain   = "InvalidDomain.NotFound"
 	faultOffline  = "InvalidDomain.Offline"
 	faultInternal = "InternalError"
+	faultQuota    = "QuotaExceeded.Refresh"
 	faultInput    = "InvalidParameter"
 )
 

@@ -24,7 +24,6 @@ func (s *server) groups() []operations {
 		s.mediaOperations(),
 		s.callbackOperations(),
 		s.domainOperations(),
-		s.quotaOperations(),
 	}
 }
 

@@ -33,7 +33,7 @@ type Everything interface {
 	store.Callbacks
 	store.Takedowns
 	store.Audit
-	store.Quotas
+	store.Retention
 	Close() error
 }
 
@@ -60,7 +60,7 @@ func Run(t *testing.T, open Open) {
 		"MediaOps":  runMediaOps,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
-		"Quotas":    runQuotas,
+		"Retention": runRetention,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,189 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+var _ store.Retention = (*Store)(nil)
+
+// jobSlack is how much later than its job an entry may have been created: a row
+// waits for those before it, and for origins.
+const jobSlack = 48 * time.Hour
+
+// ForgetLog implements [store.Retention].
+func (s *Store) ForgetLog(ctx context.Context, before time.Time, below freshet.Position, limit int) (int, *freshet.Entry, error) {
+	// The bound itself must stay: the position is one that somebody may ask
+	// after, and gets what follows it.
+	bound := s.epochs.Load().floor(below)
+	old, err := s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.kind < 3 AND l.created < ? ORDER BY l.seq LIMIT ?`,
+		millis(before), max(limit, 0))
+	if err != nil || len(old) == 0 {
+		return 0, nil, err
+	}
+	n := 0
+	var held *freshet.Entry
+	err = s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
+		n, held = 0, nil // the transaction may have to be made again
+		for _, e := range old {
+			gone, err := t.forgetEntry(ctx, s.epochs.Load(), e, bound)
+			if err != nil {
+				return fmt.Errorf("forgetting entry %s: %w", e.At, err)
+			}
+			if !gone {
+				held = e
+				return nil
+			}
+			n++
+		}
+		return nil
+	})
+	return n, held, err
+}
+
+// forgetEntry deletes an entry unless it must stay.
+func (t *tx) forgetEntry(ctx context.Context, known *epochs, e *freshet.Entry, bound int64) (bool, error) {
+	seq, ok := known.exact(e.At)
+	if !ok || seq > bound {
+		return false, nil
+	}
+	var closed int64
+	if found, err := t.get(ctx, []any{&closed}, `SELECT closed FROM log WHERE seq = ?`, seq); err != nil || !found || closed == 0 {
+		return false, err
+	}
+	if e.Selector.Kind == freshet.SelectExact {
+		for item, u := range e.Selector.URLs {
+			if err := t.exec(ctx, `DELETE FROM url_index WHERE hash = ? AND seq = ? AND item = ?`, urlHash(e.Account, u), seq, item); err != nil {
+				return false, err
+			}
+		}
+	}
+	for _, q := range []string{
+		`DELETE FROM log_state WHERE seq = ?`, `DELETE FROM log_selector WHERE seq = ?`, `DELETE FROM log WHERE seq = ?`,
+	} {
+		if err := t.exec(ctx, q, seq); err != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// ForgetJobs implements [store.Retention].
+func (s *Store) ForgetJobs(ctx context.Context, before time.Time, limit int) (int, error) {
+	oldest, err := s.oldestEntry(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !oldest.IsZero() && oldest.Before(before) {
+		before = oldest
+	}
+	var seqs []int64
+	err = s.read.each(ctx, func(rows *sql.Rows) error {
+		var seq, created int64
+		if err := rows.Scan(&seq, &created); err != nil {
+			return err
+		}
+		if !fromMillis(created).Before(before.Add(-jobSlack)) {
+			return errEnough // those that follow are younger
+		}
+		seqs = append(seqs, seq)
+		return nil
+	}, `SELECT seq, created FROM job ORDER BY seq LIMIT ?`, max(limit, 0))
+	if err != nil && !isEnough(err) {
+		return 0, fmt.Errorf("reading old jobs: %w", err)
+	}
+	if len(seqs) == 0 {
+		return 0, nil
+	}
+	n := 0
+	err = s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
+		n = 0
+		for _, seq := range seqs {
+			var left int64
+			if open, err := t.get(ctx, []any{&left}, `SELECT left FROM job_open WHERE seq = ?`, seq); err != nil || open {
+				return err // it waits to be planned
+			}
+			for _, q := range []string{`DELETE FROM job_row WHERE job = ?`, `DELETE FROM job WHERE seq = ?`} {
+				if err := t.exec(ctx, q, seq); err != nil {
+					return fmt.Errorf("forgetting job: %w", err)
+				}
+			}
+			n++
+		}
+		return nil
+	})
+	return n, err
+}
+
+// oldestEntry is when the oldest purge or prefetch that is left in the log was
+// created; zero if none is.
+func (s *Store) oldestEntry(ctx context.Context) (time.Time, error) {
+	var created int64
+	found, err := s.read.get(ctx, []any{&created}, `SELECT created FROM log WHERE kind < 3 ORDER BY seq LIMIT 1`)
+	if err != nil || !found {
+		return time.Time{}, err
+	}
+	return fromMillis(created), nil
+}
+
+// ForgetEvidence implements [store.Retention]. Evidence about an entry is stored
+// after the entry: what is older than the oldest entry speaks of none that is
+// left.
+func (s *Store) ForgetEvidence(ctx context.Context, before time.Time) (int, error) {
+	oldest, err := s.oldestEntry(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reading the oldest entry: %w", err)
+	}
+	if !oldest.IsZero() && oldest.Before(before) {
+		before = oldest
+	}
+	cursor, err := s.Folded(ctx)
+	if err != nil {
+		return 0, err
+	}
+	n, files := 0, s.evidence.files
+	for _, day := range files.from("") {
+		// The day's end; the newest stays, which the chain goes on from, and so
+		// does what is not folded yet.
+		if day >= before.UTC().Format(dayFormat) || day >= cursor.Day || day == files.newest() {
+			break
+		}
+		if err := files.remove(day); err != nil {
+			return n, fmt.Errorf("deleting evidence of %s: %w", day, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
+// remove forgets a day and deletes its file. Who reads it reads on.
+func (f *dayFiles) remove(day string) error {
+	f.drop(day)
+	f.mu.Lock()
+	r := f.open[day]
+	if r != nil && r.users == 0 {
+		delete(f.open, day)
+	} else {
+		r = nil
+	}
+	f.mu.Unlock()
+	var errs []error
+	if r != nil {
+		errs = append(errs, r.close())
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		if err := os.Remove(filepath.Join(f.dir, day+".db"+suffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+	}
+	return errors.Join(errs...)
+}

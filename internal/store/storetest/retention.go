@@ -1,0 +1,166 @@
+package storetest
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
+)
+
+func runRetention(t *testing.T, open Open) {
+	subtests(t, open, map[string]func(*testing.T, Everything){
+		"WhatIsOldAndClosedIsForgotten": retentionForgets,
+		"WhatIsOpenHoldsWhatFollows":    retentionHolds,
+		"APositionBoundsIt":             retentionBound,
+		"JobsGoAfterTheirEntries":       retentionJobs,
+		"EvidenceGoesByDays":            retentionEvidence,
+	})
+}
+
+// aged logs an entry of a job that was accepted and planned at a time, and
+// closes it.
+func aged(t *testing.T, s Everything, job string, created time.Time, closed bool) *freshet.Entry {
+	t.Helper()
+	j := newJob("a", job, "")
+	j.Created = created
+	ok(t, s.Accept(t.Context(), j, store.Nonce{}))
+	e := purge("a", job, 0, 3)
+	e.Created = created
+	p := planned(claim(t, s, "aged", created, 1)[0], e)
+	p.Now = created
+	ok(t, s.SavePlan(t.Context(), p))
+	if closed {
+		ok(t, s.SaveStates(t.Context(), []store.State{{At: e.At, Closed: true, Fold: []byte{1}}}, store.EvidenceCursor{}))
+	}
+	return e
+}
+
+func days(n int) time.Duration { return time.Duration(n) * 24 * time.Hour }
+
+func retentionForgets(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	var entries []*freshet.Entry
+	for i := range 5 {
+		entries = append(entries, aged(t, s, fmt.Sprintf("j%d", i), day0().Add(days(i)), true))
+	}
+	cutoff := day0().Add(days(3))
+	n, held, err := s.ForgetLog(t.Context(), cutoff, store.ForgottenAll(), 2)
+	ok(t, err)
+	same(t, n, 2)
+	same(t, held == nil, true)
+	n, held, err = s.ForgetLog(t.Context(), cutoff, store.ForgottenAll(), 2)
+	ok(t, err)
+	same(t, n, 1)
+	same(t, held == nil, true)
+	for i, e := range entries {
+		_, err := s.Entry(t.Context(), e.At)
+		same(t, err == nil, i >= 3)
+		_, found, err := s.State(t.Context(), e.At)
+		if i >= 3 {
+			ok(t, err)
+		}
+		same(t, found, i >= 3)
+		refs, err := s.FindURL(t.Context(), "a", e.URL(1), time.Time{})
+		ok(t, err)
+		same(t, len(refs) == 1, i >= 3)
+		_, _, err = s.TaskEntry(t.Context(), "a", e.TaskID(2))
+		same(t, err == nil, i >= 3)
+	}
+	left, err := s.Read(t.Context(), freshet.SubjectPurge, freshet.Position{}, 99, 1<<20)
+	ok(t, err)
+	same(t, len(left), 3) // the membership entry stays
+	next := aged(t, s, "later", day0().Add(days(9)), false)
+	if !entries[4].At.Before(next.At) || next.FirstTask <= entries[4].TaskID(2) {
+		t.Fatalf("after %s and task %d came %s and task %d", entries[4].At, entries[4].TaskID(2), next.At, next.FirstTask)
+	}
+}
+
+func retentionHolds(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	aged(t, s, "j0", day0(), true)
+	open := aged(t, s, "j1", day0(), false)
+	after := aged(t, s, "j2", day0(), true)
+	n, held, err := s.ForgetLog(t.Context(), day0().Add(days(9)), store.ForgottenAll(), 9)
+	ok(t, err)
+	same(t, n, 1)
+	same(t, held.At, open.At)
+	_, err = s.Entry(t.Context(), after.At)
+	ok(t, err)
+}
+
+func retentionBound(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	first, second := aged(t, s, "j0", day0(), true), aged(t, s, "j1", day0(), true)
+	n, held, err := s.ForgetLog(t.Context(), day0().Add(days(9)), freshet.Position{}, 9)
+	ok(t, err)
+	same(t, n, 0)
+	same(t, held.At, first.At)
+	n, held, err = s.ForgetLog(t.Context(), day0().Add(days(9)), first.At, 9)
+	ok(t, err)
+	same(t, n, 1)
+	same(t, held.At, second.At)
+}
+
+func retentionJobs(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	for i := range 3 {
+		aged(t, s, fmt.Sprintf("j%d", i), day0().Add(days(10*i)), true)
+	}
+	waiting := newJob("a", "waits", "m")
+	waiting.Created = day0().Add(days(21))
+	ok(t, s.Accept(t.Context(), waiting, store.Nonce{}))
+	all := day0().Add(days(99))
+	n, err := s.ForgetJobs(t.Context(), all, 99)
+	ok(t, err)
+	same(t, n, 0) // their entries are there
+	_, _, err = s.ForgetLog(t.Context(), day0().Add(days(15)), store.ForgottenAll(), 99)
+	ok(t, err)
+	n, err = s.ForgetJobs(t.Context(), all, 1)
+	ok(t, err)
+	same(t, n, 1)
+	n, err = s.ForgetJobs(t.Context(), all, 99)
+	ok(t, err)
+	same(t, n, 1)
+	_, err = s.Job(t.Context(), "a", "j1")
+	wantCode(t, err, freshet.CodeNotFound)
+	_, err = s.Job(t.Context(), "a", "j2")
+	ok(t, err)
+	_, _, err = s.ForgetLog(t.Context(), all, store.ForgottenAll(), 99)
+	ok(t, err)
+	n, err = s.ForgetJobs(t.Context(), all, 99)
+	ok(t, err)
+	same(t, n, 1)
+	same(t, len(claim(t, s, "w", day0(), 9)), 1) // what waits is still planned
+}
+
+func retentionEvidence(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	var cursor store.EvidenceCursor
+	var entries []*freshet.Entry
+	for i := range 4 {
+		e := aged(t, s, fmt.Sprintf("j%d", i), day0().Add(days(i)), true)
+		m := message("p1", uint64(i+1), day0().Add(days(i)), 3, e.At) //nolint:gosec // four
+		ok(t, s.SaveEvidence(t.Context(), []*store.Received{m}))
+		cursor, entries = m.Cursor, append(entries, e)
+	}
+	ok(t, s.SaveStates(t.Context(), nil, cursor))
+	forget := func(before time.Time) int {
+		n, err := s.ForgetEvidence(t.Context(), before)
+		ok(t, err)
+		return n
+	}
+	all := day0().Add(days(99))
+	same(t, forget(all), 0) // it speaks of entries that are there
+	_, _, err := s.ForgetLog(t.Context(), day0().Add(days(3)), store.ForgottenAll(), 99)
+	ok(t, err)
+	same(t, forget(day0().Add(days(1))), 1)
+	same(t, forget(all), 2)
+	left := evidenceSinceAll(t, s, store.EvidenceCursor{})
+	same(t, len(left), 1)
+	same(t, left[0].Entries[0].At, entries[3].At)
+	_, _, err = s.ForgetLog(t.Context(), all, store.ForgottenAll(), 99)
+	ok(t, err)
+	same(t, forget(all), 0) // the newest day stays: the next one continues it
+}
