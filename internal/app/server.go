@@ -127,7 +127,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 			Takedowns: s.store, Retention: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
-		Events:   callback.Planned, Keep: c.Keep.Std(),
+		Events: callback.Planned, Keep: c.Keep.Std(),
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
