@@ -66,7 +66,7 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 	root.AddCommand(
 		newDomain(d), newMedia(d), newSubmit(d, purgeWords()), newSubmit(d, prefetchWords()), newPlan(d),
 		newJob(d), newJobs(d), newTask(d), newPOPs(d), newPOP(d), newKey(d), newAccount(d), newPolicy(d),
-		newTakedown(d), newAudit(d), newConfig(d), newVersion(d),
+		newTakedown(d), newAudit(d), newCallbacks(d), newWebhook(d), newConfig(d), newVersion(d),
 	)
 	for _, command := range d.servers.extra {
 		root.AddCommand(command(d))

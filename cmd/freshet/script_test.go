@@ -11,6 +11,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api/apitest"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 func TestMain(m *testing.M) {
@@ -141,6 +142,12 @@ func scripted() *apitest.Fake {
 		Deliveries: []freshet.Delivery{
 			{POP: "shield", Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonOrigin5xx, Attempts: 3, ExecutedAt: at},
 		},
+	}
+	f.CallbackList = []store.Callback{
+		{ID: "cb00000000000003", Account: apitest.Account, Event: store.FinishEvent, Job: "0000000000000001", Attempts: 2, Due: at, Error: "The receiver did not answer within 5s."},
+		{ID: "cb00000000000002", Account: apitest.Account, Event: "SubmitMediaRefreshComplete", Media: "m-2", State: store.CallbackFailed, Attempts: 3, Error: "The receiver answered with status 500."},
+		{ID: "cb00000000000001", Account: apitest.Account, Event: "SubmitMediaRefreshComplete", Media: "m-1", State: store.CallbackDelivered, Attempts: 1},
+		{ID: "cb00000000000000", Account: "other", Event: "SubmitMediaRefreshComplete", Media: "m-0", State: store.CallbackFailed},
 	}
 	f.Shape = func(j *freshet.JobReport) {
 		j.Done = true

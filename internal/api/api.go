@@ -127,6 +127,7 @@ type Options struct {
 	Accounts     Accounts
 	Takedowns    Takedowns
 	Evidence     Evidence
+	Callbacks    Callbacks
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
@@ -149,6 +150,7 @@ func (o Options) check() error {
 		{"Keys", o.Keys != nil},
 		{"Takedowns", o.Takedowns != nil},
 		{"Evidence", o.Evidence != nil},
+		{"Callbacks", o.Callbacks != nil},
 		{"Audit", o.Audit != nil},
 		{"Accounts", o.Accounts != nil},
 		{"Log", o.Log != nil},

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/client"
 	"github.com/freshet-vod/freshet/internal/app"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/rpc/rpctest"
@@ -124,5 +126,107 @@ func TestContract_5_RealSDKIsToldOfItsJob(t *testing.T) {
 	last := call("RefreshMediaPlayUrls", map[string]string{"MediaIds": "m1", "TaskType": "Refresh"}).Field("MediaRefreshJobId")
 	if x := next(t, got); x.body["MediaRefreshJobId"] != last || len(gotOwn) > 0 {
 		t.Errorf("told of %v, want %s; %d more", x.body["MediaRefreshJobId"], last, len(gotOwn))
+	}
+}
+
+// tried waits for the first failed attempt of the newest callback.
+func tried(t *testing.T, c *client.Client) client.Callback {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); ; <-tick.C {
+		page, err := c.Callbacks(t.Context(), false, "", 10)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(page.Callbacks) > 0 && page.Callbacks[0].Error != "" {
+			return page.Callbacks[0]
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no attempt failed: %+v", page)
+		}
+	}
+}
+
+// TestMediaRefreshFinished_IsToldToTheWebhook sets a webhook with the client of
+// the native API and purges through a real POP; the first attempts fail, and the
+// server is restarted before one succeeds.
+func TestMediaRefreshFinished_IsToldToTheWebhook(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s, end := callbackServer(t, dir)
+	refused := make(chan struct{}, 100)
+	failing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusInternalServerError)
+		refused <- struct{}{}
+	}))
+	t.Cleanup(failing.Close)
+	c := caller(t, s, cbKey, cbSecret)
+	made, err := c.SetWebhook(t.Context(), failing.URL)
+	if err != nil || !strings.HasPrefix(made.Secret, "whsec_") {
+		t.Fatal(made, err)
+	}
+	receipt, err := c.Submit(t.Context(), client.JobRequest{Type: freshet.Purge, Media: []string{"m1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-refused:
+	case <-time.After(30 * time.Second):
+		t.Fatal("nothing came")
+	}
+	waiting := tried(t, c)
+	if waiting.State != "waiting" || waiting.Error != "The receiver answered with status 500." || waiting.Attempts != 1 || waiting.Next.IsZero() {
+		t.Errorf("after the first attempt: %+v", waiting)
+	}
+	end()
+	s, end = callbackServer(t, dir)
+	defer end()
+	c = caller(t, s, cbKey, cbSecret)
+	url, got := taker(t)
+	rotated, err := c.RotateWebhook(t.Context())
+	if err != nil || rotated.Secret == made.Secret || rotated.PreviousEnds.IsZero() {
+		t.Fatal(rotated, err)
+	}
+	if again, err := c.SetWebhook(t.Context(), url); err != nil || again.Secret != "" {
+		t.Fatal(again, err)
+	}
+	if err := c.RetryCallback(t.Context(), waiting.ID); err != nil {
+		t.Fatal(err)
+	}
+	event := next(t, got)
+	data, _ := event.body["data"].(map[string]any)
+	if event.body["type"] != "MediaRefreshFinished" || data["job"] != receipt.JobID || data["state"] != "complete" {
+		t.Errorf("told %v", event.body)
+	}
+	pops, _ := data["pops"].([]any)
+	if len(pops) != 1 || pops[0].(map[string]any)["pop"] != "local" || pops[0].(map[string]any)["final"] != 1.0 {
+		t.Errorf("POPs %v", pops)
+	}
+	if event.header.Get("Webhook-Id") != "msg_"+waiting.ID || len(strings.Fields(event.header.Get("Webhook-Signature"))) != 2 {
+		t.Errorf("headers %v", event.header)
+	}
+}
+
+// TestP9_CallbacksMayNotCallThisMachine holds for a server as it is configured
+// without a word of it.
+func TestP9_CallbacksMayNotCallThisMachine(t *testing.T) {
+	t.Parallel()
+	url, got := taker(t)
+	s, end := serve(t, settings(t.TempDir()), map[string]string{config.EnvAccessKeyID: cbKey, config.EnvAccessKeySecret: cbSecret})
+	defer end()
+	c := caller(t, s, cbKey, cbSecret)
+	if _, err := c.PutDomain(t.Context(), freshet.Domain{Name: "vod.example.com", Origin: "http://127.0.0.1:9"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.SetWebhook(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Submit(t.Context(), client.JobRequest{Type: freshet.Purge, URLs: []string{"http://vod.example.com/a.mp4"}}); err != nil {
+		t.Fatal(err)
+	}
+	first := tried(t, c)
+	if first.Error != "The host's address may not be called." || len(got) > 0 {
+		t.Errorf("%+v; %d calls arrived", first, len(got))
 	}
 }

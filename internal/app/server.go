@@ -127,7 +127,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 			Takedowns: s.store, Retention: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
-		Events: callback.Planned, Keep: c.Keep.Std(),
+		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(),
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -176,7 +176,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			id, err := guard.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine,
+		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine, Callbacks: s.store,
 		Operator: config.DefaultAccount, Audit: s.audit, Log: o.Log,
 	})
 	if err != nil {

@@ -3,7 +3,6 @@ package callback
 import (
 	"crypto/hmac"
 	"crypto/md5" //nolint:gosec // the vendor's signature is made of it (contract §5.3)
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -36,13 +35,6 @@ func signVendor(h http.Header, url string, rule store.CallbackRule, now time.Tim
 // SecretPrefix begins the text of a webhook's secret; its bytes follow in
 // base64.
 const SecretPrefix = "whsec_"
-
-// NewSecret makes a secret for a webhook.
-func NewSecret() string {
-	var b [32]byte
-	rand.Read(b[:])
-	return SecretPrefix + base64.StdEncoding.EncodeToString(b[:])
-}
 
 // secretBytes returns the bytes of a secret.
 func secretBytes(text string) ([]byte, error) {

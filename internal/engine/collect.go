@@ -209,8 +209,10 @@ func (e *Engine) saveClosed(ctx context.Context) error {
 		clear(f.touched)
 		return nil
 	}
+	jobs := e.ledger.jobsOf(states)
 	err := e.store.States.SaveStates(ctx, states, f.upTo)
 	e.ledger.saved(states, err)
+	e.ends.touch(jobs...)
 	if err != nil {
 		return err
 	}

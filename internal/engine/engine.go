@@ -56,8 +56,12 @@ type Options struct {
 	// Events returns what becomes true when a row is planned; nil: nothing that
 	// anybody is told.
 	Events func(job *freshet.Job, row freshet.Row, media *freshet.Media) []store.Event
-	POPs   []freshet.POP // as declared; enrolled and removed at start to match
-	Log    *slog.Logger
+	// Ends and Finished tell the end of a job, the second in which words; nil:
+	// nobody is told.
+	Ends     Ends
+	Finished func(report *freshet.JobReport, at time.Time) []byte
+	POPs     []freshet.POP // as declared; enrolled and removed at start to match
+	Log      *slog.Logger
 	// Observer hears what is done; nil: nobody.
 	Observer Observer
 
@@ -128,6 +132,7 @@ type Engine struct {
 
 	members *members // who is enrolled, down, removed; what the POPs last said
 	ledger  *ledger  // open entries and how far they are
+	ends    *ends    // jobs that may have ended
 	changes *changes // who waits for which job
 	intake  chan *arrival
 	folded  folding       // of the collect loop
@@ -154,6 +159,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		o: o, store: o.Store, log: o.Log,
 		members: newMembers(o.POPs),
 		changes: newChanges(),
+		ends:    newEnds(),
 		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
@@ -190,7 +196,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer cancel()
-	failed := make(chan error, 6+e.o.Planners)
+	failed := make(chan error, 7+e.o.Planners)
 	start := func(loop func(context.Context) error) {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
@@ -202,6 +208,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	start(func(ctx context.Context) error { return e.push(ctx, sent) })
 	start(e.sweep)
 	start(e.retain)
+	start(e.tellEnds)
 	start(e.renewTakedowns)
 	for i := range e.o.Planners {
 		start(func(ctx context.Context) error {

@@ -161,6 +161,19 @@ func (l *ledger) close(at ...freshet.Position) []store.State {
 	return states
 }
 
+// jobsOf returns the jobs of entries that were closed and not yet told saved.
+func (l *ledger) jobsOf(states []store.State) []store.JobRef {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	jobs := make([]store.JobRef, 0, len(states))
+	for i := range states {
+		if o := l.closing[states[i].At]; o != nil {
+			jobs = append(jobs, store.JobRef{Account: o.meta.Account, Job: o.meta.Job})
+		}
+	}
+	return jobs
+}
+
 // saved forgets entries whose states were saved. If they were not, they are
 // open again, unless they were opened again meanwhile.
 func (l *ledger) saved(states []store.State, err error) {
@@ -271,8 +284,10 @@ func (e *Engine) load(ctx context.Context) error {
 // saveAll saves every entry that is closed now.
 func (e *Engine) saveAll(ctx context.Context, folded store.EvidenceCursor) error {
 	states := e.ledger.close()
+	jobs := e.ledger.jobsOf(states)
 	err := e.store.States.SaveStates(ctx, states, folded)
 	e.ledger.saved(states, err)
+	e.ends.touch(jobs...)
 	return err
 }
 

@@ -98,6 +98,7 @@ func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 	e.o.Observer.Planned(claim.Job.Type, p.Row.Fault, urls, time.Since(begun))
 	e.settle(1)
 	e.changes.touch(claim.Job.ID)
+	e.ends.touch(store.JobRef{Account: claim.Job.Account, Job: claim.Job.ID})
 	if len(p.Entries) > 0 {
 		wake(e.pushNow)
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"log/slog"
 	"time"
+
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // sweep is the loop that records passed deadlines.
@@ -32,6 +34,7 @@ func (e *Engine) recordDeadlines(ctx context.Context, now time.Time) error {
 	progress := map[string]time.Time{}
 	owed := map[string][]owedEntry{}
 	var jobs []string
+	var ended []store.JobRef
 	e.ledger.owing(func(m entryMeta, pops []string) {
 		for _, pop := range pops {
 			if e.members.excuse(pop, m) != excuseNone {
@@ -44,6 +47,7 @@ func (e *Engine) recordDeadlines(ctx context.Context, now time.Time) error {
 			owed[pop] = append(owed[pop], owedEntry{m.At, late})
 			if late {
 				jobs = append(jobs, m.Job)
+				ended = append(ended, store.JobRef{Account: m.Account, Job: m.Job})
 			}
 		}
 	})
@@ -58,6 +62,7 @@ func (e *Engine) recordDeadlines(ctx context.Context, now time.Time) error {
 		}
 	}
 	e.changes.touch(jobs...)
+	e.ends.touch(ended...)
 	return nil
 }
 

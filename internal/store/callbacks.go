@@ -78,6 +78,8 @@ type Webhooks interface {
 	// after the given one, at most limit. A job is watched from the moment in
 	// which a row of it is planned while its account has a webhook.
 	Watched(ctx context.Context, after JobRef, limit int) ([]JobRef, error)
+	// Watching tells whether a job is watched.
+	Watching(ctx context.Context, job JobRef) (bool, error)
 	// FinishJob ends the watch of a job and queues the event of type FinishEvent
 	// with the body, if the account still has a webhook. It reports whether it
 	// did; a job that is not watched (any more) is not told.

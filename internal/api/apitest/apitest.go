@@ -46,17 +46,19 @@ type Fake struct {
 	version uint64
 	waiting int // calls of WaitJob that wait
 
-	Submitted []freshet.Submission
-	Jobs      map[string]*freshet.JobReport
-	Tasks     map[uint64]*freshet.TaskReport
-	POPStates []freshet.POPStatus
-	DomainSet map[string]freshet.Domain
-	MediaSet  map[string]*freshet.Media
-	KeySet    map[string]store.Key
-	AuditList []freshet.AuditRecord
-	Accounts  map[string]store.Account
-	Down      []freshet.TakedownRecord
-	Evidence  []freshet.EvidenceLine
+	Submitted    []freshet.Submission
+	Jobs         map[string]*freshet.JobReport
+	Tasks        map[uint64]*freshet.TaskReport
+	POPStates    []freshet.POPStatus
+	DomainSet    map[string]freshet.Domain
+	MediaSet     map[string]*freshet.Media
+	KeySet       map[string]store.Key
+	AuditList    []freshet.AuditRecord
+	CallbackList []store.Callback // newest first
+	Hook         *store.Webhook
+	Accounts     map[string]store.Account
+	Down         []freshet.TakedownRecord
+	Evidence     []freshet.EvidenceLine
 	// EvidenceFault, if set, ends an export after the lines.
 	EvidenceFault error
 	NonceList     []store.Nonce // of calls that wrote something other than a job
@@ -104,7 +106,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			id, err := a.Native(r, body)
 			return api.Identity(id), err
 		},
-		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Evidence: f, Operator: Account, Audit: audit.New(auditStore{f}),
+		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Evidence: f, Callbacks: f, Operator: Account, Audit: audit.New(auditStore{f}),
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -108,6 +108,16 @@ func (s *Store) Watched(ctx context.Context, after store.JobRef, limit int) ([]s
 	return list, nil
 }
 
+// Watching implements [store.Webhooks].
+func (s *Store) Watching(ctx context.Context, job store.JobRef) (bool, error) {
+	var one int
+	ok, err := s.read.get(ctx, []any{&one}, `SELECT 1 FROM job_watch WHERE account = ? AND job = ?`, job.Account, job.Job)
+	if err != nil {
+		return false, fmt.Errorf("reading whether a job is watched: %w", err)
+	}
+	return ok, nil
+}
+
 // FinishJob implements [store.Webhooks].
 func (s *Store) FinishJob(ctx context.Context, now time.Time, job store.JobRef, body []byte) (bool, error) {
 	told := false

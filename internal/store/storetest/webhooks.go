@@ -60,6 +60,12 @@ func jobsFinished(t *testing.T, s Everything) {
 	page, err := s.Watched(t.Context(), ref, 1)
 	ok(t, err)
 	same(t, page, []store.JobRef{{Account: "acme", Job: "j2"}})
+	is, err := s.Watching(t.Context(), ref)
+	ok(t, err)
+	same(t, is, true)
+	is, err = s.Watching(t.Context(), store.JobRef{Account: "other", Job: "j1"})
+	ok(t, err)
+	same(t, is, false)
 	for i := range 3 {
 		told, err := s.FinishJob(t.Context(), day0(), ref, []byte(`{"n":1}`))
 		ok(t, err)
