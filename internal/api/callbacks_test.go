@@ -66,7 +66,7 @@ func TestWebhook_SecretsAreToldOnce(t *testing.T) {
 	seen := map[string]bool{made.Secret: true}
 	for range 3 {
 		w, err := c.RotateWebhook(t.Context())
-		if err != nil || seen[w.Secret] || !seen[f.Hook.Previous] || w.PreviousEnds.Sub(time.Now()) < 23*time.Hour {
+		if err != nil || seen[w.Secret] || !seen[f.Hook.Previous] || time.Until(w.PreviousEnds) < 23*time.Hour {
 			t.Fatalf("%+v, %v", w, err)
 		}
 		seen[w.Secret] = true

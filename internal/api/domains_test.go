@@ -122,7 +122,7 @@ func TestDomainAuth_ChangesWhatIsGiven(t *testing.T) {
 	} {
 		a := c.do("POST", path, step.body)
 		b, err := io.ReadAll(a.Body)
-		if err != nil || a.StatusCode != 200 || strings.Contains(string(b), "swordfish") {
+		if err != nil || a.StatusCode != http.StatusOK || strings.Contains(string(b), "swordfish") {
 			t.Fatalf("%s: %d %s (%v)", step.body, a.StatusCode, b, err)
 		}
 		if d := cmp.Diff(step.want, f.DomainSet["vod.example.com"].URLAuth); d != "" {
@@ -137,7 +137,7 @@ func TestRemoveDomain(t *testing.T) {
 	f, c := serve(t)
 	asOther := tenant(f)
 	c.domain(c.do("POST", "/v1/domains", `{"name":"t.example.com","origin":"http://o"}`, asOther))
-	if a := c.do("DELETE", "/v1/domains/t.example.com", "", asOther); a.StatusCode != 200 {
+	if a := c.do("DELETE", "/v1/domains/t.example.com", "", asOther); a.StatusCode != http.StatusOK {
 		t.Fatal(a.StatusCode)
 	}
 	if p := c.problem(c.do("DELETE", "/v1/domains/vod.example.com", "")); p.Status != 409 {

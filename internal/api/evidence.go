@@ -2,13 +2,12 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http"
 	"time"
-
-	"context"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -61,7 +60,7 @@ func (s *server) exportEvidence(c *call) error {
 		}
 		lines++
 		if err := out.Encode(line); err != nil {
-			return nil //nolint:nilerr // the client went away
+			return nil
 		}
 	}
 	if lines == 0 {

@@ -140,8 +140,10 @@ func FuzzToken(f *testing.F) {
 	f.Add("st1..")
 	f.Fuzz(func(t *testing.T, token string) {
 		a, _ := issuing(t)
-		p := url.Values{"Action": {"X"}, "SecurityToken": {token}, "AccessKeyId": {"STS.x"}, "Signature": {"x"}, "SignatureNonce": {"x"},
-			"SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"}, "Timestamp": {"2026-01-02T03:04:05Z"}}
+		p := url.Values{
+			"Action": {"X"}, "SecurityToken": {token}, "AccessKeyId": {"STS.x"}, "Signature": {"x"}, "SignatureNonce": {"x"},
+			"SignatureMethod": {"HMAC-SHA1"}, "SignatureVersion": {"1.0"}, "Timestamp": {"2026-01-02T03:04:05Z"},
+		}
 		list, err := auth.ParseParams(p.Encode(), "")
 		if err != nil {
 			return

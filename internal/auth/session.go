@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -133,7 +134,7 @@ func (a *Auth) session(ctx context.Context, keyID, token string) (known, error) 
 		return known{}, &Fault{Kind: TokenMismatch}
 	}
 	temporary := parent
-	temporary.ID, temporary.Secret, temporary.policies = o.ID, o.Secret, append(parent.policies[:len(parent.policies):len(parent.policies)], o.policies...)
+	temporary.ID, temporary.Secret, temporary.policies = o.ID, o.Secret, append(slices.Clip(parent.policies), o.policies...)
 	temporary.expires, temporary.parent = time.Unix(o.Expires, 0), &parent
 	return temporary, nil
 }

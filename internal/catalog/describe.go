@@ -27,8 +27,13 @@ func (raw *media) describe(m *freshet.Media) error {
 	m.Status, m.AppID, m.StorageLocation, m.TemplateGroupID = raw.Status, raw.AppID, raw.StorageLocation, raw.TemplateGroupID
 	m.Size, m.UserData = raw.Size, raw.UserData
 	for _, f := range []struct{ name, value string }{
-		{"Title", raw.Title}, {"Status", raw.Status}, {"AppId", raw.AppID}, {"CateName", raw.CateName}, {"CoverURL", raw.CoverURL},
-		{"StorageLocation", raw.StorageLocation}, {"TemplateGroupId", raw.TemplateGroupID},
+		{"Title", raw.Title},
+		{"Status", raw.Status},
+		{"AppId", raw.AppID},
+		{"CateName", raw.CateName},
+		{"CoverURL", raw.CoverURL},
+		{"StorageLocation", raw.StorageLocation},
+		{"TemplateGroupId", raw.TemplateGroupID},
 	} {
 		if err := checkText(f.name, f.value, maxText); err != nil {
 			return err

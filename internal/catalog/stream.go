@@ -110,9 +110,18 @@ func checkStream(s *freshet.Stream) error {
 		}
 	}
 	for _, f := range []struct{ name, value string }{
-		{"JobId", s.JobID}, {"Bitrate", s.Bitrate}, {"Fps", s.FPS}, {"EncryptType", s.EncryptType}, {"EncryptMode", s.EncryptMode},
-		{"Specification", s.Specification}, {"NarrowBandType", s.NarrowBandType}, {"CodecName", s.CodecName},
-		{"WatermarkId", s.WatermarkID}, {"JobType", s.JobType}, {"JobExt", s.JobExt}, {"HDRType", s.HDRType},
+		{"JobId", s.JobID},
+		{"Bitrate", s.Bitrate},
+		{"Fps", s.FPS},
+		{"EncryptType", s.EncryptType},
+		{"EncryptMode", s.EncryptMode},
+		{"Specification", s.Specification},
+		{"NarrowBandType", s.NarrowBandType},
+		{"CodecName", s.CodecName},
+		{"WatermarkId", s.WatermarkID},
+		{"JobType", s.JobType},
+		{"JobExt", s.JobExt},
+		{"HDRType", s.HDRType},
 	} {
 		if err := checkText(f.name, f.value, maxText); err != nil {
 			return err

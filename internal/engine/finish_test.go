@@ -153,14 +153,14 @@ func TestTheEndOfAJobIsToldAfterARestart(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	var job *freshet.Job
-	t.Run("first life", func(t *testing.T) { //nolint:paralleltest // its end is the restart
+	t.Run("first life", func(t *testing.T) {
 		w := newWorldAt(t, dir, hooked(t, false), "a")
 		job = w.submit(freshet.Purge, "m1")
 		w.pops["a"].say(job.Rows[0].Entries[0], freshet.OutcomeDone)
 		w.until(job.ID, "the job is complete", status(freshet.TaskComplete))
 	})
 	for life := range 2 { // the second one has nothing left to tell
-		t.Run("later life", func(t *testing.T) { //nolint:paralleltest // see above
+		t.Run("later life", func(t *testing.T) {
 			w := newWorldAt(t, dir, hooked(t, true), "a")
 			if life == 0 {
 				if f := w.told(1)[0]; f.Data.Job != job.ID || f.Data.Tally != (freshet.Tally{Complete: 3}) {

@@ -45,7 +45,7 @@ func hostile() map[string]struct{ body, want string } {
 // 16 MB: what is said names the limit, or the playlist is read.
 func TestP10_HostilePlaylistsCostLittle(t *testing.T) { //nolint:paralleltest // it counts what the process allocates
 	for name, c := range hostile() {
-		t.Run(name, func(t *testing.T) { //nolint:paralleltest // as above
+		t.Run(name, func(t *testing.T) {
 			body := []byte(c.body)
 			best, least := time.Duration(math.MaxInt64), uint64(math.MaxUint64)
 			for range 5 { // the best of five: the machine may be busy

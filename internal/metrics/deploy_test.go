@@ -26,7 +26,7 @@ func TestRules_PrometheusTakesThem(t *testing.T) {
 	if err != nil {
 		t.Fatal("promtool is not installed; scripts/ensure-test-tools installs it")
 	}
-	out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile).CombinedOutput() //nolint:gosec // found above
+	out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile).CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "SUCCESS: 10 rules found") {
 		t.Errorf("%v: %s", err, out)
 	}

@@ -52,14 +52,14 @@ func parse(b []byte) (*Policy, error) {
 		}
 	}
 	if !version || !statements {
-		return nil, errors.New("Version and Statement are both needed") //nolint:revive // the names of keys
+		return nil, errors.New("Version and Statement are both needed")
 	}
 	return &p, nil
 }
 
 func parseStatements(n node) ([]statement, error) {
 	if n.is != '[' || len(n.list) == 0 {
-		return nil, errors.New("Statement must be a list, and not empty") //nolint:revive // the name of a key
+		return nil, errors.New("Statement must be a list, and not empty")
 	}
 	out := make([]statement, len(n.list))
 	for i, s := range n.list {

@@ -78,8 +78,10 @@ func TestPolicy_Decides(t *testing.T) {
 			"Deny spares others", document(rule("Deny", "vod:Delete*", "acs:vod:*:*:media/m1"), rule("Allow", "*", "*")),
 			ask("vod:DeleteVideo", n), true,
 		},
-		{"lists", `{"Version":"1","Statement":[{"Effect":"Allow","Action":["vod:A","vod:B"],"Resource":["acs:vod:*:*:media/x","acs:vod:*:*:media/m1"]}]}`,
-			ask("vod:B", m), true},
+		{
+			"lists", `{"Version":"1","Statement":[{"Effect":"Allow","Action":["vod:A","vod:B"],"Resource":["acs:vod:*:*:media/x","acs:vod:*:*:media/m1"]}]}`,
+			ask("vod:B", m), true,
+		},
 	} {
 		if got := parse(t, c.doc).Allows(c.request); got != c.want {
 			t.Errorf("%s: %v, want %v", c.name, got, c.want)
@@ -223,7 +225,7 @@ func TestPolicy_SetsIntersect(t *testing.T) {
 			t.Errorf("%s: %v", action, got)
 		}
 	}
-	if !(policy.Set)(nil).Allows(ask("vod:GetPlayInfo", policy.Account())) {
+	if !policy.Set(nil).Allows(ask("vod:GetPlayInfo", policy.Account())) {
 		t.Error("no policy does not allow everything")
 	}
 }

@@ -76,12 +76,12 @@ func TestEvidence_IsExportedAndVerified(t *testing.T) {
 func exported(ctx context.Context, t *testing.T, c *cluster.Cluster, name string, flags ...string) []freshet.EvidenceLine {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), name)
-	cmd := exec.CommandContext(ctx, exe, append([]string{"evidence", "export", "--endpoint", c.Endpoint, "-o", file}, flags...)...) //nolint:gosec // our own binary
+	cmd := exec.CommandContext(ctx, exe, append([]string{"evidence", "export", "--endpoint", c.Endpoint, "-o", file}, flags...)...)
 	cmd.Env = append(os.Environ(), "FRESHET_ACCESS_KEY_ID="+c.KeyID, "FRESHET_ACCESS_KEY_SECRET="+c.KeySecret)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	f, err := os.Open(file) //nolint:gosec // the test's own
+	f, err := os.Open(file)
 	must(t, err)
 	defer f.Close()
 	var r io.Reader = f

@@ -67,7 +67,7 @@ func (e *scripted) Submit(_ context.Context, s freshet.Submission) (freshet.Rece
 		job.Direct = s.Direct
 		job.Rows = []freshet.Row{{Job: job.ID, State: freshet.RowPlanned, Modified: job.Created}}
 		for i := range s.Direct.Groups {
-			receipt.Tasks = append(receipt.Tasks, uint64(2000000000+i)) //nolint:gosec // small
+			receipt.Tasks = append(receipt.Tasks, uint64(2000000000+i))
 		}
 	}
 	for _, id := range s.Media {

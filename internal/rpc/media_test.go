@@ -248,7 +248,9 @@ func TestContract_3_2_Media(t *testing.T) {
 		{"GetPlayInfo", []string{"VideoId", "theirs"}, 404, "InvalidVideo.NotFound", noVideo},
 		{"GetPlayInfo", []string{"VideoId", "blocked"}, 403, "Forbidden.IllegalStatus", illegal},
 		{
-			"GetPlayInfo", []string{"VideoId", "m1", "Formats", "FLV,mpd", "Definition", "2k", "StreamType", "audio"}, 404,
+			"GetPlayInfo",
+			[]string{"VideoId", "m1", "Formats", "FLV,mpd", "Definition", "2k", "StreamType", "audio"},
+			404,
 			"InvalidVideo.NoneStream", none("Formats: flv,mpd, Definition: 2K, StreamType: audio"),
 		},
 		{"GetPlayInfo", []string{"VideoId", "m1", "CodecName", "AV1"}, 404, "InvalidVideo.NoneStream", none("Formats: all, Definition: all, StreamType: all")},

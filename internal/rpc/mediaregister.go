@@ -137,8 +137,10 @@ func (m *metadata) check() error {
 		most        int
 		mandatory   bool
 	}{
-		{"FileURL", m.FileURL, maxFileURL, true}, {"Title", m.Title, maxTitle, true},
-		{"Description", m.Description, maxDescription, false}, {"CoverURL", m.CoverURL, maxFileURL, false},
+		{"FileURL", m.FileURL, maxFileURL, true},
+		{"Title", m.Title, maxTitle, true},
+		{"Description", m.Description, maxDescription, false},
+		{"CoverURL", m.CoverURL, maxFileURL, false},
 	} {
 		if len(f.value) > f.most || f.mandatory && strings.TrimSpace(f.value) == "" || !plainText(f.value) {
 			return fmt.Errorf("member %s is missing, longer than %d bytes, or holds control characters", f.name, f.most)

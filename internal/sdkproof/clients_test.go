@@ -41,7 +41,7 @@ func everyClient(t *testing.T, change func(*config.Config), use func(c rpctest.C
 
 // TestContract_4_EveryClientRunsTheTable points each of the vendor's SDKs at a
 // server of its own.
-func TestContract_4_EveryClientRunsTheTable(t *testing.T) { //nolint:tparallel // a row needs what those before it kept
+func TestContract_4_EveryClientRunsTheTable(t *testing.T) {
 	t.Parallel()
 	everyClient(t, func(*config.Config) {}, func(c rpctest.Client, kept map[string]string) { runTable(t, c, kept) })
 }

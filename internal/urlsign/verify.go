@@ -120,7 +120,7 @@ func readA(path, query string) (signature, Verdict) {
 	if err != nil || sec > maxDecimal || !GoodPart(rand) || !GoodPart(uid) || !freshet.IsMD5(mac) {
 		return signature{}, Malformed
 	}
-	return signature{stamp: stamp{ts, rand, uid}, uri: orRoot(path), md5: mac, at: time.Unix(int64(sec), 0)}, Valid //nolint:gosec // of ten digits
+	return signature{stamp: stamp{ts, rand, uid}, uri: orRoot(path), md5: mac, at: time.Unix(int64(sec), 0)}, Valid
 }
 
 func readCQuery(path, query string) (signature, Verdict) {
@@ -140,7 +140,7 @@ func ofHex(s signature, ts string) (signature, Verdict) {
 	if err != nil {
 		return signature{}, Malformed
 	}
-	s.time, s.at = ts, time.Unix(int64(sec), 0) //nolint:gosec // of 32 bits
+	s.time, s.at = ts, time.Unix(int64(sec), 0)
 	return s, Valid
 }
 

@@ -94,7 +94,7 @@ func changeDenied(ctx context.Context, t *sql.Tx, c store.DenyChange) error {
 	if err != nil {
 		return err
 	}
-	defer put.Close() //nolint:errcheck // it ends with the transaction
+	defer put.Close()
 	for _, d := range c.Deny {
 		if _, err := put.ExecContext(ctx, d.URL, d.At.Epoch, int64(d.At.Pos), d.Status); err != nil { //nolint:gosec // checked at the door
 			return err

@@ -201,4 +201,4 @@ func (s *Store) PruneAudit(ctx context.Context, before time.Time) (int, error) {
 }
 
 // seqOf is a record's ID as SQLite keeps it.
-func seqOf(id uint64) int64 { return int64(min(id, math.MaxInt64)) } //nolint:gosec // bounded
+func seqOf(id uint64) int64 { return int64(min(id, math.MaxInt64)) }

@@ -84,7 +84,7 @@ func appendStream(b []byte, s *freshet.Stream, prev string, created int64) []byt
 	for same < len(prev) && same < len(s.URL) && prev[same] == s.URL[same] {
 		same++
 	}
-	b = binary.AppendUvarint(b, uint64(same)) //nolint:gosec // not negative
+	b = binary.AppendUvarint(b, uint64(same))
 	b = appendString(b, s.URL[same:])
 	b = appendTexts(b, texts[:])
 	b = appendSince(b, s.Created, created)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -51,7 +52,7 @@ func TestMediaCodec_RefusesWhatIsCutShort(t *testing.T) {
 			t.Errorf("%d of %d bytes read as %+v", n, len(whole), m)
 		}
 	}
-	for _, b := range [][]byte{append(whole[:len(whole):len(whole)], 0), {mediaVersion + 1}} {
+	for _, b := range [][]byte{append(slices.Clip(whole), 0), {mediaVersion + 1}} {
 		if _, err := decodeMedia(b); err == nil {
 			t.Errorf("%x is read", b)
 		}

@@ -119,7 +119,7 @@ func (r *mediaReader) uvarint() uint64 {
 
 func (r *mediaReader) varint() int64 { return unzigzag(r.uvarint()) }
 
-func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) } //nolint:gosec // bits, not a number
+func unzigzag(v uint64) int64 { return int64(v>>1) ^ -int64(v&1) }
 
 // count reads how many things follow that take at least size bytes each.
 func (r *mediaReader) count(size int) int {

@@ -141,7 +141,7 @@ func retentionEvidence(t *testing.T, s Everything) {
 	var entries []*freshet.Entry
 	for i := range 4 {
 		e := aged(t, s, fmt.Sprintf("j%d", i), day0().Add(days(i)), true)
-		m := message("p1", uint64(i+1), day0().Add(days(i)), 3, e.At) //nolint:gosec // four
+		m := message("p1", uint64(i+1), day0().Add(days(i)), 3, e.At)
 		ok(t, s.SaveEvidence(t.Context(), []*store.Received{m}))
 		cursor, entries = m.Cursor, append(entries, e)
 	}
