@@ -44,8 +44,11 @@ func (d Domain) Serves() bool { return d.Status() == DomainOnline }
 // Scope is where a domain is accelerated.
 type Scope string
 
+// ScopeGlobal is everywhere.
+const ScopeGlobal Scope = "global"
+
 // Scopes lists every Scope; the first is the default.
-func Scopes() []Scope { return []Scope{"domestic", "overseas", "global"} }
+func Scopes() []Scope { return []Scope{"domestic", "overseas", ScopeGlobal} }
 
 // OrDefault returns the scope that holds if none is set.
 func (s Scope) OrDefault() Scope {

@@ -40,6 +40,15 @@ type Direct struct {
 	Patterns []Pattern `json:"patterns,omitempty"`
 	// Soft makes purges by pattern soft: see Entry.
 	Soft bool `json:"soft,omitempty"`
+	// Headers make a prefetch ask for each URL once with each of them
+	// (HeaderVariants); none: once without.
+	Headers []string `json:"headers,omitempty"`
+	// Area restricts a prefetch to the POPs of an area, if any POP declares one;
+	// empty: to the scope of each domain for the vendor's calls, else to nothing.
+	Area Scope `json:"area,omitempty"`
+	// ParentsOnly restricts a prefetch to POPs that others fill from, if there are
+	// any.
+	ParentsOnly bool `json:"parents_only,omitempty"`
 	// Groups say under which IDs the vendor's API shows the tasks. Objects take
 	// their domain's groups in order, until each has as many as it counts.
 	Groups []TaskGroup `json:"groups,omitempty"`

@@ -61,6 +61,7 @@ type POP struct {
 	Parents []string `json:"parents,omitempty"` // none = fills from the origin
 	Remote  bool     `json:"remote,omitempty"`  // runs as its own process
 	URL     string   `json:"url,omitempty"`     // where its cache answers, once known
+	Area    Scope    `json:"area,omitempty"`    // where it serves viewers; empty: everywhere. Agents do not know it
 	Down    bool     `json:"down,omitempty"`    // excused by an operator: takes no traffic
 }
 

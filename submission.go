@@ -65,6 +65,7 @@ type PlannedURL struct {
 	Kind   string `json:"kind"`             // file, playlist, segment, init, remembered, prefix, tag
 	Stream string `json:"stream,omitempty"` // definition/format of the stream that led to it
 	From   string `json:"from,omitempty"`   // the playlist that named it
+	Header string `json:"header,omitempty"` // as Entry.Header
 	Group  int    `json:"-"`                // its place among the job's Groups, from 1; 0: it is in none
 }
 

@@ -79,6 +79,15 @@ func describe(list []freshet.Submission) string {
 	words := []string{string(s.Type), strings.Join(s.Media, ",")}
 	if d := s.Direct; d != nil {
 		words = append(words, strings.Join(append(append(d.URLs, d.Prefixes...), d.Tags...), ","))
+		for _, h := range d.Headers {
+			words = append(words, strings.ReplaceAll(h, "\n", ";"))
+		}
+		if d.Area != "" {
+			words = append(words, "area "+string(d.Area))
+		}
+		if d.ParentsOnly {
+			words = append(words, "parents")
+		}
 		if d.Soft {
 			words = append(words, "soft")
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,9 @@ type submission struct {
 	slices                            int
 	urls, prefixes, tags, regexes     []string
 	ignoreParams, soft                bool
+	headers                           []string
+	area                              string
+	parentsOnly                       bool
 }
 
 func addSubmission(cmd *cobra.Command, w submitWords) *submission {
@@ -61,6 +65,11 @@ func addSubmission(cmd *cobra.Command, w submitWords) *submission {
 	f.BoolVar(&s.multiple, "multiple", false, "all streams, not the latest of each definition and format")
 	f.IntVar(&s.slices, "slices", 0, w.sliceDescribed)
 	f.StringArrayVar(&s.urls, "url", nil, "a `URL` instead of media; may be repeated")
+	if w.kind == freshet.Prefetch {
+		f.StringArrayVar(&s.headers, "header", nil, "with --url: ask with `NAME:VALUE`; may be repeated, each value of a name is asked for by itself")
+		f.StringVar(&s.area, "area", "", "with --url: only the POPs of `AREA` (domestic, overseas)")
+		f.BoolVar(&s.parentsOnly, "parents-only", false, "with --url: only POPs that others fill from")
+	}
 	if w.patterns {
 		f.StringArrayVar(&s.prefixes, "prefix", nil, "every URL that begins with `URL`; may be repeated")
 		f.StringArrayVar(&s.tags, "tag", nil, "every object that carries `TAG`; may be repeated")
@@ -74,6 +83,9 @@ func addSubmission(cmd *cobra.Command, w submitWords) *submission {
 // request makes the job request, or says what is wrong with the command line.
 func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequest, error) {
 	r := client.JobRequest{Type: s.words.kind, Media: media, URLs: s.urls, Prefixes: s.prefixes, Tags: s.tags, Regexes: s.regexes, IgnoreParams: s.ignoreParams, Soft: s.soft}
+	if err := s.route(&r); err != nil {
+		return r, err
+	}
 	direct := len(s.urls) + len(s.prefixes) + len(s.tags) + len(s.regexes)
 	flags := cmd.Flags()
 	filtered := false
@@ -99,6 +111,26 @@ func (s *submission) request(cmd *cobra.Command, media []string) (client.JobRequ
 		StreamTypes: texts[freshet.StreamType](s.streamTypes), Multiple: s.multiple, Slices: s.slices > 0, SliceCount: s.slices,
 	}
 	return r, nil
+}
+
+// route takes what only a prefetch of URLs has.
+func (s *submission) route(r *client.JobRequest) error {
+	if len(s.urls) == 0 && (len(s.headers) > 0 || s.area != "" || s.parentsOnly) {
+		return usageError{errors.New("--header, --area and --parents-only belong to --url")}
+	}
+	r.Area, r.ParentsOnly = freshet.Scope(s.area), s.parentsOnly
+	for _, h := range s.headers {
+		name, value, ok := strings.Cut(h, ":")
+		if !ok {
+			return usageError{fmt.Errorf("--header %q is not NAME:VALUE", h)}
+		}
+		if r.Headers == nil {
+			r.Headers = map[string][]string{}
+		}
+		name = strings.TrimSpace(name)
+		r.Headers[name] = append(r.Headers[name], strings.TrimSpace(value))
+	}
+	return nil
 }
 
 func texts[T ~string](list []string) []T {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,8 @@ type modelCache struct {
 	lateFill    float64                                                  // chance that a fill in flight stores an old body after a purge
 	verdict     func(op, url string, at freshet.Position) freshet.Reason // nil: no faults
 	prefetched  []string
+	headers     []http.Header             // of the prefetches, in order
+	softs       []freshet.Position        // of the purges that were soft
 	hold        chan struct{}             // prefetches wait for it
 	stubborn    bool                      // a cancelled prefetch stores what it has all the same, a little later
 	slipIn      int                       // so many old fills are stored between a purge and the look at it
@@ -131,6 +134,9 @@ func (h *handle) Purge(ctx context.Context, o cache.Order) []cache.Result {
 	defer h.mu.Unlock()
 	if h.k.isDead() {
 		return fill(out, cache.Result{Outcome: freshet.OutcomeCancelled})
+	}
+	if o.Soft {
+		h.softs = append(h.softs, at)
 	}
 	urls := sel.URLs
 	if sel.Kind != freshet.SelectExact {
@@ -214,6 +220,7 @@ func (h *handle) prefetchOne(ctx context.Context, o cache.Object) cache.Result {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.prefetched = append(h.prefetched, o.URL)
+	h.headers = append(h.headers, o.Header)
 	if reason := h.fault("prefetch", o.URL, o.Generation); reason != freshet.ReasonNone {
 		return cache.Failed(reason, "as the test wants")
 	}

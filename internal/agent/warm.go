@@ -12,17 +12,24 @@ import (
 // warming is what a worker must know to prefetch one object, and to tell
 // whether what is there afterwards is what should be.
 type warming struct {
-	obj    cache.Object
-	domain freshet.Domain
-	probe  bool         // it is to be seen through the front door too
-	floor  carried      // the last purge of the object that this life carried out
-	came   freshet.Copy // what an earlier attempt was told had come, but did not find; zero: nothing
+	obj       cache.Object
+	domain    freshet.Domain
+	badHeader bool         // its entry's header cannot be read
+	probe     bool         // it is to be seen through the front door too
+	floor     carried      // the last purge of the object that this life carried out
+	came      freshet.Copy // what an earlier attempt was told had come, but did not find; zero: nothing
 }
 
 // warming gathers that.
 func (l *life) warming(s wish) warming {
 	url, at := s.p.entry.URL(s.item), s.p.entry.At
 	w := warming{obj: cache.Object{URL: url, Generation: at}, domain: l.domainOf(url), came: s.p.came[s.item]}
+	// What an older control plane writes, or a newer one, is not believed blindly.
+	if h, err := freshet.ParseHeader(s.p.entry.Header); err == nil {
+		w.obj.Header = h
+	} else {
+		w.badHeader = true
+	}
 	w.probe = l.mayProbe(w.domain)
 	if c := l.purges.recent.urls[url]; c.at.Before(at) {
 		w.floor = c
@@ -35,6 +42,10 @@ func (l *life) warming(s wish) warming {
 // what is stored from before a purge must not pass for warmed.
 func (a *Agent) warm(ctx context.Context, w warming) (verdict, echo) {
 	v := verdict{executed: now()}
+	if w.badHeader {
+		v.fail(freshet.ReasonUnsupported, "the header of the prefetch cannot be read")
+		return v, echo{}
+	}
 	results := a.o.Driver.Prefetch(ctx, []cache.Object{w.obj})
 	e := echoOf(results)
 	if !v.accept(results, 0) {

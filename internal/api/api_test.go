@@ -119,6 +119,10 @@ func TestEveryFault_IsAProblemWithItsFieldAndCode(t *testing.T) {
 		{"P8 foreign regex", "POST", "/v1/jobs", `{"type":"purge","regexes":["vod.example.com/a","other.example.com/.*"]}`, 404, freshet.CodeNotFound, "regexes[1]", "not a domain"},
 		{"P8 regex of a host", "POST", "/v1/jobs", `{"type":"purge","regexes":[".*/a"]}`, 400, freshet.CodeInvalid, "regexes[0]", "must be a name"},
 		{"too many regexes", "POST", "/v1/jobs", `{"type":"purge","regexes":["a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a","a"]}`, 400, freshet.CodeInvalid, "regexes", "at most 20"},
+		{"headers of a purge", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a"],"headers":{"Accept":["a"]}}`, 400, freshet.CodeInvalid, "urls", "belong to a prefetch"},
+		{"area of media", "POST", "/v1/jobs", `{"type":"prefetch","media":["m-1"],"area":"domestic"}`, 400, freshet.CodeInvalid, "urls", "belong to a prefetch"},
+		{"area", "POST", "/v1/jobs", `{"type":"prefetch","urls":["http://vod.example.com/a"],"area":"moon"}`, 400, freshet.CodeInvalid, "area", "domestic, overseas"},
+		{"header", "POST", "/v1/jobs", `{"type":"prefetch","urls":["http://vod.example.com/a"],"headers":{"Cookie":["a"]}}`, 400, freshet.CodeInvalid, "headers", "may not be set"},
 		{"soft of URLs", "POST", "/v1/jobs", `{"type":"purge","urls":["http://vod.example.com/a"],"soft":true}`, 400, freshet.CodeInvalid, "soft", "belongs to a purge of prefixes"},
 		{"soft of media", "POST", "/v1/jobs", `{"type":"purge","media":["m-1"],"soft":true}`, 400, freshet.CodeInvalid, "soft", "belongs to a purge of prefixes"},
 		{"ignore_params of a prefix", "POST", "/v1/jobs", `{"type":"purge","prefixes":["http://vod.example.com/a/"],"ignore_params":true}`, 400, freshet.CodeInvalid, "ignore_params", "belongs to a purge of urls"},
@@ -267,6 +271,12 @@ func TestSubmit_HandsOnWhatWasAskedFor(t *testing.T) {
 		{
 			"regexes are bound to their domain", `{"type":"purge","regexes":["http://cdn.example.com/a.*"]}`,
 			freshet.Submission{Type: freshet.Purge, Direct: &freshet.Direct{Patterns: []freshet.Pattern{{Domain: "vod.example.com", Expr: "/a.*"}}}},
+		},
+		{
+			"a prefetch as someone, for some", `{"type":"prefetch","urls":["http://vod.example.com/a"],"headers":{"accept":["a","b"]},"area":"overseas","parents_only":true}`,
+			freshet.Submission{Type: freshet.Prefetch, Direct: &freshet.Direct{
+				URLs: []string{"http://vod.example.com/a"}, Headers: []string{"Accept: a", "Accept: b"}, Area: "overseas", ParentsOnly: true,
+			}},
 		},
 		{
 			"a soft purge", `{"type":"purge","prefixes":["http://vod.example.com/a/"],"soft":true}`,

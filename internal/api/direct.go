@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/freshet-vod/freshet"
@@ -33,7 +34,7 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 	case len(r.Regexes) > maxRegexes:
 		return nil, freshet.Invalid("regexes", "A job takes at most %d regexes; make several.", maxRegexes)
 	}
-	d := &freshet.Direct{Tags: r.Tags, Soft: r.Soft}
+	d := &freshet.Direct{Tags: r.Tags, Soft: r.Soft, Area: r.Area, ParentsOnly: r.ParentsOnly}
 	var err error
 	if d.URLs, err = addresses("urls", r.URLs, domains); err != nil {
 		return nil, err
@@ -44,6 +45,11 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 	for i, tag := range r.Tags {
 		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
 			return nil, freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
+		}
+	}
+	if len(r.Headers) > 0 {
+		if d.Headers, err = freshet.HeaderVariants(r.Headers); err != nil {
+			return nil, freshet.Invalid("headers", "headers: %w.", err)
 		}
 	}
 	if d.Patterns, err = patterns(r.Regexes, domains); err != nil {
@@ -61,6 +67,20 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 		return nil, freshet.Errorf(freshet.CodeNotFound, "The account has no domain, so a tag names nothing.")
 	}
 	return d, nil
+}
+
+// checkRoute checks what only a prefetch of URLs has.
+func (r *JobRequest) checkRoute() error {
+	if len(r.Headers) == 0 && r.Area == "" && !r.ParentsOnly {
+		return nil
+	}
+	if r.Type != freshet.Prefetch || len(r.URLs) == 0 {
+		return freshet.Invalid("urls", "headers, area and parents_only belong to a prefetch of urls.")
+	}
+	if r.Area != "" && !slices.Contains(freshet.Scopes(), r.Area) {
+		return freshet.Invalid("area", "area must be domestic, overseas or global.")
+	}
+	return nil
 }
 
 // patterns reads regular expressions.

@@ -35,9 +35,16 @@ type JobRequest struct {
 	IgnoreParams bool `json:"ignore_params,omitempty"`
 	// Soft: what Prefixes, Tags, and URLs with IgnoreParams name is revalidated
 	// instead of removed, by caches that can; others remove it.
-	Soft     bool      `json:"soft,omitempty"`
-	UserData string    `json:"user_data,omitempty"`
-	FinishBy time.Time `json:"finish_by,omitzero"` // prefetch only
+	Soft bool `json:"soft,omitempty"`
+	// Headers, Area and ParentsOnly are of a prefetch of URLs: fields of its
+	// requests, every combination of whose values is asked for
+	// (freshet.HeaderVariants); the area whose POPs it is for; and whether only
+	// POPs that others fill from get it.
+	Headers     map[string][]string `json:"headers,omitempty"`
+	Area        freshet.Scope       `json:"area,omitempty"`
+	ParentsOnly bool                `json:"parents_only,omitempty"`
+	UserData    string              `json:"user_data,omitempty"`
+	FinishBy    time.Time           `json:"finish_by,omitzero"` // prefetch only
 }
 
 // submission reads and checks a job request. What it returns is valid: IDs
@@ -54,6 +61,9 @@ func (s *server) submission(c *call, action func(freshet.TaskType) string) (fres
 		Nonce: c.caller.Nonce, NonceExpires: c.caller.NonceExpires,
 	}
 	if err := r.checkCommon(time.Now()); err != nil {
+		return sub, err
+	}
+	if err := r.checkRoute(); err != nil {
 		return sub, err
 	}
 	direct := r.directs()

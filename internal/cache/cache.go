@@ -9,6 +9,7 @@ package cache
 
 import (
 	"context"
+	"net/http"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -102,6 +103,7 @@ type Follower interface {
 type Object struct {
 	URL        string           // canonical
 	Generation freshet.Position // of the entry on whose behalf the call is made
+	Header     http.Header      // of a viewer that it is fetched, or looked for, as; nil: one without wishes
 }
 
 // Result is how the work on one object, or one pattern, ended.

@@ -137,6 +137,9 @@ func (c *Config) checkPOPs(f *faults) {
 	}
 	known := true
 	for i, p := range c.POPs {
+		if p.Area != "" {
+			oneOf(f, fmt.Sprintf("pops[%d].area", i), string(p.Area), "domestic", "overseas")
+		}
 		for j, parent := range p.Parents {
 			key := fmt.Sprintf("pops[%d].parents[%d]", i, j)
 			if _, ok := at[parent]; !ok {

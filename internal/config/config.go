@@ -125,6 +125,11 @@ type POP struct {
 	// means the origin. A purge runs at a POP after it ran at its parents.
 	Parents []string `yaml:"parents"`
 
+	// Area is where the POP serves viewers, `domestic` or `overseas`; none means
+	// everywhere. Prefetches that are meant for an area (`Area` of
+	// PreloadVodObjectCaches) pass over POPs of the other.
+	Area freshet.Scope `yaml:"area"`
+
 	// Remote says that the POP runs as its own process; its caches are then
 	// set in the file of that process, not here. It needs `bus.listen`.
 	Remote bool `yaml:"remote"`

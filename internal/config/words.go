@@ -19,7 +19,7 @@ func (c *Config) DomainList() []freshet.Domain {
 func (c *Config) POPList() []freshet.POP {
 	list := make([]freshet.POP, 0, len(c.POPs))
 	for _, p := range c.POPs {
-		w := freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote}
+		w := freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote, Area: p.Area}
 		for _, k := range p.Caches {
 			if k.URL != "" || k.Listen.fixed() {
 				w.URL = k.PublicURL(string(k.Listen))

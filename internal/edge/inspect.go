@@ -21,7 +21,13 @@ type State struct {
 // flight that a new request could join now, until ctx ends; a fill that a purge
 // detaches meanwhile is waited for no longer.
 func (c *Cache) Inspect(ctx context.Context, url string, join bool) (State, error) {
-	st, flights := c.look(url)
+	return c.InspectAs(ctx, url, nil, join)
+}
+
+// InspectAs is Inspect of the variant that a viewer with this header gets; with
+// nil, of all.
+func (c *Cache) InspectAs(ctx context.Context, url string, header http.Header, join bool) (State, error) {
+	st, flights := c.look(url, header)
 	if !join || len(flights) == 0 {
 		return st, nil
 	}
@@ -33,13 +39,13 @@ func (c *Cache) Inspect(ctx context.Context, url string, join bool) (State, erro
 			return st, context.Cause(ctx)
 		}
 	}
-	st, _ = c.look(url)
+	st, _ = c.look(url, header)
 	st.Joined = true
 	return st, nil
 }
 
 // look describes an object now and returns the flights that can be joined.
-func (c *Cache) look(url string) (State, []*flight) {
+func (c *Cache) look(url string, header http.Header) (State, []*flight) {
 	host, _ := freshet.SplitURL(url)
 	c.shelf.mu.Lock()
 	defer c.shelf.mu.Unlock()
@@ -49,6 +55,9 @@ func (c *Cache) look(url string) (State, []*flight) {
 	}
 	flights := slices.DeleteFunc(slices.Clone(o.flights), func(f *flight) bool { return f.alone })
 	w := worst(o.variants)
+	if header != nil {
+		w = o.pick(&request{header: header})
+	}
 	return State{
 		Copy: w.copy(), Filling: len(flights) > 0,
 		Fresh: w != nil && w.Status == http.StatusOK && w.fresh(time.Now()),

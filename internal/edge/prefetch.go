@@ -3,6 +3,7 @@ package edge
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 
 	"github.com/freshet-vod/freshet"
@@ -12,6 +13,12 @@ import (
 // unless a fresh copy is there. What fails leaves nothing behind. When ctx
 // ends, a fill that only prefetches wait for ends with it.
 func (c *Cache) Prefetch(ctx context.Context, url string) Result {
+	return c.PrefetchAs(ctx, url, nil)
+}
+
+// PrefetchAs is Prefetch for a viewer with wishes: header chooses the variant
+// that is stored, and goes upstream.
+func (c *Cache) PrefetchAs(ctx context.Context, url string, header http.Header) Result {
 	st, path := c.routes.Load().byURL(url)
 	if st == nil || st.offline {
 		return failed(freshet.ReasonRefused, fmt.Errorf("no domain of this cache serves %s", url))
@@ -23,6 +30,7 @@ func (c *Cache) Prefetch(ctx context.Context, url string) Result {
 		site: st, url: url, path: path, method: http.MethodGet, prefetch: true,
 		header: http.Header{"User-Agent": {"freshet"}},
 	}
+	maps.Copy(rq.header, header)
 	before := c.lookup(rq)
 	for {
 		if ctx.Err() != nil {

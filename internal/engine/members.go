@@ -65,7 +65,7 @@ func (m *members) declare(p freshet.POP) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	old, ok := m.declared[p.ID]
-	if ok && old.Remote == p.Remote && slices.Equal(old.Parents, p.Parents) {
+	if ok && old.Remote == p.Remote && old.Area == p.Area && slices.Equal(old.Parents, p.Parents) {
 		return false
 	}
 	m.declared[p.ID] = p

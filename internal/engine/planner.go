@@ -137,6 +137,9 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 	entries := e.o.Planner.Entries(job, row, planned, row.Modified)
 	for _, entry := range entries {
 		entry.Account, entry.Job, entry.Row = job.Account, job.ID, row.Index
+		if job.Direct != nil && entry.Kind == freshet.EntryPrefetch {
+			entry.Among = e.members.among(job, entry.Domain)
+		}
 	}
 	p := &store.Plan{Claim: claim, Row: row, Entries: entries, Remember: planned.Remember, Now: row.Modified}
 	if e.o.Events != nil {

@@ -17,6 +17,7 @@ type root struct {
 	kind     string
 	playlist bool // worth reading
 	group    int  // as freshet.PlannedURL.Group
+	header   string
 }
 
 // The texts of the vendor for a domain that cannot be used (contract §3.3).

@@ -13,11 +13,12 @@ func (p *Planner) dedupe(_ context.Context, d *draft) error {
 		kind  freshet.SelectorKind
 		url   string
 		group int // each group tells of all of its objects
+		head  string
 	}
 	seen := make(map[name]bool, len(d.urls))
 	urls := d.urls[:0]
 	for _, u := range d.urls {
-		n := name{selectorKind(u.Kind), u.URL, u.Group}
+		n := name{selectorKind(u.Kind), u.URL, u.Group, u.Header}
 		if !seen[n] {
 			seen[n] = true
 			urls = append(urls, u)

@@ -11,8 +11,17 @@ import (
 func (d *draft) addressDirect(direct *freshet.Direct) {
 	d.groups = newGroups(direct.Groups)
 	for _, raw := range direct.URLs {
-		if u, dom, ok := d.locate(raw); ok {
-			d.roots = append(d.roots, root{url: u, domain: dom, kind: kindFile, group: d.groups.take(dom.Name)})
+		u, dom, ok := d.locate(raw)
+		if !ok {
+			continue
+		}
+		r := root{url: u, domain: dom, kind: kindFile, group: d.groups.take(dom.Name)}
+		if d.purge() || len(direct.Headers) == 0 {
+			d.roots = append(d.roots, r)
+			continue
+		}
+		for _, r.header = range direct.Headers {
+			d.roots = append(d.roots, r)
 		}
 	}
 	for _, raw := range direct.Prefixes {

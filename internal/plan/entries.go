@@ -76,6 +76,7 @@ type bundleKey struct {
 	host  string
 	group int
 	typ   string
+	head  string
 }
 
 // bundle is the entries of one domain and group.
@@ -87,7 +88,7 @@ type bundle struct {
 func (k *packer) exact(p freshet.PlannedURL) {
 	u := p.URL
 	host, _ := freshet.SplitURL(u)
-	key := bundleKey{host: host, group: p.Group, typ: typeOf(p.Kind)}
+	key := bundleKey{host: host, group: p.Group, typ: typeOf(p.Kind), head: p.Header}
 	b := k.open[key]
 	if b == nil {
 		b = &bundle{}
@@ -142,7 +143,7 @@ func (k *packer) entry(domain string, p freshet.PlannedURL, sel freshet.Selector
 	}
 	switch k.job.Type {
 	case freshet.Prefetch:
-		e.Kind, e.FinishBy = freshet.EntryPrefetch, k.job.FinishBy
+		e.Kind, e.FinishBy, e.Header = freshet.EntryPrefetch, k.job.FinishBy, p.Header
 	case freshet.Reinstate:
 		e.Kind = freshet.EntryAllow
 	case freshet.Purge, freshet.Takedown:

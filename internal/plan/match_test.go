@@ -126,3 +126,24 @@ func TestIgnoreParams_IsTheURLAndAllItsQueries(t *testing.T) {
 		}
 	}
 }
+
+// TestPrefetch_AsksForEachURLWithEachHeader: one task each, under one ID.
+func TestPrefetch_AsksForEachURLWithEachHeader(t *testing.T) {
+	t.Parallel()
+	p := newWorld().planner(plan.Options{})
+	job := direct(freshet.Prefetch, freshet.Direct{
+		URLs:    []string{"http://vod.example.com/a", "http://vod.example.com/b", "http://vod.example.com/a"},
+		Headers: []string{"Accept-Encoding: gzip", "Accept-Encoding: br"},
+		Groups:  []freshet.TaskGroup{{ID: 7, Domain: "vod.example.com", Count: 3}},
+	})
+	var got []string
+	for _, e := range p.Entries(job, freshet.Row{}, mustPlan(t, p, job, nil), time.Unix(1000, 0)) {
+		got = append(got, e.Header+": "+summary(e))
+	}
+	if d := cmp.Diff([]string{
+		`Accept-Encoding: gzip: 7 vod.example.com preload [http://vod.example.com/a http://vod.example.com/b] "" among []`,
+		`Accept-Encoding: br: 7 vod.example.com preload [http://vod.example.com/a http://vod.example.com/b] "" among []`,
+	}, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+}

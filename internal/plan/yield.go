@@ -18,7 +18,7 @@ func (g *graph) yield() {
 		}
 	}
 	for _, r := range g.draft.roots {
-		g.draft.urls = append(g.draft.urls, freshet.PlannedURL{Media: g.draft.row.Media, URL: r.url, Kind: r.kind, Stream: r.stream, Group: r.group})
+		g.draft.urls = append(g.draft.urls, freshet.PlannedURL{Media: g.draft.row.Media, URL: r.url, Kind: r.kind, Stream: r.stream, Group: r.group, Header: r.header})
 		if n := g.nodes[r.url]; n != nil && r.playlist {
 			w.stream = r.stream
 			w.inside(n)

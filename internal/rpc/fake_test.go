@@ -191,6 +191,7 @@ func (e *scripted) lastFilter(t *testing.T) freshet.TaskFilter {
 const (
 	almostAll = `{"Version":"1","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},
 		{"Effect":"Deny","Action":"*","Resource":"acs:vod:*:acme:media/forbidden*"}]}`
+	onePlain = `{"Version":"1","Statement":[{"Effect":"Allow","Action":"vod:*","Resource":"acs:vod:*:*:domain/plain.example.com"}]}`
 	readOnly = `{"Version":"1","Statement":[{"Effect":"Allow","Action":["vod:GetMediaRefreshJobs","vod:Refresh*"],"Resource":"acs:vod:*:*:media/m2"},
 		{"Effect":"Allow","Action":"vod:GetMediaRefreshJobs","Resource":"*","Condition":{"IpAddress":{"acs:SourceIp":"192.0.2.0/24"}}}]}`
 )
@@ -206,6 +207,8 @@ func (memKeys) Key(_ context.Context, id string) (store.Key, error) {
 		return store.Key{ID: id, Secret: secret, Account: account, Policy: almostAll}, nil
 	case "reader":
 		return store.Key{ID: id, Secret: secret, Account: account, Policy: readOnly}, nil
+	case "plain":
+		return store.Key{ID: id, Secret: secret, Account: account, Policy: onePlain}, nil
 	case "second":
 		return store.Key{ID: id, Secret: secret, Account: "other"}, nil
 	case "off":

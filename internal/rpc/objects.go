@@ -155,10 +155,14 @@ func (s *server) readPreload(ctx context.Context, c *call) (objects, error) {
 		return objects{}, err
 	}
 	o := objects{task: freshet.Prefetch, kind: "preload"}
-	for _, name := range [...]string{"Area", "L2Preload", "WithHeader"} {
-		if c.text(name) != "" {
-			return o, &fault{kind: unsupportedParameter, name: name}
-		}
+	if o.direct.Area, err = enum(c, "Area", freshet.Scopes()...); err != nil {
+		return o, err
+	}
+	if o.direct.ParentsOnly, err = c.boolean("L2Preload"); err != nil {
+		return o, err
+	}
+	if o.direct.Headers, err = readHeader(c); err != nil {
+		return o, err
 	}
 	if o.list, err = s.locate(ctx, c, lines, preloadRule); err != nil {
 		return o, err

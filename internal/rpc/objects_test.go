@@ -133,6 +133,76 @@ func TestContract_4_4_ObjectPath(t *testing.T) {
 		refused(t, 400, "InvalidObjectPath.Size.Malformed", "The size of ObjectPath is bigger than 1000.")
 }
 
+// TestContract_4_4_Area is a region, none by default.
+func TestContract_4_4_Area(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for value, want := range map[string]freshet.Scope{"": "", "domestic": "domestic", "Overseas": "overseas", "global": "global"} {
+		f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "Area", value).ok(t)
+		if got := f.engine.last(t).Direct.Area; got != want {
+			t.Errorf("Area %q becomes %q", value, got)
+		}
+	}
+	f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "Area", "moon").refused(t, 400, "InvalidParameter", invalidText("Area"))
+}
+
+// TestContract_4_4_L2Preload is a switch.
+func TestContract_4_4_L2Preload(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for value, want := range map[string]bool{"": false, "false": false, "true": true} {
+		f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "L2Preload", value).ok(t)
+		if got := f.engine.last(t).Direct.ParentsOnly; got != want {
+			t.Errorf("L2Preload %q: parents only is %v", value, got)
+		}
+	}
+	f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "L2Preload", "2").refused(t, 400, "InvalidParameter", invalidText("L2Preload"))
+}
+
+// TestContract_4_4_WithHeader: gzip by default, every combination of values, and
+// nothing that would change what the cache does with the answer.
+func TestContract_4_4_WithHeader(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	for value, want := range map[string][]string{
+		"":   {"Accept-Encoding: gzip"},
+		"{}": {""},
+		`{"Accept-Encoding":["gzip, deflate, br"]}`:          {"Accept-Encoding: gzip, deflate, br"},
+		`{"accept-encoding":["gzip","br"],"Accept":["a/b"]}`: {"Accept: a/b\nAccept-Encoding: gzip", "Accept: a/b\nAccept-Encoding: br"},
+	} {
+		f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "WithHeader", value).ok(t)
+		if d := cmp.Diff(want, f.engine.last(t).Direct.Headers); d != "" {
+			t.Errorf("%s: %s", value, d)
+		}
+	}
+	for _, value := range []string{
+		"x", "[]", `"a"`, `{"Accept":"gzip"}`, `{"Accept":[1]}`, `{"Accept":[]}`, `{"Host":["x"]}`, `{"Cookie":["a=b"]}`, `{"Range":["bytes=0-1"]}`,
+		`{"Accept":["a\r\nHost: b"]}`, `{"Accept":["a"],"accept":["b"]}`, `{"Accept":["1","2","3"],"Origin":["1","2","3"]}`,
+		`{"Accept":["` + strings.Repeat("a", 4096) + `"]}`,
+	} {
+		f.call(preloadObjects, "ObjectPath", "vod.example.com/a", "WithHeader", value).refused(t, 400, "InvalidParameter", invalidText("WithHeader"))
+	}
+}
+
+// TestP8_PoliciesHoldForDomainsOfURLs: who may touch one domain only cannot
+// reach another by its URLs, whatever the type.
+func TestP8_PoliciesHoldForDomainsOfURLs(t *testing.T) {
+	t.Parallel()
+	f := setup(t)
+	as := func(action string, kv ...string) answer { return f.as(t, "plain", action, kv...) }
+	as(refreshObjects, "ObjectPath", "plain.example.com/a").ok(t)
+	as(preloadObjects, "ObjectPath", "plain.example.com/a").ok(t)
+	n := len(f.engine.subs)
+	for _, typ := range []string{"File", "Directory", "Regex", "IgnoreParams"} {
+		as(refreshObjects, "ObjectPath", "plain.example.com/a/\nvod.example.com/a/", "ObjectType", typ).refused(t, 403, "Forbidden.RAM", "")
+	}
+	as(preloadObjects, "ObjectPath", "vod.example.com/a").refused(t, 403, "Forbidden.RAM", "")
+	as(refreshObjects, "ObjectPath", "elsewhere.example.com/a").refused(t, 404, "InvalidDomain.NotFound", "")
+	if len(f.engine.subs) != n {
+		t.Errorf("%+v was submitted", f.engine.subs[n:])
+	}
+}
+
 // TestContract_3_3_ObjectFaults: one bad line refuses the whole call, and
 // nothing of it is submitted.
 func TestContract_3_3_ObjectFaults(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
@@ -19,6 +20,7 @@ func prefetchTests() []test {
 		{"ANegativeEntryIsNoCopy", can, aNegativeEntryIsNoCopy},
 		{"CancelledFillsLeaveNothing", func(p cache.Powers) bool { return p.Prefetch && p.CancelsFills }, cancelledFillsLeaveNothing},
 		{"JoinsTheFillOfAViewer", can, joinsTheFillOfAViewer},
+		{"AHeaderChoosesWhatIsStored", can, aHeaderChoosesWhatIsStored},
 	}
 }
 
@@ -169,4 +171,39 @@ func faults() []originFault {
 		{"/private", freshet.ReasonRefused, page(version(1), "Cache-Control", "private, max-age=60")},
 		{"/vary-star", freshet.ReasonRefused, page(version(1), "Vary", "*")},
 	}
+}
+
+// aHeaderChoosesWhatIsStored: the origin hears the fields of the prefetch, and what
+// it answers to them is what a viewer with the same ones gets.
+func aHeaderChoosesWhatIsStored(b *bench) {
+	t := b.t
+	var heard atomic.Value
+	b.origin.serve("/a", func(w http.ResponseWriter, r *http.Request) {
+		lang := r.Header.Get("Accept-Language")
+		heard.Store(lang + " " + r.Header.Get("Referer"))
+		page(version(len(lang)), "Vary", "Accept-Language")(w, r)
+	})
+	obj := objects("/a")[0]
+	obj.Header = http.Header{"Accept-Language": {"de"}, "Referer": {"http://player.example/"}}
+	rs := b.Driver().Prefetch(t.Context(), []cache.Object{obj})
+	if len(rs) != 1 || rs[0].Outcome != freshet.OutcomeDone {
+		t.Fatalf("prefetch = %+v", rs)
+	}
+	if got := heard.Load(); got != "de http://player.example/" {
+		t.Errorf("the origin heard %q", got)
+	}
+	asked := b.origin.requests("/a")
+	b.wantBody(t, "/a", version(2), "Accept-Language", "de")
+	b.wantRequests(t, "/a", asked)
+	if b.Driver().Powers().Inspect {
+		if st := b.Driver().Inspect(t.Context(), []cache.Object{obj}, cache.InspectNow)[0]; !st.Fresh || st.Copy.Size != int64(len(version(2))) {
+			t.Errorf("inspected as that viewer: %+v", st)
+		}
+	}
+	wantOutcome(t, b.Driver().Prefetch(t.Context(), []cache.Object{obj})[0], freshet.OutcomeAlready, freshet.ReasonNone)
+	b.wantRequests(t, "/a", asked)
+	b.wantPurged(t, 1, exact("/a"))
+	b.later(t)
+	b.wantBody(t, "/a", version(2), "Accept-Language", "de")
+	b.wantRequests(t, "/a", asked+1)
 }

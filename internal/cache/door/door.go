@@ -263,7 +263,7 @@ func judge(resp *http.Response) (freshet.Reason, string) {
 // Fill implements cache.Filler: one GET of the whole object. An answer that no
 // cache may store is refused: it would be asked for again and again.
 func (d *Door) Fill(ctx context.Context, obj cache.Object) cache.Result {
-	a := d.Fetch(ctx, obj.URL, nil)
+	a := d.Fetch(ctx, obj.URL, obj.Header)
 	r := a.Result()
 	if why := a.Unstorable(); why != "" && r.Outcome == freshet.OutcomeDone {
 		return cache.Result{Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonRefused, Detail: why, FirstByte: a.FirstByte}

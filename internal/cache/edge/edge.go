@@ -61,7 +61,7 @@ func (d *Driver) SetTopology(t freshet.Topology) { d.c.SetTopology(t) }
 // Prefetch implements cache.Driver.
 func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
 	out := make([]cache.Result, len(objs))
-	each(len(objs), func(i int) { out[i] = result(d.c.Prefetch(ctx, objs[i].URL)) })
+	each(len(objs), func(i int) { out[i] = result(d.c.PrefetchAs(ctx, objs[i].URL, objs[i].Header)) })
 	return out
 }
 
@@ -69,7 +69,7 @@ func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Resu
 func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.InspectMode) []cache.State {
 	out := make([]cache.State, len(objs))
 	inspect := func(i int) {
-		st, err := d.c.Inspect(ctx, objs[i].URL, mode == cache.InspectJoin)
+		st, err := d.c.InspectAs(ctx, objs[i].URL, objs[i].Header, mode == cache.InspectJoin)
 		out[i] = cache.State{Copy: st.Copy, Fresh: st.Fresh, Joined: st.Joined, Filling: st.Filling}
 		if err != nil {
 			out[i] = cache.State{Fault: freshet.ReasonTimeout}

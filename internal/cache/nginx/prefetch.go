@@ -28,14 +28,14 @@ func isShort(err error) bool { return errors.Is(err, errShort) }
 // Prefetch implements cache.Driver.
 func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
 	out := make([]cache.Result, len(objs))
-	each(len(objs), d.o.Fillers, func(i int) { out[i] = d.prefetch(ctx, objs[i].URL) })
+	each(len(objs), d.o.Fillers, func(i int) { out[i] = d.prefetch(ctx, objs[i].URL, objs[i].Header) })
 	return out
 }
 
 // prefetch fills each representation of an object that nginx would keep. Where
 // several declared variants are one to nginx, because it tells them apart for
 // playlists only, it is filled once.
-func (d *Driver) prefetch(ctx context.Context, url string) cache.Result {
+func (d *Driver) prefetch(ctx context.Context, url string, header http.Header) cache.Result {
 	if ctx.Err() != nil {
 		return canceled(ctx)
 	}
@@ -44,7 +44,7 @@ func (d *Driver) prefetch(ctx context.Context, url string) cache.Result {
 			return d.failure(ctx, err)
 		}
 	}
-	wants, err := d.wanted(ctx, url)
+	wants, err := d.wanted(ctx, url, header)
 	if err != nil {
 		return d.failure(ctx, err)
 	}
@@ -86,13 +86,17 @@ type wanted struct {
 	header http.Header
 }
 
-// wanted asks nginx which key each declared variant of an object has.
-func (d *Driver) wanted(ctx context.Context, url string) ([]wanted, error) {
+// wanted asks nginx which key each declared variant of an object has, for a viewer
+// with this header: what that sets, no variant chooses for itself. With a key of
+// the operator's own it is the other way round, as its variants are not to be
+// asked for.
+func (d *Driver) wanted(ctx context.Context, url string, header http.Header) ([]wanted, error) {
 	host, path := freshet.SplitURL(url)
 	var qs []question
 	var of []Variant
 	for _, v := range d.o.Variants {
 		if v.Label == "" || len(v.Header) > 0 {
+			v.Header = asked(v.Header, header, d.template.closed())
 			qs, of = append(qs, question{host: host, path: path, header: v.Header}), append(of, v)
 		}
 	}
@@ -118,6 +122,21 @@ func (d *Driver) wanted(ctx context.Context, url string) ([]wanted, error) {
 		}
 	}
 	return all, nil
+}
+
+// asked is the header of a request for a variant: its own, and that of the
+// prefetch, which comes first if it may choose the variant.
+func asked(own, header http.Header, chooses bool) http.Header {
+	if len(header) == 0 {
+		return own
+	}
+	out := header.Clone()
+	for name, values := range own {
+		if _, set := out[name]; !set || !chooses {
+			out[name] = values
+		}
+	}
+	return out
 }
 
 // whole reports whether viewers get a representation without the origin.

@@ -29,6 +29,9 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 		lane, op = d.slow, opJoin
 	}
 	f := d.fan(urls, func(host, path string) request { return request{op: op, host: host, path: path} })
+	for k, i := range f.object {
+		f.requests[k].header = objs[i].Header
+	}
 	out := make([]cache.State, len(objs))
 	// Fills come one by one, but each is waited for while the others go on.
 	for range joinRounds {

@@ -26,15 +26,15 @@ const (
 // Prefetch implements cache.Driver.
 func (d *Driver) Prefetch(ctx context.Context, objs []cache.Object) []cache.Result {
 	out := make([]cache.Result, len(objs))
-	each(len(objs), d.o.Fillers, func(i int) { out[i] = d.prefetch(ctx, objs[i].URL) })
+	each(len(objs), d.o.Fillers, func(i int) { out[i] = d.prefetch(ctx, objs[i]) })
 	return out
 }
 
-func (d *Driver) prefetch(ctx context.Context, url string) cache.Result {
+func (d *Driver) prefetch(ctx context.Context, obj cache.Object) cache.Result {
 	if ctx.Err() != nil {
 		return failed(ctx, ctx.Err())
 	}
-	st := d.look(ctx, url)
+	st := d.look(ctx, obj)
 	if st.err != nil {
 		return failed(ctx, st.err)
 	}
@@ -42,17 +42,17 @@ func (d *Driver) prefetch(ctx context.Context, url string) cache.Result {
 	if st.whole() {
 		return cache.Result{Outcome: freshet.OutcomeAlready, Before: before, After: before}
 	}
-	r := d.fill(ctx, url)
+	r := d.fill(ctx, obj)
 	r.Before = before
 	return r
 }
 
 // fill asks at the front door until the object is stored whole.
-func (d *Driver) fill(ctx context.Context, url string) cache.Result {
+func (d *Driver) fill(ctx context.Context, obj cache.Object) cache.Result {
 	var first time.Duration
 	last := cache.Failed(freshet.ReasonRefused, fmt.Sprintf("Varnish did not store the object after %d requests", maxAsks))
 	for range maxAsks {
-		a := d.door.Fetch(ctx, url, nil)
+		a := d.door.Fetch(ctx, obj.URL, obj.Header)
 		if first == 0 {
 			first = a.FirstByte
 		}
@@ -60,14 +60,14 @@ func (d *Driver) fill(ctx context.Context, url string) cache.Result {
 		case a.Cancelled:
 			return cache.Result{Outcome: freshet.OutcomeCancelled, Detail: a.Detail}
 		case !a.Whole():
-			d.clean(ctx, url)
+			d.clean(ctx, obj)
 			return cache.Failed(a.Reason, a.Detail)
 		}
 		if why := forbidden(a.Header); why != "" {
-			d.clean(ctx, url)
+			d.clean(ctx, obj)
 			return cache.Failed(freshet.ReasonRefused, why)
 		}
-		st := d.settled(ctx, url)
+		st := d.settled(ctx, obj)
 		if st.err != nil {
 			return failed(ctx, st.err)
 		}
@@ -83,10 +83,11 @@ func (d *Driver) fill(ctx context.Context, url string) cache.Result {
 	return last
 }
 
-// look inspects an object under its own name.
-func (d *Driver) look(ctx context.Context, url string) reply {
-	host, path := freshet.SplitURL(url)
-	r := d.one(ctx, request{op: opInspect, host: host, path: path})
+// look inspects an object under its own name, as the viewer that it is fetched
+// for would find it.
+func (d *Driver) look(ctx context.Context, obj cache.Object) reply {
+	host, path := freshet.SplitURL(obj.URL)
+	r := d.one(ctx, request{op: opInspect, host: host, path: path, header: obj.Header})
 	if r.err == nil && r.verdict != saysHit && r.verdict != saysMiss {
 		r.err = errOdd
 	}
@@ -95,8 +96,8 @@ func (d *Driver) look(ctx context.Context, url string) reply {
 
 // settled inspects an object whose body was read to its end. Varnish closes an
 // object a moment after it has sent the last byte.
-func (d *Driver) settled(ctx context.Context, url string) reply {
-	st := d.look(ctx, url)
+func (d *Driver) settled(ctx context.Context, obj cache.Object) reply {
+	st := d.look(ctx, obj)
 	if !st.streaming || st.err != nil {
 		return st
 	}
@@ -107,7 +108,7 @@ func (d *Driver) settled(ctx context.Context, url string) reply {
 	for st.err == nil && st.streaming {
 		select {
 		case <-pause.C:
-			st = d.look(ctx, url)
+			st = d.look(ctx, obj)
 		case <-end.C:
 			return st
 		case <-ctx.Done():
@@ -155,11 +156,11 @@ func forbidden(h http.Header) string {
 // clean removes what a failed prefetch left: an error that viewers would be
 // given until it expires, or a mark that keeps the object from being stored.
 // A good copy that came in meanwhile stays.
-func (d *Driver) clean(ctx context.Context, url string) {
+func (d *Driver) clean(ctx context.Context, obj cache.Object) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanWithin)
 	defer cancel()
-	if st := d.look(ctx, url); st.err == nil && (st.verdict != saysHit || st.status != http.StatusOK) {
-		host, path := freshet.SplitURL(url)
+	if st := d.look(ctx, obj); st.err == nil && (st.verdict != saysHit || st.status != http.StatusOK) {
+		host, path := freshet.SplitURL(obj.URL)
 		// If it cannot be removed, the failure that is reported stands anyhow.
 		_ = d.one(ctx, request{op: opPurge, host: host, path: path})
 	}

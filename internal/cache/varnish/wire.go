@@ -5,7 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -53,6 +56,8 @@ type request struct {
 	text  string // of a ban, of tags, of a note
 	since time.Time
 	keep  time.Duration // with opSoft
+
+	header http.Header // of a viewer, by which Varnish chooses a variant
 }
 
 // reply is what Varnish said. With err, nothing else counts.
@@ -125,12 +130,20 @@ func (r *request) safe() bool {
 			return false
 		}
 	}
-	for i := range len(r.text) {
-		if c := r.text[i]; c < ' ' || c >= 0x7f {
+	if !visibleOrBlank(r.text) {
+		return false
+	}
+	for name, values := range r.header {
+		if !slices.Contains(freshet.PrefetchFields(), name) || slices.ContainsFunc(values, func(v string) bool { return !visibleOrBlank(v) }) {
 			return false
 		}
 	}
 	return true
+}
+
+// visibleOrBlank reports whether a text may stand in a field of a header.
+func visibleOrBlank(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c < ' ' || c >= 0x7f })
 }
 
 // appendTo writes the request. HEAD, so that no answer has a body.
@@ -146,6 +159,11 @@ func (r *request) appendTo(b []byte, id uint64) []byte {
 	}
 	if r.keep > 0 {
 		b = append(append(b, "\r\nX-Freshet-Keep: "...), strconv.FormatFloat(r.keep.Seconds(), 'f', 3, 64)+"s"...)
+	}
+	for name, values := range r.header {
+		for _, v := range values {
+			b = append(append(append(append(b, "\r\n"...), name...), ": "...), v...)
+		}
 	}
 	return append(b, "\r\n\r\n"...)
 }
