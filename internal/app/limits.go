@@ -35,5 +35,11 @@ func figuresOf(f config.Figures) limits.Figures {
 	}
 }
 
+// book is all that the vendor's API asks about limits.
+type book struct {
+	*limits.Throttle
+	*limits.Quotas
+}
+
 // keepAudit deletes what the audit trail need not keep any more.
 func (s *Server) keepAudit(ctx context.Context) error { return s.audit.Keep(ctx, s.kept, s.log) }

@@ -32,6 +32,7 @@ type Server struct {
 	group     *lifecycle.Group
 	audit     *audit.Trail
 	kept      time.Duration // how long audit records are
+	quotas    *limits.Quotas
 	log       *slog.Logger
 	store     *sqlite.Store
 	engine    *engine.Engine
@@ -119,6 +120,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	}
 	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
 	control := s.private.metrics.NewControl(s.present)
+	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
 		Observer: control,
@@ -128,6 +130,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
 		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(),
+		Limits:   s.quotas,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -189,7 +192,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Auth:      guard,
 			Media:     s.store,
 			Callbacks: s.store,
-			Limits:    limits.NewThrottle(rulesOf(c.Limits)),
+			Limits:    book{limits.NewThrottle(rulesOf(c.Limits)), s.quotas},
 			Audit:     s.audit,
 			Domains:   s.engine,
 			CheckHost: checkSource,

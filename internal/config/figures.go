@@ -72,7 +72,7 @@ type Figures struct {
 	URLsPerCall int `yaml:"urls_per_call"`
 
 	// PreloadsPerCall is how many lines one PreloadVodObjectCaches may hold, at
-	// most 1000; `vendor` has 100.
+	// most 1000; without a figure it is 100.
 	PreloadsPerCall int `yaml:"preloads_per_call"`
 
 	// PreloadQueue is how many prefetch tasks may wait at a time; `vendor` has

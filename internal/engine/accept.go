@@ -47,7 +47,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		}
 	}
 	job := e.newJob(s, media)
-	err := e.store.Jobs.Accept(ctx, job, store.Nonce{Fingerprint: s.Nonce, Expires: s.NonceExpires})
+	err := e.accept(ctx, job, store.Nonce{Fingerprint: s.Nonce, Expires: s.NonceExpires})
 	if err != nil {
 		e.settle(len(media))
 		return freshet.Receipt{}, err
@@ -91,7 +91,7 @@ func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryR
 	var run freshet.DryRun
 	if s.Direct != nil {
 		job := e.newJob(s, []string{""})
-		row, err := e.o.Planner.Preview(ctx, job, job.Rows[0], nil)
+		row, err := e.o.Planner.Plan(ctx, job, job.Rows[0], nil)
 		run.Rows = []freshet.PlannedRow{row}
 		return run, err
 	}
@@ -111,7 +111,7 @@ func (e *Engine) DryRun(ctx context.Context, s freshet.Submission) (freshet.DryR
 			run.NonExistent = append(run.NonExistent, id)
 			continue
 		}
-		row, err := e.o.Planner.Preview(ctx, job, job.Rows[i], media[at])
+		row, err := e.o.Planner.Plan(ctx, job, job.Rows[i], media[at])
 		if err != nil {
 			return run, err
 		}

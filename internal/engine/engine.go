@@ -22,13 +22,11 @@ import (
 
 // Planner turns a row into URLs; see package plan.
 type Planner interface {
-	// Plan returns the plan of one row, and takes its price. media is nil for a
+	// Plan returns the plan of one row, and leaves no trace. media is nil for a
 	// job by URL, prefix or tag, and for a media that was deleted since the job
 	// was accepted. An error means that it should be tried
 	// again later; what is wrong with the media itself is in the plan.
 	Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
-	// Preview is Plan for a dry run: it leaves no trace.
-	Preview(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error)
 	// Entries packs a planned row into entries of the log.
 	Entries(job *freshet.Job, row freshet.Row, planned freshet.PlannedRow, now time.Time) []*freshet.Entry
 }
@@ -53,6 +51,7 @@ type Options struct {
 	Store   Store
 	Bus     bus.Control
 	Planner Planner
+	Limits  Limits // nil: accounts may do what they like
 	// Events returns what becomes true when a row is planned; nil: nothing that
 	// anybody is told.
 	Events func(job *freshet.Job, row freshet.Row, media *freshet.Media) []store.Event
@@ -138,6 +137,8 @@ type Engine struct {
 	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
+	// reserved are places in the queues of prefetches
+	reserved reserved
 
 	serving   atomic.Bool // the bus is answered
 	strangers strangers   // wrong set-ups that were told
@@ -159,7 +160,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		o: o, store: o.Store, log: o.Log,
 		members: newMembers(o.POPs),
 		changes: newChanges(),
-		ends:    newEnds(),
+		ends:    newEnds(), reserved: newReserved(),
 		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),

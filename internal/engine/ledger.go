@@ -17,8 +17,10 @@ type ledger struct {
 	mu      sync.Mutex // guards what follows, and every fold in it
 	entries map[freshet.Position]*openEntry
 	closing map[freshet.Position]*openEntry // closed, but not yet saved as such
-	members *members
-	sets    map[string][]string // target lists, kept once
+	// prefetches are the entries that prefetch, by account
+	prefetches map[string]map[freshet.Position]*openEntry
+	members    *members
+	sets       map[string][]string // target lists, kept once
 }
 
 type openEntry struct {
@@ -28,7 +30,7 @@ type openEntry struct {
 
 func newLedger(m *members) *ledger {
 	return &ledger{
-		entries: map[freshet.Position]*openEntry{}, closing: map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{},
+		entries: map[freshet.Position]*openEntry{}, closing: map[freshet.Position]*openEntry{}, prefetches: map[string]map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{},
 	}
 }
 
@@ -57,7 +59,29 @@ func (l *ledger) put(meta entryMeta, f *fold) {
 		}
 		l.sets[key] = meta.Targets
 	}
-	l.entries[meta.At] = &openEntry{meta: meta, fold: f}
+	l.add(&openEntry{meta: meta, fold: f})
+}
+
+// add makes an entry open; the caller holds mu.
+func (l *ledger) add(o *openEntry) {
+	l.entries[o.meta.At] = o
+	if o.meta.Kind != freshet.EntryPrefetch {
+		return
+	}
+	if l.prefetches[o.meta.Account] == nil {
+		l.prefetches[o.meta.Account] = map[freshet.Position]*openEntry{}
+	}
+	l.prefetches[o.meta.Account][o.meta.At] = o
+}
+
+// drop makes an entry open no more; the caller holds mu.
+func (l *ledger) drop(o *openEntry) {
+	delete(l.entries, o.meta.At)
+	of := l.prefetches[o.meta.Account]
+	delete(of, o.meta.At)
+	if len(of) == 0 {
+		delete(l.prefetches, o.meta.Account)
+	}
 }
 
 // size returns how many entries are open.
@@ -154,7 +178,7 @@ func (l *ledger) close(at ...freshet.Position) []store.State {
 			states = append(states, store.State{
 				At: p, Closed: true, Failed: failed, Fold: o.fold.encode(len(o.meta.Targets)),
 			})
-			delete(l.entries, p)
+			l.drop(o)
 			l.closing[p] = o
 		}
 	}
@@ -184,7 +208,7 @@ func (l *ledger) saved(states []store.State, err error) {
 		o := l.closing[at]
 		delete(l.closing, at)
 		if err != nil && o != nil && l.entries[at] == nil {
-			l.entries[at] = o
+			l.add(o)
 		}
 	}
 }
@@ -318,6 +342,7 @@ func (e *Engine) Refold(ctx context.Context) error {
 	}
 	e.ledger.mu.Lock()
 	clear(e.ledger.entries)
+	clear(e.ledger.prefetches)
 	clear(e.ledger.closing)
 	e.ledger.mu.Unlock()
 	return e.load(ctx)

@@ -79,9 +79,9 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 	attrs := []slog.Attr{slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
 	begun := time.Now()
-	p, err := e.planOne(ctx, claim)
+	p, media, err := e.planOne(ctx, claim)
 	if err == nil {
-		err = e.store.Jobs.SavePlan(ctx, p)
+		p, err = e.savePlan(ctx, p, media)
 	}
 	if err != nil {
 		if ctx.Err() == nil {
@@ -113,13 +113,14 @@ func (e *Engine) release(ctx context.Context, claim store.Claimed) {
 	}
 }
 
-func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan, error) {
+// planOne plans a claimed row; the media is nil if there is none.
+func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan, *freshet.Media, error) {
 	job, row := claim.Job, claim.Row
 	var media *freshet.Media
 	if job.Direct == nil {
 		found, err := e.store.Catalog.Media(ctx, job.Account, []string{row.Media})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(found) > 0 { // else it was deleted since; the plan says what can be done
 			media = found[0]
@@ -127,8 +128,14 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 	}
 	planned, err := e.planURLs(ctx, job, row, media)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
+	return e.outcome(claim, media, planned), media, nil
+}
+
+// outcome is what becomes of a row with its plan.
+func (e *Engine) outcome(claim store.Claimed, media *freshet.Media, planned freshet.PlannedRow) *store.Plan {
+	job, row := claim.Job, claim.Row
 	row.State, row.Modified = freshet.RowPlanned, now()
 	row.Fault, row.Message, row.Problems = planned.Fault, planned.Message, planned.Problems
 	if row.Fault != "" {
@@ -145,7 +152,7 @@ func (e *Engine) planOne(ctx context.Context, claim store.Claimed) (*store.Plan,
 	if e.o.Events != nil {
 		p.Events = e.o.Events(job, row, media)
 	}
-	return p, nil
+	return p
 }
 
 // pause waits for d or the end of ctx.

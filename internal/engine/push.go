@@ -56,6 +56,9 @@ func (e *Engine) pushSubject(ctx context.Context, subject string, sent map[strin
 		// Open first: no agent may see an entry whose evidence would come too
 		// early for the ledger.
 		e.ledger.open(entries...)
+		for _, entry := range entries { // the ledger counts them from now on
+			e.reserved.settle(entry.Job, entry.Len())
+		}
 		last := entries[len(entries)-1].At
 		e.members.headIs(subject, last)
 		for _, msg := range encodeBatches(subject, sent[subject], entries) {

@@ -61,10 +61,6 @@ func (f files) Plan(_ context.Context, job *freshet.Job, row freshet.Row, _ *fre
 	return p, nil
 }
 
-func (f files) Preview(ctx context.Context, job *freshet.Job, row freshet.Row, m *freshet.Media) (freshet.PlannedRow, error) {
-	return f.Plan(ctx, job, row, m)
-}
-
 func newWorld(t *testing.T, change func(*engine.Options), pops ...string) *world {
 	t.Helper()
 	w := &world{t: t, bus: membus.New(), pops: map[string]*popPlayed{}}

@@ -29,9 +29,9 @@ type jobs struct {
 }
 
 // Accept implements [store.Jobs].
-func (j *jobs) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce) error {
+func (j *jobs) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce, charges ...store.Charge) error {
 	defer j.c.since(opAccept, time.Now())
-	return j.Jobs.Accept(ctx, job, nonce)
+	return j.Jobs.Accept(ctx, job, nonce, charges...)
 }
 
 // Claim implements [store.Jobs].

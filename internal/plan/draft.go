@@ -14,7 +14,6 @@ const (
 	faultDomain   = "InvalidDomain.NotFound"
 	faultOffline  = "InvalidDomain.Offline"
 	faultInternal = "InternalError"
-	faultQuota    = "QuotaExceeded.Refresh"
 	faultInput    = "InvalidParameter"
 )
 

@@ -63,52 +63,6 @@ func TestU23_RefreshWithReadablePlaylistsLeavesThePastAlone(t *testing.T) {
 	wantURLs(t, r, "/m/hd.m3u8 /m/init-a.mp4 /m/hd0.m4s")
 }
 
-type charger struct {
-	err   error
-	asked []int
-}
-
-func (c *charger) Charge(_ context.Context, _ *freshet.Job, _ freshet.Row, n int) error {
-	c.asked = append(c.asked, n)
-	return c.err
-}
-
-func TestU24_QuotaFailsAMediaAsAWhole(t *testing.T) {
-	t.Parallel()
-	m := media(stream("mp4", "HD", "http://vod.example.com/hd.mp4"), stream("mp4", "SD", "http://vod.example.com/sd.mp4"))
-	j := job(freshet.Purge, freshet.Filter{})
-
-	c := &charger{}
-	r := mustPlan(t, newWorld().planner(plan.Options{Charger: c}), j, m)
-	if len(r.URLs) != 2 || len(c.asked) != 1 || c.asked[0] != 2 {
-		t.Errorf("charged %v for %v", c.asked, urls(r))
-	}
-
-	c = &charger{err: &freshet.Error{Code: freshet.CodeLimited, Message: "You've exceeded the prescribed refresh limits."}}
-	p := newWorld().planner(plan.Options{Charger: c})
-	r = mustPlan(t, p, j, m)
-	wantURLs(t, r, "")
-	wantFault(t, r, "QuotaExceeded.Refresh", "You've exceeded the prescribed refresh limits.")
-
-	native := job(freshet.Purge, freshet.Filter{})
-	native.Native = true
-	if r = mustPlan(t, p, native, m); len(r.URLs) != 2 || r.Fault != "" {
-		t.Errorf("a native purge was refused: %+v", r)
-	}
-	native.Type = freshet.Prefetch
-	wantFault(t, mustPlan(t, p, native, m), "QuotaExceeded.Refresh", "")
-
-	n := len(c.asked)
-	if r, err := p.Preview(t.Context(), j, freshet.Row{Media: "m1"}, m); err != nil || len(r.URLs) != 2 || len(c.asked) != n {
-		t.Errorf("a preview was charged or refused: %+v, %v", r, err)
-	}
-
-	c.err = errors.New("store is gone")
-	if _, err := p.Plan(t.Context(), j, freshet.Row{Media: "m1"}, m); err == nil {
-		t.Error("a fault of the store was taken for an answer")
-	}
-}
-
 func TestEverything_IsAllThatTheMediaHasAndHad(t *testing.T) {
 	t.Parallel()
 	w := masterWorld()

@@ -2,8 +2,8 @@
 // URLs that the log will carry: which streams, which playlists, which
 // segments, and what is remembered from before.
 //
-// A plan is a value: making one changes nothing, but for the charge at its
-// end. The package must not know the log's transport, the store's SQL or HTTP;
+// A plan is a value: making one changes nothing. What it costs is paid when it
+// is stored. The package must not know the log's transport, the store's SQL or HTTP;
 // it names the small interfaces that it needs. The engine's planner workers
 // call it, and so does the dry run. If it leaves a URL out and does not say so
 // in the row's problems or fault, a takedown reports success over a film that
@@ -38,23 +38,12 @@ type Fetcher interface {
 	Get(ctx context.Context, origin, canonicalURL string) (body []byte, at string, err error)
 }
 
-// Charger takes the price of a plan before it is carried out.
-type Charger interface {
-	// Charge takes the price of a row's URLs. A CodeLimited [*freshet.Error]
-	// means that what is left does not cover them; then nothing is taken.
-	// Charging the same row of the same job again must be free: a row is
-	// planned twice if its first worker dies.
-	Charge(ctx context.Context, job *freshet.Job, row freshet.Row, urls int) error
-}
-
 // Options say what a Planner works with.
 type Options struct {
 	Catalog Catalog
 	Fetcher Fetcher
 	// Domains returns the domains of an account as they are now.
 	Domains func(account string) []freshet.Domain
-	// Charger takes the price; nil: everything is free.
-	Charger Charger
 	Limits  Limits
 }
 
@@ -96,14 +85,13 @@ type Planner struct {
 	catalog Catalog
 	fetcher Fetcher
 	domains func(account string) []freshet.Domain
-	charger Charger
 	limits  Limits
 }
 
 // New makes a Planner.
 func New(o Options) *Planner {
 	return &Planner{
-		catalog: o.Catalog, fetcher: o.Fetcher, domains: o.Domains, charger: o.Charger,
+		catalog: o.Catalog, fetcher: o.Fetcher, domains: o.Domains,
 		limits: o.Limits.withDefaults(),
 	}
 }
@@ -124,7 +112,6 @@ func (p *Planner) stages() []stage {
 		{"expand", p.expand},     // what their playlists name
 		{"remember", p.remember}, // what they named before
 		{"dedupe", p.dedupe},     // each object once
-		{"charge", p.charge},     // what it costs
 	}
 }
 
@@ -134,12 +121,6 @@ func (p *Planner) stages() []stage {
 // media are in the row.
 func (p *Planner) Plan(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error) {
 	return p.run(ctx, p.newDraft(job, row, media), p.stages())
-}
-
-// Preview makes the same plan without charging for it.
-func (p *Planner) Preview(ctx context.Context, job *freshet.Job, row freshet.Row, media *freshet.Media) (freshet.PlannedRow, error) {
-	all := p.stages()
-	return p.run(ctx, p.newDraft(job, row, media), all[:len(all)-1])
 }
 
 func (p *Planner) run(ctx context.Context, d *draft, stages []stage) (freshet.PlannedRow, error) {

@@ -16,6 +16,12 @@ type Limits interface {
 	// Take counts a call. If that is one too many, wait is when the next would
 	// be let in, and tell says that the refusal is to be written down.
 	Take(account, operation string) (wait time.Duration, tell bool)
+	// PerCall returns how many URLs an account may name in one
+	// RefreshVodObjectCaches and one PreloadVodObjectCaches; 0: nothing of its
+	// own.
+	PerCall(account string) (refresh, preload int)
+	// Quota returns an account's quota for today.
+	Quota(ctx context.Context, account string) (freshet.Quota, error)
 }
 
 // admitted runs an operation for a caller who is known: first comes the

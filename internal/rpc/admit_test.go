@@ -56,6 +56,23 @@ func (m *memTrail) newest() (freshet.AuditRecord, int) {
 	return m.records[len(m.records)-1], len(m.records)
 }
 
+// shares are limits in which the test says what is left.
+type shares struct {
+	*limits.Throttle
+	quota            freshet.Quota
+	refresh, preload int
+	err              error
+}
+
+func (s shares) PerCall(string) (refresh, preload int) { return s.refresh, s.preload }
+
+func (s shares) Quota(_ context.Context, acc string) (freshet.Quota, error) {
+	if acc != account {
+		return freshet.Quota{}, s.err
+	}
+	return s.quota, s.err
+}
+
 func audited(t *testing.T, change ...func(*rpc.Options)) (*fixture, *memTrail) {
 	t.Helper()
 	m := &memTrail{}
@@ -143,7 +160,7 @@ func TestAudit_ASuccessWithoutARecordIsNoSuccess(t *testing.T) {
 func TestContract_3_1_ThrottleComesAfterTheSignature(t *testing.T) {
 	t.Parallel()
 	th := limits.NewThrottle(limits.Rules{Each: limits.Figures{CallsPerSecond: 3}})
-	f, m := audited(t, func(o *rpc.Options) { o.Limits = th })
+	f, m := audited(t, func(o *rpc.Options) { o.Limits = shares{Throttle: th} })
 	for range 10 {
 		p := v1As(keyID, "RefreshMediaPlayUrls", "MediaIds", "m1", "TaskType", "Refresh")
 		p.Set("Signature", "bad")

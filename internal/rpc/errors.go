@@ -58,6 +58,7 @@ func groupTables() []func(kind) (row, bool) {
 		domainListTable,
 		accountErrors,
 		mediaTable,
+		limitTable,
 	}
 }
 
@@ -234,6 +235,9 @@ func ofEngine(e *freshet.Error) *fault {
 	case freshet.CodeForbidden, freshet.CodeUnauthenticated:
 		return &fault{kind: forbidden, cause: e}
 	case freshet.CodeLimited:
+		if k, ok := spent(e); ok {
+			return &fault{kind: k, cause: e}
+		}
 		return &fault{kind: throttled, retry: e.RetryAfter, cause: e}
 	case freshet.CodeUnavailable:
 		return &fault{kind: serviceUnavailable, cause: e}

@@ -335,7 +335,7 @@ func TestContract_1_7_Format(t *testing.T) {
 func TestEveryActionOfTheVendorThatIsNotBuiltSaysSo(t *testing.T) {
 	t.Parallel()
 	for _, action := range []string{
-		"DescribeVodRefreshQuota", "SetMessageCallback", "GetMessageCallback",
+		"SetMessageCallback", "GetMessageCallback",
 		"DeleteMessageCallback", "GetPlayInfo", "SearchMedia", "GetVideoInfo", "GetVideoInfos", "RegisterMedia", "DeleteVideo",
 		"DeleteStream", "AddVodDomain", "DescribeVodUserDomains", "GetVideoPlayAuth", "CreateUploadVideo", "SubmitTranscodeJobs",
 	} {

@@ -99,7 +99,8 @@ func refreshKinds() map[string]refreshKind {
 // readRefresh reads and checks the parameters in the order of contract §4.3's
 // table.
 func (s *server) readRefresh(ctx context.Context, c *call) (objects, error) {
-	lines, err := objectLines(c, maxFiles)
+	most, _ := s.perCall(c)
+	lines, err := objectLines(c, most)
 	if err != nil {
 		return objects{}, err
 	}
@@ -150,7 +151,8 @@ func (s *server) preloadVodObjectCaches(ctx context.Context, c *call) (any, erro
 // readPreload reads and checks the parameters in the order of contract §4.4's
 // table.
 func (s *server) readPreload(ctx context.Context, c *call) (objects, error) {
-	lines, err := objectLines(c, s.MaxPreload)
+	_, most := s.perCall(c)
+	lines, err := objectLines(c, most)
 	if err != nil {
 		return objects{}, err
 	}

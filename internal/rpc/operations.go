@@ -24,6 +24,7 @@ func (s *server) groups() []operations {
 		s.mediaOperations(),
 		s.callbackOperations(),
 		s.domainOperations(),
+		s.quotaOperations(),
 	}
 }
 

@@ -71,6 +71,7 @@ func table() []row {
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(),
+		quotaRows(),
 	)
 }
 

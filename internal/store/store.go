@@ -20,7 +20,8 @@ import (
 
 // Jobs keeps accepted calls and hands their rows to planners.
 type Jobs interface {
-	// Accept commits a job with all its rows as RowAccepted, and the nonce of
+	// Accept commits a job with all its rows as RowAccepted, the charges for it, and
+	// the nonce of
 	// the call if there is one (Nonce zero: none). Concurrent calls share a
 	// commit (group commit). A job ID that exists is a CodeConflict error. It
 	// gives the groups of job.Direct their IDs, task IDs of the account that no
@@ -29,7 +30,7 @@ type Jobs interface {
 	// A takedown, or the end of one, takes effect in the catalog with this commit
 	// (see Takedowns); one that renews a takedown which has ended meanwhile is a
 	// CodeConflict error.
-	Accept(ctx context.Context, job *freshet.Job, nonce Nonce) error
+	Accept(ctx context.Context, job *freshet.Job, nonce Nonce, charges ...Charge) error
 
 	// Claim leases up to c.Limit rows that are accepted, or whose lease ended,
 	// oldest first. A row is passed over while an earlier row of the same
@@ -42,7 +43,8 @@ type Jobs interface {
 	// (the POPs enrolled now) and sets row.Entries. It remembers the URLs of p
 	// too. An entry that allows URLs loses those that another media denies, and
 	// goes if none is left. If the claim was lost (the lease ended and another worker took the
-	// row), it is a CodeConflict error and nothing happens.
+	// row), it is a CodeConflict error and nothing happens; the same if its
+	// charges do not fit.
 	SavePlan(ctx context.Context, p *Plan) error
 
 	// Release gives a claimed row back before its lease ends.
@@ -89,6 +91,7 @@ type Plan struct {
 	Entries  []*freshet.Entry
 	Remember []string // canonical URLs that an expansion yielded for the media, whether or not they are in Entries
 	Events   []Event  // what becomes true with it
+	Charges  []Charge // what it costs
 	Now      time.Time
 }
 

@@ -93,6 +93,9 @@ func (s *Store) SavePlan(ctx context.Context, p *store.Plan) error {
 				return freshet.Errorf(freshet.CodeConflict, "Row %d of job %s is not held by this worker any more.",
 					p.Claim.Row.Index, p.Claim.Row.Job)
 			}
+			if err := t.charge(ctx, p.Charges); err != nil {
+				return err
+			}
 			entries, err := t.stillAllowed(ctx, row.media, entries)
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ import (
 const nonceSweep = 512
 
 // Accept implements [store.Jobs].
-func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce) error {
+func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce, charges ...store.Charge) error {
 	body, err := encodeJob(job)
 	if err != nil {
 		return err
@@ -37,6 +37,9 @@ func (s *Store) Accept(ctx context.Context, job *freshet.Job, nonce store.Nonce)
 	return s.w.submit(ctx, &op{
 		job: job.ID,
 		do: func(ctx context.Context, t *tx) error {
+			if err := t.charge(ctx, charges); err != nil {
+				return err
+			}
 			// The insert that can be refused comes first: refused, it leaves nothing.
 			res, err := t.run(ctx, `INSERT INTO job (id, account, created, body) VALUES (?, ?, ?, ?)`,
 				key, job.Account, created, body)

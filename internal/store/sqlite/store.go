@@ -79,6 +79,7 @@ var (
 	_ store.Keys     = (*Store)(nil)
 	_ store.Accounts = (*Store)(nil)
 	_ store.POPs     = (*Store)(nil)
+	_ store.Quotas   = (*Store)(nil)
 	_ store.Audit    = (*Store)(nil)
 
 	_ store.CallbackRules = (*Store)(nil)

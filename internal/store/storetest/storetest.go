@@ -34,6 +34,7 @@ type Everything interface {
 	store.Takedowns
 	store.Audit
 	store.Retention
+	store.Quotas
 	Close() error
 }
 
@@ -61,6 +62,7 @@ func Run(t *testing.T, open Open) {
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
 		"Retention": runRetention,
+		"Quotas":    runQuotas,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
