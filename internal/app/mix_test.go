@@ -27,9 +27,9 @@ const (
 	mixClients  = 50 // at once, of three accounts
 	mixActions  = 10 // of each client, in each life of the server
 	mixLives    = 2
-	mixURLs     = 400 // the daily quotas: some calls are refused
-	mixDirs     = 60
-	mixPreloads = 150
+	mixURLs     = 150 // the daily quotas: some calls are refused
+	mixDirs     = 25
+	mixPreloads = 50
 )
 
 // TestP8_AnyMixOfOperations: fifty clients of three accounts call every
@@ -91,6 +91,7 @@ type mixAccount struct {
 	mu       sync.Mutex // guards what follows
 	used     map[freshet.QuotaKind]int
 	tasks    map[string]int // by object type
+	native   int            // those that came by the native API
 	taskIDs  []string
 	jobs     map[string]int      // URLs of each row by job
 	media    map[string]bool     // registered and not deleted
