@@ -71,7 +71,6 @@ func table() []row {
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(),
-		quotaRows(),
 	)
 }
 
