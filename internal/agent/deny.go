@@ -163,7 +163,7 @@ func (l *life) changeOf(entry *freshet.Entry) (c store.DenyChange, items []int) 
 
 // denied takes in how a change ended. What did not succeed for now is tried
 // again, as a whole, until it does.
-func (l *life) denied(
+func (l *life) denied( //nolint:revive // all of it is what came of one change
 	ctx context.Context, n *denial, c store.DenyChange, items []int, results []cache.Result, executed time.Time, err error,
 ) {
 	d := &l.denials

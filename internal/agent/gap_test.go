@@ -44,7 +44,7 @@ type firstControl struct {
 func (c *firstControl) call(_ context.Context, pop string, call bus.Call, req []byte) ([]byte, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch call {
+	switch call { //nolint:exhaustive // the first release had no other
 	case bus.CallTopology:
 		_, _ = understood(wire.Version1, wire.DecodeTopology, req) // it was answered whether or not this was understood
 		return recording(c.t, "topology"), nil

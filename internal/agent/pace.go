@@ -289,7 +289,8 @@ func echoOf(results []cache.Result) echo {
 		case freshet.ReasonOrigin4xx, freshet.ReasonUnreachable, freshet.ReasonRefused, freshet.ReasonUnsupported:
 			e.bytes = 0
 		case freshet.ReasonNone, freshet.ReasonTooLarge, freshet.ReasonNoSpace, freshet.ReasonMismatch,
-			freshet.ReasonPurgeFailed, freshet.ReasonBlockedByParent, freshet.ReasonSuperseded:
+			freshet.ReasonPurgeFailed, freshet.ReasonBlockedByParent, freshet.ReasonSuperseded,
+			freshet.ReasonDenied:
 		}
 	case freshet.OutcomeNone, freshet.OutcomeCovered, freshet.OutcomeCancelled, freshet.OutcomeExcused:
 	}

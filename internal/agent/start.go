@@ -161,7 +161,7 @@ func (l *life) recall(kept []*freshet.Entry, list []freshet.Exception) {
 		items[x.At] = x
 	}
 	for _, e := range kept {
-		switch e.Kind {
+		switch e.Kind { //nolint:exhaustive // denials are kept as a list of their own
 		case freshet.EntryPrefetch:
 			l.addPrefetch(e)
 		case freshet.EntryMembership:

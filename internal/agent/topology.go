@@ -54,7 +54,7 @@ func (l *life) hearTopology(ch bus.Channel, msg []byte) (func(), error) {
 
 // versionOf returns the version in which topologies are told on a channel.
 func versionOf(ch bus.Channel) wire.Version {
-	switch ch {
+	switch ch { //nolint:exhaustive // the others tell no topology
 	case bus.ChannelTopology3:
 		return wire.Version3
 	case bus.ChannelTopology2:

@@ -78,7 +78,7 @@ type Media interface {
 type Keys interface {
 	// CreateKey makes a key, with a policy unless that is ""; its secret is told
 	// once.
-	CreateKey(ctx context.Context, account, policy string) (store.Key, error)
+	CreateKey(ctx context.Context, account, document string) (store.Key, error)
 	// Key returns a key of the account; of any account with "".
 	Key(ctx context.Context, account, id string) (store.Key, error)
 	// ChangeKey changes a key of the account (of any account with "") and
@@ -88,7 +88,7 @@ type Keys interface {
 	DeleteKey(ctx context.Context, account, id string) error
 	// IssueToken makes a temporary credential of a key of the account; of any
 	// account with "". The policy, unless it is "", narrows what the key may.
-	IssueToken(ctx context.Context, account, id string, lasts time.Duration, policy string) (auth.Session, error)
+	IssueToken(ctx context.Context, account, id string, lasts time.Duration, document string) (auth.Session, error)
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]store.Key, error)
 	// Remember stores the nonce of a call before it writes something other

@@ -205,7 +205,11 @@ func checkDomain(d *freshet.Domain) error {
 	if d.Verify != "" && !slices.Contains(freshet.VerifyModes(), d.Verify) {
 		return freshet.Invalid("verify", "%q is not a way to verify; it must be ack, inspect or probe.", clip(string(d.Verify)))
 	}
-	o, err := url.Parse(d.Origin)
+	return checkOrigin(d.Origin)
+}
+
+func checkOrigin(origin string) error {
+	o, err := url.Parse(origin)
 	if err != nil || o.Scheme != "http" && o.Scheme != "https" || o.Hostname() == "" {
 		return freshet.Invalid("origin", "origin must be a URL such as http://origin.example.com.")
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"iter"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -77,6 +78,6 @@ func (s *server) cutShort(c *call, err error) error {
 	if !c.w.begun {
 		return err
 	}
-	s.Log.ErrorContext(c.r.Context(), "an export was cut short", "error", err)
+	s.Log.ErrorContext(c.r.Context(), "an export was cut short", slog.Any("error", err))
 	panic(http.ErrAbortHandler)
 }

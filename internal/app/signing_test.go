@@ -25,10 +25,10 @@ const (
 	signSecret = "a secret for the tests of signing"
 )
 
-// playURL asks GetPlayInfo for the first URL of a media.
-func playURL(t *testing.T, s *app.Server, media string, kv ...string) string {
+// playURL asks GetPlayInfo for the first URL of the media m-1.
+func playURL(t *testing.T, s *app.Server, kv ...string) string {
 	t.Helper()
-	p := url.Values{"Action": {"GetPlayInfo"}, "Version": {"2017-03-21"}, "Format": {"JSON"}, "VideoId": {media}}
+	p := url.Values{"Action": {"GetPlayInfo"}, "Version": {"2017-03-21"}, "Format": {"JSON"}, "VideoId": {"m-1"}}
 	for i := 0; i < len(kv); i += 2 {
 		p.Set(kv[i], kv[i+1])
 	}
@@ -92,7 +92,7 @@ func TestContract_8_SignedFromEndToEnd(t *testing.T) {
 		if _, err := c.SetDomainAuth(t.Context(), "vod.example.com", client.DomainAuth{Type: typ}); err != nil {
 			t.Fatal(err)
 		}
-		played := playURL(t, s, "m-1")
+		played := playURL(t, s)
 		awaitView(t, s, played, "film ") // the POP hears of the change by itself
 		if got := viewed(t, s, bare); !strings.HasPrefix(got, "403") {
 			t.Fatalf("type %s: unsigned: %q", typ, got)
@@ -110,7 +110,7 @@ func TestContract_8_SignedFromEndToEnd(t *testing.T) {
 		if d := carriedOut(t, s, freshet.Prefetch, played); d.Outcome == freshet.OutcomeFailed || d.Verified != freshet.VerifiedProbe {
 			t.Fatalf("type %s: prefetch: %+v", typ, d)
 		}
-		for _, u := range []string{played, playURL(t, s, "m-1", "AuthTimeout", "60", "ReAuthInfo", `{"rand":"x","uid":"7"}`)} {
+		for _, u := range []string{played, playURL(t, s, "AuthTimeout", "60", "ReAuthInfo", `{"rand":"x","uid":"7"}`)} {
 			if got := viewed(t, s, u); got != "film new of "+typ {
 				t.Fatalf("type %s: %s: %q", typ, u, got)
 			}
@@ -158,7 +158,7 @@ func TestContract_8_LifetimeAndParts(t *testing.T) {
 	if _, err := c.Import(t.Context(), strings.NewReader(`{"MediaId":"m-1","Status":"Normal","Streams":[{"Format":"mp4","Definition":"HD","StreamType":"video","PlayURL":"http://vod.example.com/a.mp4"}]}`), nil); err != nil {
 		t.Fatal(err)
 	}
-	u, err := url.Parse(playURL(t, s, "m-1", "AuthTimeout", "3600", "ReAuthInfo", `{"rand":"abc","uid":"42"}`))
+	u, err := url.Parse(playURL(t, s, "AuthTimeout", "3600", "ReAuthInfo", `{"rand":"abc","uid":"42"}`))
 	if err != nil || !strings.Contains(u.RawQuery, "-abc-42-") {
 		t.Fatalf("%v, %v", u, err)
 	}
@@ -168,7 +168,7 @@ func TestContract_8_LifetimeAndParts(t *testing.T) {
 			t.Errorf("after %v: %v", after, got)
 		}
 	}
-	one, two := playURL(t, s, "m-1"), playURL(t, s, "m-1")
+	one, two := playURL(t, s), playURL(t, s)
 	if one == two || !strings.Contains(one, "-0-") {
 		t.Errorf("%s, %s", one, two)
 	}

@@ -77,7 +77,7 @@ func TestAccounts_ADisabledOneLetsNobodyIn(t *testing.T) {
 		return err
 	}
 	basically := func() error {
-		_, err := a.Native(basic(t, "127.0.0.1:9", keyID), nil)
+		_, err := a.Native(basic(t, keyID), nil)
 		return err
 	}
 	if err := call(); err != nil {
@@ -211,7 +211,7 @@ func TestPolicy_TheAccountIsTheKeys(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := basic(t, "127.0.0.1:9", k.ID)
+	r := basic(t, k.ID)
 	r.SetBasicAuth(k.ID, k.Secret)
 	id, err := a.Native(r, nil)
 	if err != nil || id.May("vod:GetPlayInfo", policy.Account()) {

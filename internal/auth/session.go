@@ -83,7 +83,7 @@ func (a *Auth) IssueToken(ctx context.Context, account, keyID string, lasts time
 		ID: temporaryMark + hex.EncodeToString(id[:]), Secret: hex.EncodeToString(secret[:]),
 		Expires: time.Now().Add(lasts).Unix(), Policy: document,
 	}
-	body, err := json.Marshal(c)
+	body, err := json.Marshal(c) //nolint:gosec // it is sealed below
 	if err != nil {
 		return Session{}, fmt.Errorf("packing a token: %w", err)
 	}

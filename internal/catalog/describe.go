@@ -46,7 +46,7 @@ func (raw *media) describe(m *freshet.Media) error {
 		return err
 	}
 	if !printable(raw.Description) || len(raw.Description) > maxText {
-		return fmt.Errorf("Description: holds control characters or more than %d bytes", maxText)
+		return fmt.Errorf("%s: holds control characters or more than %d bytes", "Description", maxText)
 	}
 	if !printable(raw.UserData) || len(raw.UserData) > maxUserData {
 		return fmt.Errorf("UserData: holds control characters or more than %d bytes", maxUserData)

@@ -198,5 +198,5 @@ func (c *Cache) refuse(w http.ResponseWriter, status int, cs cacheStatus, text s
 	h.Set("Cache-Control", "no-store")
 	h.Set("Cache-Status", cs.text(c.name))
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(text + "\n")) // the viewer's connection is the viewer's
+	_, _ = w.Write([]byte(text + "\n")) //nolint:gosec // a text of ours; the viewer's connection is the viewer's
 }

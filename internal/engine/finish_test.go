@@ -149,7 +149,7 @@ func TestAnExcusedPOPEndsAJob(t *testing.T) {
 
 // TestTheEndOfAJobIsToldAfterARestart ends a job in a life that does not get to
 // tell it.
-func TestTheEndOfAJobIsToldAfterARestart(t *testing.T) {
+func TestTheEndOfAJobIsToldAfterARestart(t *testing.T) { //nolint:tparallel // lives of one store, in order
 	t.Parallel()
 	dir := t.TempDir()
 	var job *freshet.Job

@@ -69,7 +69,7 @@ func readNode(d *json.Decoder, depth int) (node, error) {
 	if !ok {
 		return node{value: token}, nil
 	}
-	n := node{is: byte(delim)}
+	n := node{is: byte(delim)} //nolint:gosec // one of four in ASCII
 	for d.More() {
 		var key string
 		if n.is == '{' {

@@ -39,7 +39,7 @@ func parse(b []byte) (*Policy, error) {
 		switch m.key {
 		case "Version":
 			if s, ok := m.value.text(); !ok || s != "1" {
-				return nil, errors.New(`Version must be "1"`)
+				return nil, errors.New(`the Version must be "1"`)
 			}
 			version = true
 		case "Statement":
@@ -52,14 +52,14 @@ func parse(b []byte) (*Policy, error) {
 		}
 	}
 	if !version || !statements {
-		return nil, errors.New("Version and Statement are both needed")
+		return nil, errors.New("both Version and Statement are needed")
 	}
 	return &p, nil
 }
 
 func parseStatements(n node) ([]statement, error) {
 	if n.is != '[' || len(n.list) == 0 {
-		return nil, errors.New("Statement must be a list, and not empty")
+		return nil, errors.New("the Statement must be a list, and not empty")
 	}
 	out := make([]statement, len(n.list))
 	for i, s := range n.list {

@@ -33,7 +33,7 @@ func (s *server) admitted(ctx context.Context, c *call, op operation) (any, erro
 			refusal := &fault{kind: throttled, retry: wait}
 			if op.write && tell {
 				_, entry := s.Audit.Begin(ctx, s.record(c))
-				s.end(ctx, c, entry, refusal)
+				_ = s.end(ctx, c, entry, refusal) // the caller hears of the refusal
 			}
 			return nil, refusal
 		}
@@ -71,7 +71,7 @@ func (s *server) end(ctx context.Context, c *call, entry *audit.Entry, err error
 	s.Log.ErrorContext(ctx, "audit record could not be written",
 		slog.String("request", c.requestID), slog.String("action", c.action), slog.Any("error", lost))
 	if err != nil {
-		return nil // the caller hears of that
+		return nil //nolint:nilerr // the caller hears of that
 	}
 	return lost
 }

@@ -77,14 +77,14 @@ func (c *call) boolean(name string) (bool, error) {
 	return false, invalid(name)
 }
 
-// integer reads a decimal number in lo..hi; absent is def.
-func (c *call) integer(name string, def, lo, hi int) (int, error) {
+// integer reads a decimal number in 1..hi; absent is def.
+func (c *call) integer(name string, def, hi int) (int, error) {
 	s := c.params.Get(name)
 	if s == "" {
 		return def, nil
 	}
 	n, err := strconv.ParseUint(s, 10, 31) // no sign, no blanks
-	if err != nil || int(n) < lo || int(n) > hi {
+	if err != nil || n < 1 || int(n) > hi {
 		return 0, invalid(name)
 	}
 	return int(n), nil

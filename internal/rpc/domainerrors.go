@@ -25,7 +25,7 @@ const (
 // domainTable words them. "Invaild" is the vendor's own spelling.
 func domainTable(k kind) (row, bool) {
 	const bad = http.StatusBadRequest
-	switch k {
+	switch k { //nolint:exhaustive // the kinds of other groups are theirs
 	case domainNameMalformed:
 		return row{"InvalidDomainName.Malformed", bad, "The specified domain name is malformed."}, true
 	case domainSourcesMalformed:
@@ -56,8 +56,8 @@ func domainTable(k kind) (row, bool) {
 
 // domainListTable words the errors of DescribeVodUserDomains.
 func domainListTable(k kind) (row, bool) {
-	name := ""
-	switch k {
+	var name string
+	switch k { //nolint:exhaustive // the kinds of other groups are theirs
 	case domainPageNumber:
 		name = "PageNumber"
 	case domainPageSize:

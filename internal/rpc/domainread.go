@@ -108,10 +108,10 @@ const (
 
 // readDomainFilter reads the parameters in the order of contract §4.15.
 func readDomainFilter(c *call) (f domainFilter, err error) {
-	if f.page, err = c.integer("PageNumber", 1, 1, maxPageNumber); err != nil {
+	if f.page, err = c.integer("PageNumber", 1, maxPageNumber); err != nil {
 		return f, &fault{kind: domainPageNumber}
 	}
-	if f.size, err = c.integer("PageSize", defaultPageSize, 1, maxPageSize); err != nil {
+	if f.size, err = c.integer("PageSize", defaultPageSize, maxPageSize); err != nil {
 		return f, &fault{kind: domainPageSize}
 	}
 	f.name = strings.ToLower(c.text("DomainName"))

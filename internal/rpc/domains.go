@@ -72,7 +72,7 @@ func (s *server) addVodDomain(ctx context.Context, c *call) (any, error) {
 		return nil, err
 	}
 	if err := s.Domains.AddDomain(ctx, d); err != nil {
-		switch freshet.ErrorCode(err) {
+		switch freshet.ErrorCode(err) { //nolint:exhaustive // the others mean what they mean everywhere
 		case freshet.CodeConflict:
 			return nil, &fault{kind: domainExists, cause: err}
 		case freshet.CodeTooLarge:

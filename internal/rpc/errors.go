@@ -67,7 +67,7 @@ func groupTables() []func(kind) (row, bool) {
 // as the vendor words them, with its spelling mistakes.
 func table(k kind) row {
 	const bad = http.StatusBadRequest
-	switch k {
+	switch k { //nolint:exhaustive // the kinds of other groups are theirs
 	case missingParameter:
 		return row{"MissingParameter", bad, `The input parameter "%s" that is mandatory for processing this request is not supplied.`}
 	case invalidParameter:

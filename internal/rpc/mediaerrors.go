@@ -15,7 +15,7 @@ const (
 
 // mediaTable is their part of the error table.
 func mediaTable(k kind) (row, bool) {
-	switch k {
+	switch k { //nolint:exhaustive // the kinds of other groups are theirs
 	case videoNotFound:
 		return row{"InvalidVideo.NotFound", http.StatusNotFound, "The video does not exist."}, true
 	case videoIDsExceededMax:

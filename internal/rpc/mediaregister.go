@@ -184,7 +184,7 @@ func plainText(s string) bool {
 // cannot be one. A host that is not the caller's is a fault (contract §12).
 func original(fileURL string, domains []freshet.Domain) (freshet.Stream, error) {
 	if _, err := freshet.Canonical(fileURL, nil); err != nil {
-		return freshet.Stream{}, nil
+		return freshet.Stream{}, nil //nolint:nilerr // it is kept as a media without a file
 	}
 	u, _, err := freshet.Address(fileURL, domains)
 	if err != nil {

@@ -15,7 +15,7 @@ const (
 // objectTable words them.
 func objectTable(k kind) (row, bool) {
 	const bad = http.StatusBadRequest
-	switch k {
+	switch k { //nolint:exhaustive // the kinds of other groups are theirs
 	case objectPathMalformed:
 		return row{"InvalidObjectPath.Malformed", bad, "The specific value of parameter ObjectPath is malformed.%s"}, true
 	case objectPathTooMany:

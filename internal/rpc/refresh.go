@@ -105,6 +105,6 @@ func readFilter(c *call) (freshet.Filter, error) {
 	if f.Slices {
 		def = freshet.DefaultSliceCount
 	}
-	f.SliceCount, err = c.integer("SliceCount", def, 1, freshet.MaxSliceCount)
+	f.SliceCount, err = c.integer("SliceCount", def, freshet.MaxSliceCount)
 	return f, err
 }

@@ -138,10 +138,10 @@ func readTaskFilter(c *call, now time.Time) (f freshet.TaskFilter, page int, err
 	if err := readSpan(c, &f, now); err != nil {
 		return f, 0, err
 	}
-	if page, err = c.integer("PageNumber", 1, 1, maxPageNumber); err != nil {
+	if page, err = c.integer("PageNumber", 1, maxPageNumber); err != nil {
 		return f, 0, err
 	}
-	if f.Limit, err = c.integer("PageSize", defaultPageSize, 1, maxPageSize); err != nil {
+	if f.Limit, err = c.integer("PageSize", defaultPageSize, maxPageSize); err != nil {
 		return f, 0, err
 	}
 	f.Offset = (page - 1) * f.Limit

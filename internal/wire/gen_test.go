@@ -87,7 +87,7 @@ func genEntry() *rapid.Generator[*freshet.Entry] {
 			FinishBy:  genTime().Draw(t, "finish_by"),
 			Created:   genTime().Draw(t, "created"),
 		}
-		switch e.Kind {
+		switch e.Kind { //nolint:exhaustive // the others have nothing of their own
 		case freshet.EntryPurge:
 			e.Soft = rapid.Bool().Draw(t, "soft")
 		case freshet.EntryPrefetch:

@@ -40,7 +40,7 @@ func (b *bench) deny(status int, paths ...string) {
 	b.t.Helper()
 	for i, r := range cache.Deny(b.t.Context(), b.Driver(), denied(status, paths...)) {
 		if r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
-			b.t.Fatalf("denying %s: %v %v %s", paths[i], r.Outcome, r.Reason, r.Detail)
+			b.t.Fatalf("denying %d of %v: %v %v %s", i, paths, r.Outcome, r.Reason, r.Detail)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func (b *bench) allow(paths ...string) {
 	}
 	for i, r := range cache.Allow(b.t.Context(), b.Driver(), urls) {
 		if r.Outcome != freshet.OutcomeDone && r.Outcome != freshet.OutcomeAlready {
-			b.t.Fatalf("allowing %s: %v %v %s", paths[i], r.Outcome, r.Reason, r.Detail)
+			b.t.Fatalf("allowing %d of %v: %v %v %s", i, paths, r.Outcome, r.Reason, r.Detail)
 		}
 	}
 }

@@ -33,11 +33,11 @@ func TestSecretsOfCallbacksAreSealed(t *testing.T) {
 			t.Errorf("webhook %+v, %v", h, err)
 		}
 	}
-	sealed, clear := t.TempDir(), t.TempDir()
+	sealed, plain := t.TempDir(), t.TempDir()
 	within(t, sealed, boxOf(t, 1), put)
 	noneInClear(t, sealed)
-	within(t, clear, nil, put)
-	for _, dir := range []string{sealed, clear} {
+	within(t, plain, nil, put)
+	for _, dir := range []string{sealed, plain} {
 		within(t, dir, boxOf(t, 2, 1), want)
 		noneInClear(t, dir)
 		within(t, dir, boxOf(t, 2), want)

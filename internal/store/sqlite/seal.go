@@ -117,10 +117,10 @@ func (s *Store) sealColumn(ctx context.Context, t *sql.Tx, c secretColumn) (chan
 	if !changed {
 		return false, nil
 	}
-	if _, err := t.ExecContext(ctx, `DELETE FROM `+c.table); err != nil {
+	if _, err := t.ExecContext(ctx, `DELETE FROM `+c.table); err != nil { //nolint:gosec // a name of ours
 		return false, fmt.Errorf("wiping secrets: %w", err)
 	}
-	insert := `INSERT INTO ` + c.table + ` (` + strings.Join(columns, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(columns)-1) + `)`
+	insert := `INSERT INTO ` + c.table + ` (` + strings.Join(columns, ", ") + `) VALUES (?` + strings.Repeat(", ?", len(columns)-1) + `)` //nolint:gosec // names of ours
 	for _, row := range rows {
 		if _, err := t.ExecContext(ctx, insert, row...); err != nil {
 			return false, fmt.Errorf("sealing secrets: %w", err)
@@ -131,7 +131,7 @@ func (s *Store) sealColumn(ctx context.Context, t *sql.Tx, c secretColumn) (chan
 
 // wholeTable reads a small table, in its own order.
 func wholeTable(ctx context.Context, t *sql.Tx, table string) (columns []string, list [][]any, err error) {
-	rows, err := t.QueryContext(ctx, `SELECT * FROM `+table+` NOT INDEXED`)
+	rows, err := t.QueryContext(ctx, `SELECT * FROM `+table+` NOT INDEXED`) //nolint:gosec // a name of ours
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading secrets: %w", err)
 	}

@@ -167,10 +167,9 @@ func auditFilters(t *testing.T, s Everything) {
 		ok(t, s.PutAudit(t.Context(), r))
 	}
 	count := func(q freshet.AuditQuery) int {
-		a, b := len(trail(t, s, q)), 0
+		a := len(trail(t, s, q))
 		q.Oldest, q.Limit = true, 4
-		b = len(trail(t, s, q))
-		same(t, a, b)
+		same(t, a, len(trail(t, s, q)))
 		return a
 	}
 	same(t, count(freshet.AuditQuery{Action: "Act1"}), 10)

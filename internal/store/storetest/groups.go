@@ -11,7 +11,9 @@ import (
 
 // grouped accepts a job by URL and returns the groups that it was given, as it
 // is read again.
-func grouped(t *testing.T, s Everything, account, id string, at time.Time, kind freshet.TaskType, want ...freshet.TaskGroup) []freshet.TaskGroup {
+func grouped( //nolint:revive // what tells jobs apart
+	t *testing.T, s Everything, account, id string, at time.Time, kind freshet.TaskType, want ...freshet.TaskGroup,
+) []freshet.TaskGroup {
 	t.Helper()
 	j := newJob(account, id, "")
 	j.Type, j.Created, j.Rows[0].Modified = kind, at, at
@@ -175,7 +177,8 @@ func knownURLs(t *testing.T, s Everything) {
 			t.Errorf("%d URLs since %v, want %d", len(got), since, n)
 		}
 	}
-	for range s.KnownURLs(t.Context(), "a", time.Time{}) {
+	for _, err := range s.KnownURLs(t.Context(), "a", time.Time{}) {
+		ok(t, err)
 		break // a reader may stop
 	}
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
@@ -81,7 +82,7 @@ func mediaRegisteredAtOnce(t *testing.T, s Everything) {
 	errs := make([]error, n)
 	for i := range n {
 		wg.Go(func() {
-			r, err := s.RegisterMedia(t.Context(), day0(), []*freshet.Media{original("a", string(rune('a'+i)), "http://h/1")})
+			r, err := s.RegisterMedia(t.Context(), day0(), []*freshet.Media{original("a", fmt.Sprintf("m%d", i), "http://h/1")})
 			if errs[i] = err; err == nil {
 				ids[i], fresh[i] = r[0].ID, r[0].New
 			}

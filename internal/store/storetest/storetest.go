@@ -21,7 +21,7 @@ import (
 )
 
 // Everything is a store that the control plane can run on.
-type Everything interface {
+type Everything interface { //nolint:interfacebloat // it is all of them
 	Work
 	store.Catalog
 	store.MediaOps

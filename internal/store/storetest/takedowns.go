@@ -8,28 +8,28 @@ import (
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
-func runTakedowns(t *testing.T, open Open) {
+func runTakedowns(t *testing.T, open Open) { //nolint:funlen // a table
 	subtests(t, open, map[string]func(*testing.T, Everything){
 		"the catalog says Blocked while a takedown holds": func(t *testing.T, s Everything) {
-			putFilm(t, s, "acme", "film", "http://vod.example.com/a.mp4")
-			takedown(t, s, "acme", "t1", freshet.Denial{Status: 451, Reason: "court order 7", By: "key1"}, "film")
-			wantStatus(t, s, "film", freshet.StatusBlocked)
-			putFilm(t, s, "acme", "film", "http://vod.example.com/a.mp4", "http://vod.example.com/b.mp4")
-			wantStatus(t, s, "film", freshet.StatusBlocked) // an import unblocks nothing
+			putFilm(t, s, "film", "http://vod.example.com/a.mp4")
+			takedown(t, s, "t1", freshet.Denial{Status: 451, Reason: "court order 7", By: "key1"}, "film")
+			wantStatus(t, s, freshet.StatusBlocked)
+			putFilm(t, s, "film", "http://vod.example.com/a.mp4", "http://vod.example.com/b.mp4")
+			wantStatus(t, s, freshet.StatusBlocked) // an import unblocks nothing
 			list, err := s.Media(t.Context(), "acme", []string{"film"})
 			ok(t, err)
 			list[0].Title = "edited"
 			ok(t, s.PutMedia(t.Context(), day0(), list)) // nor does who writes it back block it for good
-			wantStatus(t, s, "film", freshet.StatusBlocked)
+			wantStatus(t, s, freshet.StatusBlocked)
 			reinstate(t, s, "acme", "r1", "film")
-			wantStatus(t, s, "film", freshet.StatusNormal)
+			wantStatus(t, s, freshet.StatusNormal)
 		},
 		"a takedown is remembered after its end": func(t *testing.T, s Everything) {
-			putFilm(t, s, "acme", "film")
-			takedown(t, s, "acme", "t1", freshet.Denial{Status: 451, Reason: "court order 7", By: "key1"}, "film")
-			takedown(t, s, "acme", "t2", freshet.Denial{Status: 404, By: "key2"}, "film") // holds already
+			putFilm(t, s, "film")
+			takedown(t, s, "t1", freshet.Denial{Status: 451, Reason: "court order 7", By: "key1"}, "film")
+			takedown(t, s, "t2", freshet.Denial{Status: 404, By: "key2"}, "film") // holds already
 			reinstate(t, s, "acme", "r1", "film")
-			takedown(t, s, "acme", "t3", freshet.Denial{Status: 404}, "film")
+			takedown(t, s, "t3", freshet.Denial{Status: 404}, "film")
 			list, err := s.ListTakedowns(t.Context(), store.TakedownQuery{Account: "acme", Limit: 10})
 			ok(t, err)
 			same(t, list, []freshet.TakedownRecord{
@@ -45,9 +45,9 @@ func runTakedowns(t *testing.T, open Open) {
 		},
 		"what entries deny and allow is the list": func(t *testing.T, s Everything) {
 			enrol(t, s, "edge-1")
-			putFilm(t, s, "acme", "film")
-			takedown(t, s, "acme", "t1", freshet.Denial{Status: 451}, "film")
-			d := listing(freshet.EntryDeny, "acme", "t1", "http://vod.example.com/a", "http://vod.example.com/b")
+			putFilm(t, s, "film")
+			takedown(t, s, "t1", freshet.Denial{Status: 451}, "film")
+			d := listing(freshet.EntryDeny, "t1", "http://vod.example.com/a", "http://vod.example.com/b")
 			p := purge("acme", "t1", 0, 1)
 			planNext(t, s, d, p)
 			if !d.At.Before(p.At) {
@@ -66,39 +66,39 @@ func runTakedowns(t *testing.T, open Open) {
 			same(t, []any{found.Kind, found.Status, item}, []any{freshet.EntryDeny, 451, 1})
 
 			reinstate(t, s, "acme", "r1", "film")
-			a := listing(freshet.EntryAllow, "acme", "r1", "http://vod.example.com/a", "http://vod.example.com/b")
+			a := listing(freshet.EntryAllow, "r1", "http://vod.example.com/a", "http://vod.example.com/b")
 			planNext(t, s, a)
 			wantDenied(t, s)
 		},
 		"a URL that another media denies stays denied": func(t *testing.T, s Everything) {
 			enrol(t, s, "edge-1")
-			putFilm(t, s, "acme", "one")
-			putFilm(t, s, "acme", "two")
-			takedown(t, s, "acme", "t1", freshet.Denial{Status: 451}, "one")
-			planNext(t, s, listing(freshet.EntryDeny, "acme", "t1", "http://vod.example.com/shared", "http://vod.example.com/own"))
-			takedown(t, s, "acme", "t2", freshet.Denial{Status: 404}, "two")
-			second := listing(freshet.EntryDeny, "acme", "t2", "http://vod.example.com/shared")
+			putFilm(t, s, "one")
+			putFilm(t, s, "two")
+			takedown(t, s, "t1", freshet.Denial{Status: 451}, "one")
+			planNext(t, s, listing(freshet.EntryDeny, "t1", "http://vod.example.com/shared", "http://vod.example.com/own"))
+			takedown(t, s, "t2", freshet.Denial{Status: 404}, "two")
+			second := listing(freshet.EntryDeny, "t2", "http://vod.example.com/shared")
 			second.Status = 404
 			planNext(t, s, second)
 			reinstate(t, s, "acme", "r1", "one")
-			rows := planNext(t, s, listing(freshet.EntryAllow, "acme", "r1", "http://vod.example.com/own", "http://vod.example.com/shared"))
+			rows := planNext(t, s, listing(freshet.EntryAllow, "r1", "http://vod.example.com/own", "http://vod.example.com/shared"))
 			e, err := s.Entry(t.Context(), rows[0])
 			ok(t, err)
 			same(t, e.Selector.URLs, []string{"http://vod.example.com/own"})
 			wantDenied(t, s, freshet.DeniedURL{URL: "http://vod.example.com/shared", At: second.At, Status: 404})
 			reinstate(t, s, "acme", "r2", "two")
-			same(t, len(planNext(t, s, listing(freshet.EntryAllow, "acme", "r2", "http://vod.example.com/shared"))), 1)
+			same(t, len(planNext(t, s, listing(freshet.EntryAllow, "r2", "http://vod.example.com/shared"))), 1)
 			wantDenied(t, s)
 		},
 		"a media that changes makes its takedown stale, until it is renewed": runStale,
 		"takedowns of other accounts are not there": func(t *testing.T, s Everything) {
-			putFilm(t, s, "acme", "film")
-			takedown(t, s, "acme", "t1", freshet.Denial{Status: 451}, "film")
+			putFilm(t, s, "film")
+			takedown(t, s, "t1", freshet.Denial{Status: 451}, "film")
 			list, err := s.ListTakedowns(t.Context(), store.TakedownQuery{Account: "other", Limit: 10})
 			ok(t, err)
 			same(t, len(list), 0)
 			reinstate(t, s, "other", "r1", "film")
-			wantStatus(t, s, "film", freshet.StatusBlocked)
+			wantStatus(t, s, freshet.StatusBlocked)
 		},
 	})
 }
@@ -118,12 +118,12 @@ func runStale(t *testing.T, s Everything) {
 		j.Type, j.Denial = freshet.Takedown, &freshet.Denial{Status: 451, Renew: true}
 		return s.Accept(t.Context(), j, store.Nonce{})
 	}
-	putFilm(t, s, "acme", "film", "http://vod.example.com/a.mp4")
-	takedown(t, s, "acme", "t1", freshet.Denial{Status: 451}, "film")
+	putFilm(t, s, "film", "http://vod.example.com/a.mp4")
+	takedown(t, s, "t1", freshet.Denial{Status: 451}, "film")
 	same(t, stale(), []string(nil))
-	putFilm(t, s, "acme", "film", "http://vod.example.com/a.mp4") // the same again
+	putFilm(t, s, "film", "http://vod.example.com/a.mp4") // the same again
 	same(t, stale(), []string(nil))
-	putFilm(t, s, "acme", "film", "http://vod.example.com/b.mp4")
+	putFilm(t, s, "film", "http://vod.example.com/b.mp4")
 	same(t, stale(), []string{"film"})
 	ok(t, renew("t2"))
 	same(t, stale(), []string(nil))
@@ -135,21 +135,21 @@ func runStale(t *testing.T, s Everything) {
 	if _, err := s.Job(t.Context(), "acme", "t3"); freshet.ErrorCode(err) != freshet.CodeNotFound {
 		t.Errorf("the refused job is there: %v", err)
 	}
-	wantStatus(t, s, "film", freshet.StatusNormal)
+	wantStatus(t, s, freshet.StatusNormal)
 }
 
-func putFilm(t *testing.T, s Everything, account, id string, urls ...string) {
+func putFilm(t *testing.T, s Everything, id string, urls ...string) {
 	t.Helper()
-	m := &freshet.Media{Account: account, ID: id, Status: freshet.StatusNormal}
+	m := &freshet.Media{Account: "acme", ID: id, Status: freshet.StatusNormal}
 	for _, u := range urls {
 		m.Streams = append(m.Streams, freshet.Stream{Format: "mp4", Definition: "HD", Type: freshet.StreamVideo, URL: u})
 	}
 	ok(t, s.PutMedia(t.Context(), day0(), []*freshet.Media{m}))
 }
 
-func wantStatus(t *testing.T, s Everything, media, want string) {
+func wantStatus(t *testing.T, s Everything, want string) {
 	t.Helper()
-	list, err := s.Media(t.Context(), "acme", []string{media})
+	list, err := s.Media(t.Context(), "acme", []string{"film"})
 	ok(t, err)
 	all, err := s.ListMedia(t.Context(), "acme", "", 10)
 	ok(t, err)
@@ -158,12 +158,12 @@ func wantStatus(t *testing.T, s Everything, media, want string) {
 	}
 }
 
-func takedown(t *testing.T, s Everything, account, job string, d freshet.Denial, media ...string) {
+func takedown(t *testing.T, s Everything, job string, d freshet.Denial, media ...string) {
 	t.Helper()
-	j := newJob(account, job, media...)
+	j := newJob("acme", job, media...)
 	j.Type, j.Denial, j.Native = freshet.Takedown, &d, true
 	ok(t, s.Accept(t.Context(), j, store.Nonce{}))
-	got, err := s.Job(t.Context(), account, job)
+	got, err := s.Job(t.Context(), "acme", job)
 	ok(t, err)
 	same(t, got, j)
 }
@@ -196,8 +196,8 @@ func planNext(t *testing.T, s Everything, entries ...*freshet.Entry) []freshet.P
 }
 
 // listing makes an entry that denies or allows URLs.
-func listing(kind freshet.EntryKind, account, job string, urls ...string) *freshet.Entry {
-	e := purge(account, job, 0, 0)
+func listing(kind freshet.EntryKind, job string, urls ...string) *freshet.Entry {
+	e := purge("acme", job, 0, 0)
 	e.Kind, e.Selector.URLs = kind, urls
 	if kind == freshet.EntryDeny {
 		e.Status = 451
