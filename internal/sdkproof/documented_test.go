@@ -44,24 +44,24 @@ func contract() map[string]documented {
 		},
 		"DeleteMessageCallback": {"AppId", "RequestId"},
 		"GetPlayInfo": {
-			"VideoId Formats Definition StreamType ResultType AuthTimeout OutputType ReAuthInfo PlayConfig CodecName DigitalWatermarkType",
+			"VideoId ReferenceId Formats Definition StreamType ResultType AuthTimeout OutputType ReAuthInfo PlayConfig CodecName DigitalWatermarkType",
 			"RequestId " + below("VideoBase", "VideoId Title Status MediaType Duration CoverURL CreationTime") + " " + below("PlayInfoList.PlayInfo", playFields),
 		},
-		"GetVideoInfo":  {"VideoId", "RequestId " + below("Video", videoFields+" Snapshots.Snapshot")},
-		"GetVideoInfos": {"VideoIds", "RequestId NonExistVideoIds " + below("VideoList", videoFields+" Snapshots")},
+		"GetVideoInfo":  {"VideoId ReferenceId", "RequestId " + below("Video", videoFields+" Snapshots.Snapshot")},
+		"GetVideoInfos": {"VideoIds ReferenceIds", "RequestId NonExistVideoIds NonExistReferenceIds " + below("VideoList", videoFields+" Snapshots")},
 		"SearchMedia": {
 			"SearchType Fields Match SortBy PageNo PageSize ScrollToken",
 			"RequestId Total ScrollToken " + below("MediaList", "MediaId MediaType CreationTime Video.VideoId Video.Title Video.Status"),
 		},
 		"RegisterMedia": {
-			"RegisterMetadatas TemplateGroupId UserData",
+			"RegisterMetadatas TemplateGroupId WorkflowId UserData",
 			"RequestId FailedFileURLs " + below("RegisteredMediaList", "MediaId FileURL NewRegister"),
 		},
-		"DeleteVideo":  {"VideoIds", "RequestId NonExistVideoIds ForbiddenVideoIds"},
-		"DeleteStream": {"VideoId JobIds", "RequestId"},
+		"DeleteVideo":  {"VideoIds ReferenceIds", "RequestId NonExistVideoIds ForbiddenVideoIds NonExistReferenceIds"},
+		"DeleteStream": {"VideoId ReferenceId JobIds", "RequestId"},
 		"AddVodDomain": {"DomainName Sources CheckUrl Scope TopLevelDomain", "RequestId"},
 		"DescribeVodUserDomains": {
-			"PageNumber PageSize DomainName DomainSearchType DomainStatus",
+			"PageNumber PageSize DomainName DomainSearchType DomainStatus Tag.1.Key Tag.1.Value",
 			"RequestId PageNumber PageSize TotalCount " + below("Domains.PageData", "DomainName Cname Description DomainStatus GmtCreated "+
 				"GmtModified Sandbox SslProtocol Sources.Source.Content Sources.Source.Port Sources.Source.Priority Sources.Source.Type"),
 		},

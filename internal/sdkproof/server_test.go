@@ -88,7 +88,7 @@ func importCatalog(ctx context.Context, tb testing.TB, s *app.Server) {
 // onlyTheSound allows everything but to touch other media than one.
 const onlyTheSound = `{"Version":"1","Statement":[
 	{"Effect":"Allow","Action":"vod:*","Resource":"*"},
-	{"Effect":"Deny","Action":["vod:RefreshMediaPlayUrls","vod:GetVideoInfo","vod:GetPlayInfo","vod:GetVideoInfos"],"Resource":"acs:vod:*:*:media/` + film + `"},
+	{"Effect":"Deny","Action":["vod:RefreshMediaPlayUrls","vod:GetVideoInfo","vod:GetPlayInfo","vod:GetVideoInfos","vod:DeleteVideo"],"Resource":"acs:vod:*:*:media/` + film + `"},
 	{"Effect":"Deny","Action":["vod:DescribeVodRefreshTasks","vod:AddVodDomain"],"Resource":"*"}]}`
 
 // makeKeys makes access keys beside the first: one with a policy, one that is

@@ -71,6 +71,8 @@ func table() []row {
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(),
+		quotaRows(),
+		referenceRows(),
 	)
 }
 
