@@ -13,6 +13,14 @@ func credentialRows() []row {
 	as := func(about string, c *rpctest.Credentials, f *fault) row {
 		return row{action: "GetMediaRefreshJobs", about: about, params: params{"MediaRefreshJobId": "{job}"}, as: c, fault: f}
 	}
+	good := func(about string, c *rpctest.Credentials) row {
+		r := as(about, c, nil)
+		r.want = fields{"RequestId": anyRequestID, "MediaRefreshJobs.#": "1", "MediaRefreshJobs[0].MediaRefreshJobId": "{job}"}
+		return r
+	}
+	temporary := func(token string) *rpctest.Credentials {
+		return &rpctest.Credentials{KeyID: "{temporary key}", Secret: "{temporary secret}", Token: token}
+	}
 	ram := &fault{"Forbidden.RAM", 403, "User not authorized to operate on the specified resource, or this API doesn't support RAM."}
 	bound, neighbour := key("bound"), key("neighbour")
 	return []row{
@@ -22,6 +30,15 @@ func credentialRows() []row {
 		as("a wrong secret", &rpctest.Credentials{KeyID: keyID, Secret: secret + "x"}, &fault{
 			"SignatureDoesNotMatch", 400, "Specified signature is not matched with our calculation. server string to sign is:",
 		}),
+
+		good("a temporary key", temporary("{temporary token}")),
+		as("a temporary key without its token", temporary(""), &fault{"MissingSecurityToken", 400, "SecurityToken is mandatory for this action."}),
+		as("a temporary key with another's token", temporary("{second temporary token}"), &fault{
+			"InvalidSecurityToken.MismatchWithAccessKey", 400, "Specified SecurityToken mismatch with the AccessKey.",
+		}),
+		as("a temporary key with no token of ours", temporary("CAIS+token/with=chars"), &fault{"InvalidSecurityToken.Malformed", 400, "Specified SecurityToken is malformed."}),
+		good("a bearer token", &rpctest.Credentials{Bearer: bearerToken}),
+		as("an unknown bearer token", &rpctest.Credentials{Bearer: bearerToken + "x"}, &fault{"InvalidAccessKeyId.NotFound", 404, "Specified access key is not found."}),
 
 		{
 			action: "RefreshMediaPlayUrls", about: "media that the key may not touch", as: bound,

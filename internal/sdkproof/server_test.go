@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +21,8 @@ import (
 const (
 	keyID  = "FKsdkproof"
 	secret = "the secret of the tests"
+	// bearerToken is enough to call.
+	bearerToken = "the-bearer-token-of-the-tests"
 )
 
 // server runs a whole server with one POP and the catalog of the ladder, for one
@@ -35,6 +39,11 @@ func server(tb testing.TB, change ...func(*config.Config)) *app.Server {
 	c.Data, c.Listen = tb.TempDir(), "127.0.0.1:0"
 	c.POPs = []config.POP{{ID: "local", Caches: []config.Cache{{Driver: config.DriverEdge, Listen: "127.0.0.1:0", MaxBytes: 16 << 20, MaxObjectBytes: 8 << 20}}}}
 	c.Domains = []config.Domain{{Name: "vod.example.com", Origin: config.URL(origin.URL), Account: config.DefaultAccount}}
+	bearer := filepath.Join(c.Data, "bearer-token")
+	if err := os.WriteFile(bearer, []byte(bearerToken+"\n"), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	c.Auth.BearerTokens = []config.BearerToken{{Name: "tests", File: bearer, Account: config.DefaultAccount}}
 	for _, f := range change {
 		f(c)
 	}
@@ -92,7 +101,7 @@ const onlyTheSound = `{"Version":"1","Statement":[
 	{"Effect":"Deny","Action":["vod:DescribeVodRefreshTasks","vod:AddVodDomain"],"Resource":"*"}]}`
 
 // makeKeys makes access keys beside the first: one with a policy, one that is
-// disabled, and some of other accounts. It returns what rows call them.
+// disabled, some of other accounts, and temporary ones. It returns what rows call them.
 func makeKeys(t *testing.T, s *app.Server) map[string]string {
 	t.Helper()
 	c := operator(t, s)
@@ -110,6 +119,13 @@ func makeKeys(t *testing.T, s *app.Server) map[string]string {
 			t.Fatal(err)
 		}
 		kept[name+" key"], kept[name+" secret"] = made.ID, made.Secret
+	}
+	for _, name := range []string{"temporary", "second temporary"} {
+		made, err := c.IssueToken(t.Context(), keyID, client.NewToken{Lasts: time.Hour})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[name+" key"], kept[name+" secret"], kept[name+" token"] = made.AccessKeyID, made.AccessKeySecret, made.SecurityToken
 	}
 	if _, err := c.SetKey(t.Context(), kept["off key"], true); err != nil {
 		t.Fatal(err)
