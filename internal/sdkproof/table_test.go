@@ -64,16 +64,15 @@ const (
 // table is everything that every client does, in order, with a server that
 // holds the catalog of the ladder.
 func table() []row {
-	return slices.Concat(
+	last := referenceRows() // they delete what others need
+	return append(slices.Concat(
 		mediaJobRows(),
 		mediaRows(), mediaChangeRows(),
 		objectRows(), callbackRows(),
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(),
-		quotaRows(),
-		referenceRows(),
-	)
+	), last...)
 }
 
 // mediaJobRows are about jobs by media ID and their tasks (contract §4.1, §4.2,
