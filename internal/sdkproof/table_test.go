@@ -72,6 +72,7 @@ func table() []row {
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(),
+		quotaRows(),
 	), last...)
 }
 
