@@ -21,9 +21,10 @@ func TestP3_ARestoredControlPlaneHandsOutNothingThatAPOPHasSeen(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
-	c := start(t, cluster.Options{POPs: []cluster.POP{
-		{ID: "shield"}, {ID: "edge", Parents: []string{"shield"}},
-	}})
+	c := start(t, cluster.Options{
+		POPs:  []cluster.POP{{ID: "shield"}, {ID: "edge", Parents: []string{"shield"}}},
+		Extra: "timeouts: {deadline: 20s}\n", // which ends what was under way, if its answers were lost
+	})
 	fill(ctx, t, c, c.Origin.Version())
 	for range 3 {
 		c.Origin.Change()
@@ -60,7 +61,7 @@ func TestP3_ARestoredControlPlaneHandsOutNothingThatAPOPHasSeen(t *testing.T) {
 		if seen = newest(ctx, t, c); !ahead.Before(seen) {
 			t.Fatalf("after %v, which a POP has seen, came %v", ahead, seen)
 		}
-		must2(c.WaitTasks(ctx, before))(t) // it was in the backup, finished or not
+		must2(c.WaitTasks(ctx, before))(t) // it was in the backup, finished or not, and comes to an end
 	}
 	c.Close()
 	checkP7(t, c)
