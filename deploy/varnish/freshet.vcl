@@ -38,10 +38,14 @@ sub vcl_recv {
   unset req.http.X-Freshet-Since;
   unset req.http.X-Freshet-Keep;
   unset req.http.X-Freshet-Text;
+  unset req.http.X-Freshet-Deny;
   unset req.http.X-Freshet-Fetch;
   if (req.http.Host == "freshet.invalid") {
     return (synth(404));
   }
+
+  # What is taken down is refused, before anything is looked up or fetched.
+  call freshet_denied;
 
   # A purge names an object by the one canonical spelling of its URL. Another
   # spelling (a needless or lower-case escape, dot segments, empty parameters,
@@ -50,6 +54,42 @@ sub vcl_recv {
       req.url ~ "^[^?]*(/\.\.?(/|\?|$)|\?(.*&)?(&|$))|^.{4096}") {
     return (pass);
   }
+}
+
+# ------------------------------------------------------ what is taken down
+
+# The agent keeps a folder with a file for each object that nobody may get
+# (caches[].deny_folder); the name ends with the status that viewers are given.
+sub freshet_deny_name {
+  # This is the one line that you may change: the folder.
+  set req.http.X-Freshet-Deny = "/var/lib/freshet/varnish-denied/";
+}
+
+sub freshet_denied {
+  call freshet_deny_name;
+  set req.http.X-Freshet-Text = req.http.X-Freshet-Deny + req.http.Host + req.url;
+  if (std.file_exists(req.http.X-Freshet-Text + "#404")) {
+    return (synth(404));
+  }
+  if (std.file_exists(req.http.X-Freshet-Text + "#451")) {
+    return (synth(451, "Unavailable For Legal Reasons"));
+  }
+  unset req.http.X-Freshet-Text;
+
+  # An odd spelling (see vcl_recv) is looked for by the path that it comes down
+  # to, without the query. Of one that cannot be read that way nothing is known,
+  # and it is not served while something of its host is taken down.
+  if ((req.url ~ "%(?![0-9A-F]{2})|%(2[DE]|3[0-9]|4[1-9A-F]|5[0-9AF]|6[1-9A-F]|7[0-9AE])|[^-A-Za-z0-9._~!$&'()*+,;=:@/?%]" ||
+      req.url ~ "^[^?]*(/\.\.?(/|\?|$)|\?(.*&)?(&|$))|^.{4096}") && std.file_exists(req.http.X-Freshet-Deny + req.http.Host + "#any")) {
+    set req.http.X-Freshet-Text = regsub(req.url, "\?.*", "");
+    call freshet_spelling;
+    if (req.http.X-Freshet-Text ~ "[^-A-Za-z0-9._~!$&'()*+,;=:@/%]|/\.\.?(/|$)|^.{4096}" ||
+        std.file_exists(req.http.X-Freshet-Deny + "#spelling/" + req.http.Host + req.http.X-Freshet-Text + "#")) {
+      return (synth(404));
+    }
+    unset req.http.X-Freshet-Text;
+  }
+  unset req.http.X-Freshet-Deny;
 }
 
 # ------------------------------------------------- the agent's own listener
@@ -92,6 +132,17 @@ sub freshet_control {
     }
     set req.http.X-Freshet-Verdict = "refused";
     return (synth(400));
+  }
+  if (req.http.X-Freshet-Op == "denied") {
+    # Does Varnish see the file of this object? The count is the status.
+    call freshet_deny_name;
+    if (std.file_exists(req.http.X-Freshet-Deny + req.http.Host + req.url + "#451")) {
+      set req.http.X-Freshet-Count = "451";
+    }
+    if (std.file_exists(req.http.X-Freshet-Deny + req.http.Host + req.url + "#404")) {
+      set req.http.X-Freshet-Count = "404";
+    }
+    return (synth(200));
   }
   if (req.http.X-Freshet-Op == "hello") {
     return (synth(200));
@@ -198,6 +249,16 @@ sub vcl_synth {
     set resp.http.X-Freshet-Can = req.http.X-Freshet-Can;
     return (deliver);
   }
+  if (req.http.X-Freshet-Deny && (resp.status == 451 || resp.status == 404)) {
+    if (resp.status == 451) {
+      set resp.http.Freshet-Denied = "takedown";
+    }
+    set resp.http.Cache-Control = "no-store";
+    set resp.http.Content-Type = "text/plain; charset=utf-8";
+    set resp.body = resp.reason + {"
+"};
+    return (deliver);
+  }
 }
 
 # ------------------------------------------------------ what is stored, and when
@@ -239,4 +300,113 @@ sub vcl_backend_error {
     set beresp.body = "";
     return (deliver);
   }
+}
+
+# --------------------------------------------- what an odd spelling comes down to
+
+# X-Freshet-Text is a path: escapes in upper case, none of bytes that need none,
+# no dot segments.
+sub freshet_spelling {
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])a", "%\1A");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%a([0-9A-F])", "%A\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])b", "%\1B");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%b([0-9A-F])", "%B\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])c", "%\1C");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%c([0-9A-F])", "%C\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])d", "%\1D");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%d([0-9A-F])", "%D\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])e", "%\1E");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%e([0-9A-F])", "%E\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%([0-9A-Fa-f])f", "%\1F");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%f([0-9A-F])", "%F\1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%(?![0-9A-F]{2})", "%25");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%30", "0");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%31", "1");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%32", "2");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%33", "3");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%34", "4");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%35", "5");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%36", "6");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%37", "7");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%38", "8");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%39", "9");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%41", "A");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%42", "B");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%43", "C");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%44", "D");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%45", "E");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%46", "F");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%47", "G");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%48", "H");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%49", "I");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4A", "J");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4B", "K");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4C", "L");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4D", "M");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4E", "N");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%4F", "O");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%50", "P");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%51", "Q");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%52", "R");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%53", "S");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%54", "T");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%55", "U");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%56", "V");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%57", "W");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%58", "X");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%59", "Y");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%5A", "Z");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%61", "a");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%62", "b");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%63", "c");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%64", "d");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%65", "e");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%66", "f");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%67", "g");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%68", "h");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%69", "i");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6A", "j");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6B", "k");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6C", "l");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6D", "m");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6E", "n");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%6F", "o");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%70", "p");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%71", "q");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%72", "r");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%73", "s");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%74", "t");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%75", "u");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%76", "v");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%77", "w");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%78", "x");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%79", "y");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%7A", "z");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%2D", "-");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%2E", ".");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%5F", "_");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "%7E", "~");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\x22", "%22");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "<", "%3C");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, ">", "%3E");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\x5C", "%5C");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\^", "%5E");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "`", "%60");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\{", "%7B");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\|", "%7C");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\}", "%7D");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\[", "%5B");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "\]", "%5D");
+  set req.http.X-Freshet-Text = regsuball(req.http.X-Freshet-Text, "/\.(?=/)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/\.$", "/");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/[^/]*/\.\.(?=/|$)", "");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "^$", "/");
+  set req.http.X-Freshet-Text = regsub(req.http.X-Freshet-Text, "/\.\.$", "/");
 }

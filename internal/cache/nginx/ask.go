@@ -45,6 +45,7 @@ type question struct {
 	ticket string
 
 	host, path string // of the request, without a key
+	denied     bool   // without a key: whether nginx refuses the request, and not its key
 	header     http.Header
 }
 
@@ -57,6 +58,9 @@ func (q *question) write(w *bufio.Writer) {
 	put := func(name, value string) { _, _ = w.WriteString(name + ": " + value + "\r\n") }
 	if q.key != "" {
 		put("X-Freshet-Key", q.key)
+	}
+	if q.denied {
+		put("X-Freshet-Ask", "denied")
 	}
 	if q.hold != "" {
 		put("X-Freshet-Hold", q.hold)
@@ -79,6 +83,7 @@ func sendable(s string) bool {
 type reply struct {
 	status string // MISS, HIT and so on
 	key    string // of the request
+	denied string // the status with which it is refused, 0: it is not; empty: the configuration does not tell
 	err    error
 }
 
@@ -273,6 +278,8 @@ func (l *line) read(keyed bool) (r reply, err error) {
 			r.status = statusOf(value)
 		case "X-Freshet-Key":
 			r.key = string(value)
+		case "X-Freshet-Denied":
+			r.denied = string(value)
 		case "Connection":
 			if bytes.EqualFold(value, []byte("close")) {
 				return r, fmt.Errorf("%w: it closes the connection after %q", errOdd, first)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/cache/denyfolder"
 	"github.com/freshet-vod/freshet/internal/cache/door"
 )
 
@@ -51,6 +52,10 @@ type Options struct {
 	Control  string    // the inspect listener: http://HOST:PORT, or unix:/PATH
 	URL      string    // where nginx answers viewers: http://HOST:PORT, or unix:/PATH
 
+	// DenyFolder is where nginx looks for what it must refuse, as in
+	// deploy/nginx/freshet.conf; empty: it cannot refuse anything.
+	DenyFolder string
+
 	Fillers   int // prefetches of one call that run at a time; default 16
 	FlushRate int // files a second that Flush reads and removes; default 5000
 	Log       *slog.Logger
@@ -77,6 +82,7 @@ type Driver struct {
 	quick    *asker // requests that nginx answers at once
 	slow     *asker // requests that wait for fills
 	holds    *holds
+	denied   *denyfolder.Folder
 	busy     busy
 	domains  atomic.Pointer[[]freshet.Domain]
 	topology sync.Mutex // held while the domains change
@@ -87,6 +93,7 @@ type Driver struct {
 var (
 	_ cache.Driver   = (*Driver)(nil)
 	_ cache.Follower = (*Driver)(nil)
+	_ cache.Denier   = (*Driver)(nil)
 )
 
 // New makes the driver of an nginx, which need not run yet. The error names
@@ -139,6 +146,12 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 		d.labels = append(d.labels, v.Label)
 	}
 	d.notes.d = d
+	if o.DenyFolder != "" {
+		if !t.closed() {
+			return nil, freshet.Invalid("deny_folder", "the key %q is not that of the supplied configuration, so nginx would not refuse every spelling of a URL", o.Key)
+		}
+		d.denied = denyfolder.New(o.DenyFolder, spelt)
+	}
 	d.setDomains(nil)
 	if d.holds, err = newHolds(ctx); err != nil {
 		return nil, err
@@ -190,7 +203,7 @@ func (d *Driver) Run(ctx context.Context) error {
 func (d *Driver) Powers() cache.Powers {
 	return cache.Powers{
 		Driver: "nginx", MaxBatch: maxBatch, Prefix: true, Regex: true, Soft: true, Prefetch: true,
-		Inspect: true, Stamps: true, KeepsCursor: true, Survives: true, Counts: true,
+		Inspect: true, Stamps: true, KeepsCursor: true, Survives: true, Counts: true, Denies: d.denied != nil,
 	}
 }
 

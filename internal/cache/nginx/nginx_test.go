@@ -123,6 +123,7 @@ func (h *harness) startDriver(t *testing.T) {
 	srv := h.srv
 	o := h.setup.driver
 	o.Control, o.URL, o.Path, o.Levels = srv.Control, srv.URL, srv.Cache, nginxtest.Levels
+	o.DenyFolder = h.setup.server.Denied()
 	d, err := nginx.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

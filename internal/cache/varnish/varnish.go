@@ -18,6 +18,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/cache/denyfolder"
 	"github.com/freshet-vod/freshet/internal/cache/door"
 )
 
@@ -32,6 +33,9 @@ type Options struct {
 	Soft    bool          // exact purges leave bodies that viewers get once the origin has confirmed them
 	Keep    time.Duration // how long such bodies are kept; default 1 h
 	Fillers int           // prefetches of one call that run at a time; default 16
+	// DenyFolder is where Varnish looks for what it must refuse, as in
+	// freshet.vcl; empty: it cannot refuse anything.
+	DenyFolder string
 }
 
 // Driver implements cache.Driver over one Varnish.
@@ -43,6 +47,7 @@ type Driver struct {
 	powers cache.Powers
 	notes  notes
 	bans   ledger
+	denied *denyfolder.Folder
 
 	domains atomic.Pointer[[]freshet.Domain]
 }
@@ -50,6 +55,7 @@ type Driver struct {
 var (
 	_ cache.Driver   = (*Driver)(nil)
 	_ cache.Follower = (*Driver)(nil)
+	_ cache.Denier   = (*Driver)(nil)
 )
 
 // New makes the driver of a Varnish. The error names a bad address. New asks
@@ -77,6 +83,9 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	d.powers = cache.Powers{
 		Driver: "varnish", MaxBatch: maxBatch, Prefix: true, Regex: true, Tag: true,
 		Soft: true, Prefetch: true, Inspect: true, Stamps: true, KeepsCursor: true,
+	}
+	if o.DenyFolder != "" {
+		d.denied, d.powers.Denies = denyfolder.New(o.DenyFolder, spelt), true
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -72,7 +72,7 @@ func (h *harness) start(t *testing.T) {
 	}
 	h.srv = srv
 	o := h.setup.driver
-	o.Control, o.URL = srv.Control, srv.URL
+	o.Control, o.URL, o.DenyFolder = srv.Control, srv.URL, h.setup.server.Denied()
 	d, err := varnish.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

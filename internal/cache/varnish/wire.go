@@ -25,6 +25,7 @@ const (
 	opXkey    = "xkey"
 	opPut     = "put"
 	opCount   = "count"
+	opDenied  = "denied"
 )
 
 // The verdicts of freshet.vcl.

@@ -225,7 +225,8 @@ func (o Options) write(ports []string) error {
 		"freshet-ignored.conf": o.ignored,
 		"freshet-cache.conf":   func(s string) string { return s },
 		"freshet.conf": func(s string) string {
-			return strings.NewReplacer("127.0.0.1:6085", ports[1], "127.0.0.1:6084", ports[2]).Replace(s)
+			return strings.NewReplacer("127.0.0.1:6085", ports[1], "127.0.0.1:6084", ports[2],
+				"/var/lib/freshet/nginx-denied", o.Denied()).Replace(s)
 		},
 	}
 	for name, edit := range edits {
@@ -239,6 +240,9 @@ func (o Options) write(ports []string) error {
 	}
 	return os.WriteFile(filepath.Join(o.Dir, "nginx.conf"), []byte(o.main(ports[0])), 0o600)
 }
+
+// Denied is the deny folder.
+func (o Options) Denied() string { return filepath.Join(o.Dir, "denied") }
 
 // main is the part of the configuration that is the operator's own.
 func (o Options) main(front string) string {

@@ -57,6 +57,9 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if deploy, err = o.supplied(deploy); err != nil {
+		return nil, err
+	}
 	vcl, err := o.vcl()
 	if err != nil {
 		return nil, err
@@ -88,6 +91,28 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("%w; varnishd said: %s", err, s.out)
 	}
 	return s, nil
+}
+
+// Denied is the deny folder.
+func (o Options) Denied() string { return filepath.Join(o.Dir, "denied") }
+
+// supplied copies the supplied VCL, with the one line changed that may be.
+func (o Options) supplied(deploy string) (string, error) {
+	dir := filepath.Join(o.Dir, "vcl")
+	if err := os.MkdirAll(dir, 0o750); err != nil {
+		return "", err
+	}
+	for _, name := range []string{"freshet.vcl", "freshet-xkey.vcl"} {
+		b, err := os.ReadFile(filepath.Join(deploy, name)) //nolint:gosec // our own files
+		if err != nil {
+			return "", fmt.Errorf("reading the supplied VCL: %w", err)
+		}
+		text := strings.Replace(string(b), "/var/lib/freshet/varnish-denied/", o.Denied()+"/", 1)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			return "", err
+		}
+	}
+	return dir, nil
 }
 
 // Check compiles a file of deploy/varnish as it is.
