@@ -112,7 +112,9 @@ func newDriver(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, er
 	case s.agentless:
 		return purgeport.New(purgeport.Options{Driver: k.Driver, URL: string(k.URL), Purge: string(k.Control)})
 	case k.Driver == config.DriverVarnish:
-		return varnish.New(ctx, varnish.Options{Control: string(k.Control), URL: string(k.URL), Soft: k.Soft})
+		return varnish.New(ctx, varnish.Options{
+			Control: string(k.Control), URL: string(k.URL), Soft: k.Soft, DenyFolder: k.DenyFolder,
+		})
 	case k.Driver == config.DriverNginx:
 		return newNginx(ctx, s, k)
 	}
@@ -123,7 +125,7 @@ func newNginx(ctx context.Context, s popSpec, k config.Cache) (cache.Driver, err
 	n := k.Nginx
 	o := nginx.Options{
 		Path: n.Path, Levels: n.Levels, Key: n.Key, Slice: n.Slice.Bytes(),
-		Control: string(k.Control), URL: string(k.URL), Log: s.log.With(slog.String("pop", s.id)),
+		Control: string(k.Control), URL: string(k.URL), DenyFolder: k.DenyFolder, Log: s.log.With(slog.String("pop", s.id)),
 	}
 	for _, v := range n.Variants {
 		header := http.Header{}

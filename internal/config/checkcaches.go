@@ -53,6 +53,13 @@ func checkLayers(f *faults, l cacheList) {
 	if i := slices.IndexFunc(l.caches, func(k Cache) bool { return k.Driver == DriverEdge }); i >= 0 {
 		f.add(fmt.Sprintf("%s[%d].driver", l.key, i), "edge cannot share a POP with other caches; make it a POP of its own, as their parent or child")
 	}
+	folders := map[string]Cache{}
+	for i, k := range l.caches {
+		if first, ok := folders[k.DenyFolder]; ok && k.DenyFolder != "" && first.Driver != k.Driver {
+			f.add(fmt.Sprintf("%s[%d].deny_folder", l.key, i), "is the folder of another kind of cache: %s and %s need one each", first.Driver, k.Driver)
+		}
+		folders[k.DenyFolder] = k
+	}
 	ports := map[Endpoint]int{}
 	for i, k := range l.caches {
 		port := k.Control
@@ -87,7 +94,7 @@ func checkEdge(f *faults, key string, k Cache, asked bool) {
 	inRange(f, key+".max_object_bytes", k.MaxObjectBytes, KiB, k.MaxBytes)
 	inRange(f, key+".default_ttl", k.DefaultTTL, Duration(1e9), Duration(365*24*3600*1e9))
 	refuse(f, key, "of the built-in cache", map[string]bool{
-		"control": k.Control != "", "soft": k.Soft, "nginx": k.Nginx != nil,
+		"control": k.Control != "", "soft": k.Soft, "nginx": k.Nginx != nil, "deny_folder": k.DenyFolder != "",
 	})
 }
 
@@ -104,6 +111,9 @@ func checkForeign(f *faults, key string, k Cache) {
 		"listen": k.Listen != "", "max_bytes": k.MaxBytes != 0, "max_object_bytes": k.MaxObjectBytes != 0, "default_ttl": k.DefaultTTL != 0,
 		"trusted": k.Trusted, "soft": k.Soft && k.Driver != DriverVarnish, "nginx": k.Nginx != nil && k.Driver != DriverNginx,
 	})
+	if k.DenyFolder != "" && !strings.HasPrefix(k.DenyFolder, "/") {
+		f.add(key+".deny_folder", "%q is not an absolute path", k.DenyFolder)
+	}
 	if k.Driver != DriverNginx {
 		return
 	}
@@ -132,12 +142,12 @@ func checkAgentless(f *faults, key string, k Cache) {
 		f.add(key+".url", "is missing: it is where the cache answers viewers, as in http://varnish.example.com:6081")
 	}
 	frontDoor(f, key+".url", k.URL)
-	refuse(f, key, "of a cache of an agentless POP", map[string]bool{"listen": k.Listen != "", "soft": k.Soft, "nginx": k.Nginx != nil})
+	refuse(f, key, "of a cache of an agentless POP", map[string]bool{"listen": k.Listen != "", "soft": k.Soft, "nginx": k.Nginx != nil, "deny_folder": k.DenyFolder != ""})
 }
 
 // refuse adds a fault for each key that is set and means nothing here.
 func refuse(f *faults, key, of string, set map[string]bool) {
-	for _, name := range []string{"listen", "control", "soft", "nginx", "max_bytes", "max_object_bytes", "default_ttl"} {
+	for _, name := range []string{"listen", "control", "soft", "nginx", "deny_folder", "max_bytes", "max_object_bytes", "default_ttl"} {
 		if set[name] {
 			f.add(key+"."+name, "is no key %s", of)
 		}

@@ -183,6 +183,11 @@ type Cache struct {
 	// Soft makes Varnish keep purged bodies and ask the origin whether they
 	// have changed before it serves them again, instead of removing them.
 	Soft bool `yaml:"soft"`
+	// DenyFolder is where Varnish or nginx looks for what is taken down, as in
+	// deploy/varnish/freshet.vcl or deploy/nginx/freshet.conf: an absolute path on
+	// this machine, of which nobody else writes. Without it, takedowns fail there
+	// as unsupported.
+	DenyFolder string `yaml:"deny_folder"`
 
 	// Nginx says how nginx stores objects. It is needed with `driver: nginx`.
 	Nginx *Nginx `yaml:"nginx"`
