@@ -43,6 +43,7 @@ func (d *Driver) Deny(ctx context.Context, urls []freshet.DeniedURL) []cache.Res
 	for k, r := range d.quick.ask(ctx, qs) {
 		out[asked[k]] = verified(ctx, r, urls[asked[k]].Status)
 	}
+	d.door.ProveDenied(ctx, urls, out)
 	return out
 }
 

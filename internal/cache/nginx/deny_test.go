@@ -51,3 +51,20 @@ func TestDeny_HoldsWithoutTheAgentAndIsVerified(t *testing.T) {
 		t.Errorf("in a folder that the cache does not know: %+v", r)
 	}
 }
+
+// nginx sees the folder, but the location that serves viewers does not look: it
+// lacks the supplied lines.
+func TestDeny_IsProvedWhereViewersAreServed(t *testing.T) {
+	t.Parallel()
+	origin := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("film")) })
+	h := open(t, origin, setup{server: nginxtest.Options{Bare: true, Location: "return 200 film;"}})
+	denied := []freshet.DeniedURL{
+		{URL: "http://" + cachetest.Host + "/film", Status: freshet.StatusLegal},
+		{URL: "http://" + cachetest.Host + "/more", Status: freshet.StatusLegal},
+	}
+	for _, r := range h.drv.Deny(t.Context(), denied) {
+		if r.Outcome != freshet.OutcomeFailed || r.Reason != freshet.ReasonUnsupported {
+			t.Errorf("viewers get it, and the result is %+v", r)
+		}
+	}
+}

@@ -147,9 +147,6 @@ func New(ctx context.Context, o Options) (*Driver, error) {
 	}
 	d.notes.d = d
 	if o.DenyFolder != "" {
-		if !t.closed() {
-			return nil, freshet.Invalid("deny_folder", "the key %q is not that of the supplied configuration, so nginx would not refuse every spelling of a URL", o.Key)
-		}
 		d.denied = denyfolder.New(o.DenyFolder, spelt)
 	}
 	d.setDomains(nil)

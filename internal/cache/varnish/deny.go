@@ -47,6 +47,7 @@ func (d *Driver) Deny(ctx context.Context, urls []freshet.DeniedURL) []cache.Res
 			out[i] = verified(ctx, r, urls[i].Status)
 		}
 	}
+	d.door.ProveDenied(ctx, urls, out)
 	return out
 }
 
