@@ -14,7 +14,7 @@ import (
 // what became of it.
 func (s *server) audited(ctx context.Context, rt route, c *call) error {
 	ctx, c.entry = s.Audit.Begin(ctx, freshet.AuditRecord{
-		Account: c.caller.Account, KeyID: c.caller.KeyID, Address: audit.Address(c.r.RemoteAddr), UserAgent: c.r.UserAgent(),
+		Account: c.caller.Account, KeyID: c.caller.KeyID, Address: audit.Address(c.caller.Facts.SourceIP, c.r.RemoteAddr), UserAgent: c.r.UserAgent(),
 		Action: rt.pattern, Object: c.r.PathValue("id"), RequestID: c.id,
 	})
 	c.r = c.r.WithContext(ctx)

@@ -10,6 +10,7 @@ package audit
 import (
 	"context"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 	"unicode"
@@ -84,8 +85,13 @@ func (e *Entry) End(ctx context.Context, code string) error {
 	return e.trail.store.PutAudit(ctx, rec)
 }
 
-// Address returns the host of a HOST:PORT that a request came from.
-func Address(remote string) string {
+// Address returns where a request came from: the client behind a trusted proxy,
+// if one is known, or else the host of HOST:PORT, the other end of the
+// connection.
+func Address(client netip.Addr, remote string) string {
+	if client.IsValid() {
+		return client.String()
+	}
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		return remote

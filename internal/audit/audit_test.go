@@ -3,6 +3,7 @@ package audit_test
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -164,8 +165,11 @@ func TestBare_DropsWhatMayBeSecret(t *testing.T) {
 func TestAddress_IsTheHost(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{"192.0.2.1:80": "192.0.2.1", "[2001:db8::1]:80": "2001:db8::1", "@": "@"} {
-		if got := audit.Address(in); got != want {
+		if got := audit.Address(netip.Addr{}, in); got != want {
 			t.Errorf("%s is from %s", in, got)
 		}
+	}
+	if got := audit.Address(netip.MustParseAddr("203.0.113.5"), "127.0.0.1:80"); got != "203.0.113.5" {
+		t.Errorf("a client behind a proxy is %s", got)
 	}
 }

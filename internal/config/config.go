@@ -25,7 +25,7 @@ type Config struct {
 	// TrustedProxies are addresses and networks of proxies in front of the API.
 	// From them X-Forwarded-For says where a request comes from, and
 	// X-Forwarded-Proto whether it came over TLS, for the conditions of
-	// policies. They must set both themselves.
+	// policies and for the audit trail. They must set both themselves.
 	TrustedProxies []string `yaml:"trusted_proxies"`
 
 	// Domains are the acceleration domains that exist from the start. More are

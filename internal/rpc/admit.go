@@ -79,7 +79,7 @@ func (s *server) end(ctx context.Context, c *call, entry *audit.Entry, err error
 // record is what is known of a call before it runs.
 func (s *server) record(c *call) freshet.AuditRecord {
 	return freshet.AuditRecord{
-		Account: c.identity.Account, KeyID: c.identity.KeyID, Address: audit.Address(c.http.RemoteAddr), UserAgent: c.http.UserAgent(),
+		Account: c.identity.Account, KeyID: c.identity.KeyID, Address: audit.Address(c.identity.Facts.SourceIP, c.http.RemoteAddr), UserAgent: c.http.UserAgent(),
 		Action: c.action, Object: objectOf(c), RequestID: c.requestID,
 	}
 }
