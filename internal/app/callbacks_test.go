@@ -129,6 +129,40 @@ func TestContract_5_RealSDKIsToldOfItsJob(t *testing.T) {
 	}
 }
 
+// TestContract_4_14_DeleteVideoIsTold deletes a media with the vendor's SDK. A
+// call that deletes nothing tells nothing.
+func TestContract_4_14_DeleteVideoIsTold(t *testing.T) {
+	t.Parallel()
+	s, end := callbackServer(t, t.TempDir())
+	defer end()
+	url, got := taker(t)
+	sdk := rpctest.Clients(s.Addr(), cbKey, cbSecret)[0]
+	if _, failure := sdk.Call("SetMessageCallback", map[string]string{"CallbackURL": url, "EventTypeList": "DeleteMediaComplete"}); failure != nil {
+		t.Fatalf("%+v", *failure)
+	}
+	if _, failure := sdk.Call("DeleteVideo", map[string]string{"VideoIds": "m1,gone"}); failure != nil {
+		t.Fatalf("%+v", *failure)
+	}
+	event := next(t, got)
+	for name, want := range map[string]string{
+		"EventType": "DeleteMediaComplete", "Status": "success", "MediaType": "video", "DeleteType": "all", "MediaId": "m1",
+	} {
+		if event.body[name] != want {
+			t.Errorf("%s is %v, want %s", name, event.body[name], want)
+		}
+	}
+	if at, err := time.Parse("2006-01-02T15:04:05Z", event.body["EventTime"].(string)); err != nil || time.Since(at) > time.Minute {
+		t.Errorf("EventTime is %v", event.body["EventTime"])
+	}
+	if _, failure := sdk.Call("DeleteVideo", map[string]string{"VideoIds": "m1"}); failure == nil || failure.Code != "InvalidVideo.NotFound" {
+		t.Errorf("deleting again: %+v", failure)
+	}
+	page, err := caller(t, s, cbKey, cbSecret).Callbacks(t.Context(), false, "", 10)
+	if err != nil || len(page.Callbacks) != 1 || len(got) > 0 {
+		t.Errorf("%+v, %v", page, err)
+	}
+}
+
 // tried waits for the first failed attempt of the newest callback.
 func tried(t *testing.T, c *client.Client) client.Callback {
 	t.Helper()

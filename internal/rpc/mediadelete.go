@@ -3,7 +3,6 @@ package rpc
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -64,27 +63,16 @@ func (s *server) deleteVideo(ctx context.Context, c *call) (any, error) {
 // present is now as far as the store keeps it.
 func present() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// deletionBody is the body of DeleteMediaComplete (contract §5.5).
-type deletionBody struct {
-	EventType, EventTime, Status, MediaType, DeleteType string
-	MediaID                                             string `json:"MediaId"`
-	Extend                                              string `json:",omitempty"`
-}
-
 // deletionEvents are what is told of the deletion of a media: to the receiver
 // that was named when it came, if one was (contract §5.4).
 func deletionEvents(m *freshet.Media, now time.Time) []store.Event {
-	e := store.Event{Type: vod.EventDeleted, App: cmp.Or(m.AppID, vod.DefaultApp), Media: m.ID}
-	body := deletionBody{
-		EventType: vod.EventDeleted, EventTime: vod.Stamp(now), Status: vod.StatusSuccess, MediaType: string(m.Kind()), DeleteType: "all", MediaID: m.ID,
+	own, _ := vod.ParseUserData(m.UserData) // what an import brought may be anything
+	e := store.Event{
+		Type: vod.EventDeleted, App: cmp.Or(m.AppID, vod.DefaultApp), Media: m.ID,
+		Body: vod.Deleted{Media: m.ID, MediaType: string(m.Kind()), Type: vod.DeleteAll, Extend: own.Extend, At: now}.Body(),
 	}
-	if own, err := vod.ParseUserData(m.UserData); err == nil { // what an import brought may be anything
-		e.URL, e.Way, body.Extend = own.CallbackURL, strings.ToUpper(own.CallbackType), own.Extend
-	}
-	var err error
-	if e.Body, err = json.Marshal(body); err != nil {
-		panic("rpc: encoding an event: " + err.Error()) // texts only
-	}
+	e.URL, e.Way = vod.Receiver(m.UserData)
+	e.Way = strings.ToUpper(e.Way)
 	return []store.Event{e}
 }
 

@@ -62,6 +62,7 @@ type Deleted struct {
 	MediaType string // video, audio, image or attached
 	Type      string // DeleteAll, DeleteMezzanine or DeleteStream
 	Jobs      []string
+	Extend    string // of the UserData that came with the media
 	At        time.Time
 }
 
@@ -82,7 +83,8 @@ func (d Deleted) Body() []byte {
 		DeleteType string `json:"DeleteType"`
 		MediaID    string `json:"MediaId"`
 		JobIDs     string `json:"JobIds,omitempty"`
-	}{EventDeleted, Stamp(d.At), StatusSuccess, d.MediaType, d.Type, d.Media, strings.Join(d.Jobs, ",")})
+		Extend     string `json:"Extend,omitempty"`
+	}{EventDeleted, Stamp(d.At), StatusSuccess, d.MediaType, d.Type, d.Media, strings.Join(d.Jobs, ","), d.Extend})
 }
 
 // encode writes JSON as receivers like to read it: a & stays one.
