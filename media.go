@@ -3,6 +3,7 @@ package freshet
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -63,6 +64,21 @@ func (m *Media) SourceSize() int64 {
 		}
 	}
 	return 0
+}
+
+// Length returns Duration, or that of the longest stream, in seconds; 0 if
+// neither is known.
+func (m *Media) Length() float64 {
+	if m.Duration > 0 {
+		return m.Duration
+	}
+	var longest float64
+	for i := range m.Streams {
+		if d, err := strconv.ParseFloat(m.Streams[i].Duration, 64); err == nil {
+			longest = max(longest, d)
+		}
+	}
+	return longest
 }
 
 // MediaStatuses lists every status of a media, in the vendor's words.

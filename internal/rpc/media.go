@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -16,14 +15,15 @@ import (
 )
 
 // Media is the catalog, as operations about media need it. All methods are
-// about one account's media: another's do not exist. See [store.Catalog] and
-// [store.MediaOps] for what each promises.
+// about one account's media: another's do not exist. See [store.Catalog],
+// [store.MediaOps] and [store.MediaSearch] for what each promises.
 type Media interface {
 	Media(ctx context.Context, account string, ids []string) ([]*freshet.Media, error)
 	MediaNamed(ctx context.Context, account string, references []string) ([]*freshet.Media, error)
 	RegisterMedia(ctx context.Context, now time.Time, media []*freshet.Media) ([]store.Registered, error)
 	DeleteMedia(ctx context.Context, now time.Time, d store.Deletion) ([]string, error)
 	DeleteStreams(ctx context.Context, now time.Time, account, media string, jobs []string) error
+	SearchMedia(ctx context.Context, q store.MediaQuery) (store.MediaPage, error)
 }
 
 // mediaOperations are about media and their streams (contract §4.10 to §4.14).
@@ -36,6 +36,7 @@ func (s *server) mediaOperations() operations {
 		"GetPlayInfo":   {perResource: true, run: s.getPlayInfo},
 		"GetVideoInfo":  {perResource: true, run: s.getVideoInfo},
 		"GetVideoInfos": {perResource: true, run: s.getVideoInfos},
+		"SearchMedia":   {run: s.searchMedia},
 		"RegisterMedia": {write: true, run: s.registerMedia},
 		"DeleteVideo":   {write: true, perResource: true, run: s.deleteVideo},
 		"DeleteStream":  {write: true, perResource: true, run: s.deleteStream},
@@ -167,7 +168,7 @@ func showVideo(m *freshet.Media) videoInfo {
 	return videoInfo{
 		VideoID: m.ID, Title: m.Title, Description: m.Description, Tags: strings.Join(m.Tags, ","),
 		CateID: m.CateID, CateName: m.CateName, CoverURL: m.CoverURL, Status: m.Status, AuditStatus: audit,
-		Size: m.SourceSize(), Duration: mediaDuration(m), CreationTime: vod.Stamp(m.Created), ModificationTime: vod.Stamp(m.Modified),
+		Size: m.SourceSize(), Duration: m.Length(), CreationTime: vod.Stamp(m.Created), ModificationTime: vod.Stamp(m.Modified),
 		StorageLocation: m.StorageLocation, TemplateGroupID: m.TemplateGroupID, AppID: cmp.Or(m.AppID, vod.DefaultApp),
 		UserData: m.UserData, ReferenceID: m.ReferenceID,
 	}
@@ -175,20 +176,6 @@ func showVideo(m *freshet.Media) videoInfo {
 
 // statusBlocked is the status of a media that was taken down.
 const statusBlocked = "Blocked"
-
-// mediaDuration is the media's own, or the longest of its streams.
-func mediaDuration(m *freshet.Media) float64 {
-	if m.Duration > 0 {
-		return m.Duration
-	}
-	var longest float64
-	for i := range m.Streams {
-		if d, err := strconv.ParseFloat(m.Streams[i].Duration, 64); err == nil {
-			longest = max(longest, d)
-		}
-	}
-	return longest
-}
 
 type videoInfoAnswer struct {
 	RequestID string `json:"RequestId" xml:"RequestId"`

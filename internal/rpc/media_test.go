@@ -23,6 +23,9 @@ type memCatalog struct {
 	asked  [][]string // what was looked for
 	events []store.Event
 	fail   error
+
+	searches []store.MediaQuery
+	page     store.MediaPage // what every search finds
 }
 
 func (m *memCatalog) Media(_ context.Context, acc string, ids []string) ([]*freshet.Media, error) {
@@ -54,6 +57,13 @@ func (m *memCatalog) MediaNamed(_ context.Context, acc string, refs []string) ([
 		}
 	}
 	return out, m.fail
+}
+
+func (m *memCatalog) SearchMedia(_ context.Context, q store.MediaQuery) (store.MediaPage, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.searches = append(m.searches, q)
+	return m.page, m.fail
 }
 
 func (m *memCatalog) RegisterMedia(_ context.Context, _ time.Time, media []*freshet.Media) ([]store.Registered, error) {

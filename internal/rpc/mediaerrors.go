@@ -11,6 +11,9 @@ const (
 	onlyEncrypted
 	jobIDsExceededMax
 	streamNotFound
+	sortByExceededMax
+	matchSyntax
+	scrollExpired
 )
 
 // mediaTable is their part of the error table.
@@ -36,6 +39,12 @@ func mediaTable(k kind) (row, bool) {
 		return row{"JobIdsExceededMax", http.StatusBadRequest, "The JobIds exceeded maximum."}, true
 	case streamNotFound:
 		return row{"InvalidStream.NotFound", http.StatusNotFound, "The stream does not exist."}, true
+	case sortByExceededMax:
+		return row{"SortByExceededMax", http.StatusBadRequest, "The SortBy exceeded maximum."}, true
+	case matchSyntax:
+		return row{"ErrorMatchSyntax", http.StatusBadRequest, "The parameter Match.%s has an error syntax, please check it."}, true
+	case scrollExpired:
+		return row{"InvalidScrollToken.Expired", http.StatusBadRequest, "The ScrollToken is expired."}, true
 	}
 	return row{}, false
 }

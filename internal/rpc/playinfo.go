@@ -127,7 +127,7 @@ func (s *server) getPlayInfo(ctx context.Context, c *call) (any, error) {
 	}
 	answer := playAnswer{RequestID: c.requestID, Base: videoBase{
 		VideoID: m.ID, Title: m.Title, Status: m.Status, MediaType: string(m.Kind()), CoverURL: m.CoverURL,
-		Duration: decimal(mediaDuration(m)), CreationTime: vod.Stamp(m.Created),
+		Duration: decimal(m.Length()), CreationTime: vod.Stamp(m.Created),
 	}}
 	answer.List.PlayInfo = make([]playInfo, len(streams))
 	for i := range streams {

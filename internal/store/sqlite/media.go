@@ -33,17 +33,22 @@ func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Me
 
 // putMedia is the one way in which a media is written.
 func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) error {
-	key, before, err := t.oldMedia(ctx, m.Account, m.ID)
+	old, err := t.oldMedia(ctx, m.Account, m.ID)
 	if err != nil {
 		return err
 	}
+	before := old.media
 	if before == nil {
-		body, _ := dated(m, nil, now)
-		err := t.exec(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
+		c, body, _ := dated(m, nil, now)
+		res, err := t.run(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
 		if err != nil {
 			return err
 		}
-		return t.rename(ctx, m.Account, m.ID, nil, m)
+		old := storedMedia{}
+		if old.key, err = res.LastInsertId(); err != nil {
+			return fmt.Errorf("reading the key of a media: %w", err)
+		}
+		return t.index(ctx, old, c)
 	}
 	if m.Status == freshet.StatusBlocked && before.Status != freshet.StatusBlocked {
 		// Who read it while it was taken down, and writes it back, has not blocked it.
@@ -51,14 +56,14 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 			return err
 		}
 	}
-	body, unchanged := dated(m, before, now)
+	c, body, unchanged := dated(m, before, now)
 	if unchanged { // most of what a repeated import brings
-		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), key)
+		return t.exec(ctx, `UPDATE media SET updated = ? WHERE key = ?`, millis(now), old.key)
 	}
-	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, key); err != nil {
+	if err := t.exec(ctx, `UPDATE media SET updated = ?, body = ? WHERE key = ?`, millis(now), body, old.key); err != nil {
 		return err
 	}
-	if err := t.rename(ctx, m.Account, m.ID, before, m); err != nil {
+	if err := t.index(ctx, old, c); err != nil {
 		return err
 	}
 	var dropped []string
@@ -70,17 +75,37 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 	return t.remember(ctx, m.Account, m.ID, now, distinct(dropped))
 }
 
-// oldMedia returns a media as it is stored, or nil.
-func (t *tx) oldMedia(ctx context.Context, account, id string) (key int64, m *freshet.Media, err error) {
+// index brings what a media is found by from what it was to what it is; nil if
+// it is deleted.
+func (t *tx) index(ctx context.Context, old storedMedia, after *freshet.Media) error {
+	of := after
+	if of == nil {
+		of = old.media
+	}
+	if err := t.rename(ctx, of.Account, of.ID, old.media, after); err != nil {
+		return err
+	}
+	return t.place(ctx, old.key, old.place, old.media, after)
+}
+
+// storedMedia is a media and where it stands; media is nil if there is none.
+type storedMedia struct {
+	key, place int64
+	media      *freshet.Media
+}
+
+// oldMedia returns a media as it is stored.
+func (t *tx) oldMedia(ctx context.Context, account, id string) (storedMedia, error) {
+	var old storedMedia
 	var updated int64
 	var body []byte
-	exists, err := t.get(ctx, []any{&key, &updated, &body},
-		`SELECT key, updated, body FROM media WHERE account = ? AND id = ?`, account, id)
+	exists, err := t.get(ctx, []any{&old.key, &old.place, &updated, &body},
+		`SELECT key, coalesce(place, 0), updated, body FROM media WHERE account = ? AND id = ?`, account, id)
 	if err != nil || !exists {
-		return 0, nil, err
+		return storedMedia{}, err
 	}
-	m, err = readMedia(account, id, updated, body)
-	return key, m, err
+	old.media, err = readMedia(account, id, updated, body)
+	return old, err
 }
 
 // readMedia makes a media of a row.
@@ -112,10 +137,10 @@ func firstCreated(streams []freshet.Stream, otherwise time.Time) time.Time {
 }
 
 // dated packs a media with its times: those that it brings, else those that
-// it had. A change that brings no time of its own is made now. It tells
-// whether the result is what was stored before.
-func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool) {
-	c := *m
+// it had. A change that brings no time of its own is made now. It returns the
+// media with them, and tells whether it is what was stored before.
+func dated(m, before *freshet.Media, now time.Time) (c *freshet.Media, body []byte, unchanged bool) {
+	c = new(*m)
 	if before == nil {
 		if c.Created.IsZero() {
 			c.Created = firstCreated(c.Streams, now)
@@ -123,7 +148,7 @@ func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool
 		if c.Modified.IsZero() {
 			c.Modified = c.Created
 		}
-		return encodeMedia(&c), false
+		return c, encodeMedia(c), false
 	}
 	if c.Created.IsZero() {
 		c.Created = before.Created
@@ -131,14 +156,14 @@ func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool
 	if c.Modified.IsZero() {
 		c.Modified = before.Modified
 	}
-	if body = encodeMedia(&c); bytes.Equal(body, encodeMedia(before)) {
-		return body, true
+	if body = encodeMedia(c); bytes.Equal(body, encodeMedia(before)) {
+		return c, body, true
 	}
 	if m.Modified.IsZero() {
 		c.Modified = now
-		body = encodeMedia(&c)
+		body = encodeMedia(c)
 	}
-	return body, false
+	return c, body, false
 }
 
 // mediaColumns are what scanMedia reads. A takedown is laid over the status of
@@ -147,12 +172,13 @@ func dated(m, before *freshet.Media, now time.Time) (body []byte, unchanged bool
 const mediaColumns = `id, updated, EXISTS (SELECT 1 FROM takedown t WHERE t.account = media.account
 	AND t.media = media.id AND t.ended = 0), body FROM media `
 
-func scanMedia(rows *sql.Rows, account string) (*freshet.Media, error) {
+// scanMedia reads mediaColumns, and before them what into takes.
+func scanMedia(rows *sql.Rows, account string, into ...any) (*freshet.Media, error) {
 	var id string
 	var updated int64
 	var blocked bool
 	var body sql.RawBytes // of which decoding makes its own copy
-	if err := rows.Scan(&id, &updated, &blocked, &body); err != nil {
+	if err := rows.Scan(append(into, &id, &updated, &blocked, &body)...); err != nil {
 		return nil, err
 	}
 	m, err := readMedia(account, id, updated, body)

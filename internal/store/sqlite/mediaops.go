@@ -85,14 +85,15 @@ func (s *Store) DeleteMedia(ctx context.Context, now time.Time, d store.Deletion
 }
 
 func (t *tx) deleteMedia(ctx context.Context, d store.Deletion, id string, now time.Time) (bool, error) {
-	key, m, err := t.oldMedia(ctx, d.Account, id)
+	old, err := t.oldMedia(ctx, d.Account, id)
+	m := old.media
 	if err != nil || m == nil {
 		return false, err
 	}
-	if err := t.exec(ctx, `DELETE FROM media WHERE key = ?`, key); err != nil {
+	if err := t.exec(ctx, `DELETE FROM media WHERE key = ?`, old.key); err != nil {
 		return false, err
 	}
-	if err := t.rename(ctx, d.Account, id, m, nil); err != nil {
+	if err := t.index(ctx, old, nil); err != nil {
 		return false, err
 	}
 	if err := t.remember(ctx, d.Account, id, now, urlsOf(m.Streams)); err != nil {
@@ -115,10 +116,11 @@ func urlsOf(streams []freshet.Stream) []string {
 // DeleteStreams implements [store.MediaOps].
 func (s *Store) DeleteStreams(ctx context.Context, now time.Time, account, media string, jobs []string) error {
 	return s.write(ctx, func(ctx context.Context, t *tx) error {
-		_, m, err := t.oldMedia(ctx, account, media)
+		old, err := t.oldMedia(ctx, account, media)
 		if err != nil {
 			return fmt.Errorf("reading media: %w", err)
 		}
+		m := old.media
 		if m == nil {
 			return &freshet.Error{Code: freshet.CodeNotFound, Field: "media", Message: "There is no such media."}
 		}

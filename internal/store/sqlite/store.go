@@ -63,6 +63,7 @@ type Store struct {
 	epochs   atomic.Pointer[epochs]
 	sets     targetSets
 	known    knownMedia
+	manyRows int // see the constant
 	evidence *evidence
 	box      *seal.Box // nil: none
 }
@@ -83,6 +84,7 @@ var (
 	_ store.Audit    = (*Store)(nil)
 
 	_ store.CallbackRules = (*Store)(nil)
+	_ store.MediaSearch   = (*Store)(nil)
 	_ store.Webhooks      = (*Store)(nil)
 	_ store.Callbacks     = (*Store)(nil)
 )
@@ -98,7 +100,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{lock: lock, box: o.Box}
+	s := &Store{manyRows: manyRows, lock: lock, box: o.Box}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -147,8 +149,10 @@ func (s *Store) open(ctx context.Context, o Options) error {
 	if s.evidence, err = openEvidence(ctx, dir); err != nil {
 		return err
 	}
-	s.w, err = startWriter(ctx, s.db, s.read, o.Log)
-	return err
+	if s.w, err = startWriter(ctx, s.db, s.read, o.Log); err != nil {
+		return err
+	}
+	return s.placeOld(ctx, o.Log)
 }
 
 // Close finishes what is queued and closes every file. Calls that come later

@@ -25,6 +25,7 @@ type Everything interface { //nolint:interfacebloat // it is all of them
 	Work
 	store.Catalog
 	store.MediaOps
+	store.MediaSearch
 	store.Keys
 	store.Accounts
 	store.POPs
@@ -58,7 +59,7 @@ func Run(t *testing.T, open Open) {
 		"Jobs": runJobs, "Claim": runClaim, "Log": runLog, "Epoch": runEpoch, "Tasks": runTasks,
 		"States": runStates, "Evidence": runEvidence, "Catalog": runCatalog, "Remember": runRemember,
 		"Domains": runDomains, "Keys": runKeys, "Accounts": runAccounts, "POPs": runPOPs, "Tenants": runTenants, "Callbacks": runCallbacks, "Webhooks": runWebhooks,
-		"MediaOps":  runMediaOps,
+		"MediaOps": runMediaOps, "Search": runSearch,
 		"Takedowns": runTakedowns,
 		"Audit":     runAudit,
 		"Retention": runRetention,
