@@ -83,6 +83,47 @@ func mediaChangeRows() []row {
 	}
 }
 
+// searchRows find media (contract §4.13).
+func searchRows() []row {
+	const title = "Title = '„Ton“' and CateId = 781111"
+	shown := fields{
+		"RequestId": anyRequestID, "Total": "1", "MediaList.#": "1", "MediaList[0].MediaId": described, "MediaList[0].MediaType": "video",
+		"MediaList[0].CreationTime": "2026-03-04T05:06:07Z",
+	}
+	for _, name := range []string{"VideoId", "Title", "Status", "Description", "Tags", "CateId", "CateName", "CoverURL", "Size", "Duration",
+		"CreationTime", "ModificationTime", "StorageLocation", "AppId", "UserData"} {
+		shown["MediaList[0].Video."+name] = describedFields("Video")["Video."+name]
+	}
+	shown["MediaList[0].Video.Snapshots.#"], shown["MediaList[0].Video.Snapshots[1]"] = "2", "https://img.example.com/3.jpg"
+	return []row{
+		{
+			action: "SearchMedia", about: "every field",
+			params: params{
+				"SearchType": "video", "Match": title, "SortBy": "CreationTime:Desc", "PageNo": "1", "PageSize": "20",
+				"Fields": "Title,Status,Description,Tags,CateId,CateName,CoverURL,Size,Duration,CreationTime,ModificationTime,StorageLocation,AppId,UserData,Snapshots",
+			},
+			want: shown,
+		},
+		{
+			action: "SearchMedia", about: "one of several", params: params{"PageSize": "1", "Match": "Status = 'Normal'"},
+			want: fields{"MediaList.#": "1", "ScrollToken": `/^[\w-]{32}$/`}, keep: params{"scroll": "ScrollToken"},
+		},
+		{
+			action: "SearchMedia", about: "the next of them", params: params{"PageSize": "1", "Match": "Status = 'Normal'", "ScrollToken": "{scroll}"},
+			want: fields{"MediaList.#": "1"},
+		},
+		{
+			action: "SearchMedia", about: "the token of another search", params: params{"ScrollToken": "{scroll}"},
+			fault: &fault{"InvalidScrollToken.Expired", 400, "The ScrollToken is expired."},
+		},
+		{
+			action: "SearchMedia", about: "a bad expression", params: params{"Match": "Colour = 'red'"},
+			fault: &fault{"ErrorMatchSyntax", 400, "The parameter Match.Colour has an error syntax, please check it."},
+		},
+		{action: "SearchMedia", about: "a page too big", params: params{"PageSize": "101"}, fault: invalid("PageSize")},
+	}
+}
+
 // mediaRows are about media and their streams (contract §4.10, §4.11).
 func mediaRows() []row {
 	gone := &fault{"InvalidVideo.NotFound", 404, "The video does not exist."}

@@ -67,7 +67,7 @@ func table() []row {
 	last := referenceRows() // they delete what others need
 	return append(slices.Concat(
 		mediaJobRows(),
-		mediaRows(), mediaChangeRows(),
+		mediaRows(), searchRows(), mediaChangeRows(),
 		objectRows(), callbackRows(),
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
