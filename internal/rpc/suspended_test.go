@@ -9,17 +9,29 @@ import (
 	"github.com/freshet-vod/freshet/internal/rpc"
 )
 
-// suspending is an Authenticator to whom every account is disabled.
-type suspending struct{}
+// refusing is an Authenticator who finds the same fault with every call.
+type refusing struct{ kind auth.Kind }
 
-func (suspending) Vendor(context.Context, *auth.Request) (auth.Identity, error) {
-	return auth.Identity{}, &auth.Fault{Kind: auth.Suspended}
+func (r refusing) Vendor(context.Context, *auth.Request) (auth.Identity, error) {
+	return auth.Identity{}, &auth.Fault{Kind: r.kind}
 }
 
-func (suspending) Remember(context.Context, uint64, time.Time) error { return nil }
+func (refusing) Remember(context.Context, uint64, time.Time) error { return nil }
 
-func TestContract_3_1_OperationDeniedSuspended(t *testing.T) {
+func TestContract_3_1_FaultsOfAccountsAndTokens(t *testing.T) {
 	t.Parallel()
-	f := setup(t, func(o *rpc.Options) { o.Auth = suspending{} })
-	f.call("GetMediaRefreshJobs", "MediaRefreshJobId", jobID).refused(t, 403, "OperationDenied.Suspended", "Your VOD service is suspended.")
+	for _, c := range []struct {
+		kind          auth.Kind
+		status        int
+		code, message string
+	}{
+		{auth.Suspended, 403, "OperationDenied.Suspended", "Your VOD service is suspended."},
+		{auth.TokenMalformed, 400, "InvalidSecurityToken.Malformed", "Specified SecurityToken is malformed."},
+		{auth.TokenMismatch, 400, "InvalidSecurityToken.MismatchWithAccessKey", "Specified SecurityToken mismatch with the AccessKey."},
+		{auth.TokenExpired, 400, "InvalidSecurityToken.Expired", "Specified SecurityToken is expired."},
+		{auth.Insecure, 403, "InvalidProtocol.NeedSsl", "Your request is denied as lack of ssl protect."},
+	} {
+		f := setup(t, func(o *rpc.Options) { o.Auth = refusing{c.kind} })
+		f.call("GetMediaRefreshJobs", "MediaRefreshJobId", jobID).refused(t, c.status, c.code, c.message)
+	}
 }
