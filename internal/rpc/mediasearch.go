@@ -161,10 +161,10 @@ func readSearch(c *call) (q store.MediaQuery, searched bool, err error) {
 	if err := readSort(c, &q); err != nil {
 		return q, false, err
 	}
-	if q.Limit, err = c.integer("PageSize", 10, 1, maxSearchPage); err != nil {
+	if q.Limit, err = c.integer("PageSize", 10, maxSearchPage); err != nil {
 		return q, false, err
 	}
-	number, err := c.integer("PageNo", 1, 1, maxSearchOffset)
+	number, err := c.integer("PageNo", 1, maxSearchOffset)
 	if err != nil {
 		return q, false, err
 	}
