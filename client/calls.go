@@ -62,6 +62,20 @@ func (c *Client) Jobs(ctx context.Context, before time.Time, limit int) (JobPage
 	return out, err
 }
 
+// FailedJobs returns those jobs of a page of which a media could not be planned
+// or a task has failed. The work for a page is bounded: it may hold fewer jobs
+// than limit, even none, and not be the last.
+func (c *Client) FailedJobs(ctx context.Context, before time.Time, limit int) (JobPage, error) {
+	q := page(limit)
+	q.Set("failed", "true")
+	if !before.IsZero() {
+		q.Set("before", before.UTC().Format(time.RFC3339Nano))
+	}
+	var out JobPage
+	err := c.call(ctx, http.MethodGet, "/v1/jobs", q, nil, &out)
+	return out, err
+}
+
 // JobTasks returns tasks of a job in the order of its plan, from an offset.
 func (c *Client) JobTasks(ctx context.Context, id string, offset int) (TaskPage, error) {
 	q := url.Values{}

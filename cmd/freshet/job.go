@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -167,16 +168,45 @@ func listTasks(cmd *cobra.Command, r *remote, c *client.Client, id string) error
 	}
 }
 
+// failedJobs returns the newest jobs of which something failed. The server
+// looks at a bounded number for each page.
+func failedJobs(ctx context.Context, c *client.Client, limit int) (client.JobPage, error) {
+	all := client.JobPage{Jobs: []*freshet.Job{}}
+	for {
+		page, err := c.FailedJobs(ctx, all.Next, 0)
+		if err != nil {
+			return all, err
+		}
+		all.Jobs, all.Next = append(all.Jobs, page.Jobs...), page.Next
+		if len(all.Jobs) >= limit {
+			all.Jobs = all.Jobs[:limit]
+			all.Next = all.Jobs[limit-1].Created
+			return all, nil
+		}
+		if all.Next.IsZero() {
+			return all, nil
+		}
+	}
+}
+
 func newJobs(d deps) *cobra.Command {
 	cmd := &cobra.Command{Use: "jobs", Short: "List the newest jobs", Args: cobra.NoArgs}
 	var limit int
+	var failed bool
 	cmd.Flags().IntVar(&limit, "limit", 20, "how many, at most 500")
+	cmd.Flags().BoolVar(&failed, "failed", false, "only those of which something failed; \"freshet job ID\" says what")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 		if limit < 1 || limit > 500 {
 			return usageError{errors.New("--limit must be 1 to 500")}
 		}
-		page, err := c.Jobs(cmd.Context(), time.Time{}, limit)
+		list := c.Jobs
+		if failed {
+			list = func(ctx context.Context, _ time.Time, limit int) (client.JobPage, error) {
+				return failedJobs(ctx, c, limit)
+			}
+		}
+		page, err := list(cmd.Context(), time.Time{}, limit)
 		if err != nil {
 			return err
 		}

@@ -106,11 +106,44 @@ func (s *server) listJobs(c *call) error {
 	if err != nil {
 		return err
 	}
+	failed, err := boolOf(c.query, "failed")
+	if err != nil {
+		return err
+	}
+	if failed {
+		limit = min(limit, maxFailedScan)
+	}
 	page, err := s.pageOfJobs(c, before, limit)
+	if err == nil && failed {
+		page.Jobs, err = s.failedOnly(c, page.Jobs)
+	}
 	if err != nil {
 		return err
 	}
 	return c.reply(http.StatusOK, page)
+}
+
+// maxFailedScan bounds how many jobs one call looks at for failures.
+const maxFailedScan = 100
+
+// failedOnly leaves those jobs of which a media could not be planned or a task
+// has failed.
+func (s *server) failedOnly(c *call, jobs []*freshet.Job) ([]*freshet.Job, error) {
+	out := []*freshet.Job{}
+	for _, j := range jobs {
+		failed := slices.ContainsFunc(j.Rows, func(r freshet.Row) bool { return r.State == freshet.RowFailed })
+		if !failed {
+			report, err := s.Engine.JobReport(c.r.Context(), c.caller.Account, j.ID)
+			if err != nil {
+				return nil, err
+			}
+			failed = report.Tally.Failed > 0
+		}
+		if failed {
+			out = append(out, j)
+		}
+	}
+	return out, nil
 }
 
 // pageOfJobs reads a page. Pages are told apart by time, so one ends where the

@@ -101,3 +101,46 @@ func TestWritesStoreTheirNonce(t *testing.T) {
 		t.Errorf("the job's nonce is not handed on: %+v", f.Submitted)
 	}
 }
+
+// TestJobs_FailedOnes holds that a job counts as failed if a row of it could not
+// be planned, or one of its tasks failed, and that pages of them can be followed
+// to the end.
+func TestJobs_FailedOnes(t *testing.T) {
+	t.Parallel()
+	f, c := serve(t)
+	f.Update(func() {
+		for i := range 250 {
+			id := fmt.Sprintf("%016x", i+1)
+			job := &freshet.JobReport{Job: freshet.Job{ID: id, Account: apitest.Account, Created: apitest.Epoch().Add(time.Duration(i) * time.Second)}}
+			job.Rows = []freshet.RowReport{{Row: freshet.Row{Media: "m-1", State: freshet.RowPlanned}}}
+			switch i {
+			case 3:
+				job.Rows[0].State = freshet.RowFailed
+			case 77, 200:
+				job.Tally.Failed = 1
+			}
+			f.Jobs[id] = job
+		}
+	})
+	var got []string
+	for next := ""; ; {
+		resp := c.do("GET", "/v1/jobs?failed=true&limit=500"+next, "")
+		var page api.JobPage
+		if err := json.NewDecoder(resp.Body).Decode(&page); err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatal(resp.StatusCode, err)
+		}
+		for _, j := range page.Jobs {
+			got = append(got, j.ID)
+		}
+		if page.Next.IsZero() {
+			break
+		}
+		next = "&before=" + page.Next.Format(time.RFC3339Nano)
+	}
+	if want := fmt.Sprintf("[%016x %016x %016x]", 201, 78, 4); fmt.Sprint(got) != want {
+		t.Errorf("failed are %v, want %s", got, want)
+	}
+	if p := c.problem(c.do("GET", "/v1/jobs?failed=yes", "")); p.Code != freshet.CodeInvalid {
+		t.Errorf("%+v", p)
+	}
+}

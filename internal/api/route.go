@@ -39,7 +39,7 @@ type route struct {
 func (s *server) routes() []route {
 	return []route{
 		{pattern: "POST /v1/jobs", actions: []string{"freshet:Purge", "freshet:Prefetch"}, perResource: true, handle: s.submit},
-		{pattern: "GET /v1/jobs", actions: []string{"freshet:ListJobs"}, handle: s.listJobs, params: []string{"before", "limit"}},
+		{pattern: "GET /v1/jobs", actions: []string{"freshet:ListJobs"}, handle: s.listJobs, params: []string{"before", "limit", "failed"}},
 		{pattern: "GET /v1/jobs/{id}", actions: []string{"freshet:GetJob"}, handle: s.job},
 		{pattern: "GET /v1/jobs/{id}/events", actions: []string{"freshet:GetJob"}, handle: s.jobEvents},
 		{pattern: "GET /v1/jobs/{id}/tasks", actions: []string{"freshet:GetJob"}, handle: s.jobTasks, params: []string{"offset", "limit"}},

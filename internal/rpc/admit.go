@@ -2,6 +2,7 @@ package rpc
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"strings"
 	"time"
@@ -89,14 +90,16 @@ func (s *server) record(c *call) freshet.AuditRecord {
 // business: user data, keys, URLs of callbacks.
 func objectOf(c *call) string {
 	for _, name := range [...]string{
-		"MediaIds", "ObjectPath", "VideoIds", "VideoId", "ReferenceIds", "ReferenceId", "MediaId", "DomainName", "AppId",
+		"MediaIds", "ObjectPath", "VideoIds", "VideoId", "ReferenceIds", "ReferenceId", "MediaId", "DomainName", "RegisterMetadatas", "AppId",
 	} {
 		value, ok := c.params.Lookup(name)
-		if !ok || value == "" {
+		switch {
+		case !ok || value == "":
 			continue
-		}
-		if name == "ObjectPath" {
+		case name == "ObjectPath":
 			value = barePaths(value)
+		case name == "RegisterMetadatas":
+			value = fileURLs(value)
 		}
 		for _, more := range [...]string{"TaskType", "ObjectType", "JobIds"} {
 			if v := c.params.Get(more); v != "" {
@@ -106,6 +109,22 @@ func objectOf(c *call) string {
 		return value
 	}
 	return ""
+}
+
+// fileURLs returns the files of a RegisterMedia, as far as they can be read.
+func fileURLs(metadatas string) string {
+	var items []struct{ FileURL string }
+	if json.Unmarshal([]byte(metadatas), &items) != nil {
+		items = make([]struct{ FileURL string }, 1) // the vendor takes a bare object, too
+		if json.Unmarshal([]byte(metadatas), &items[0]) != nil {
+			return ""
+		}
+	}
+	lines := make([]string, len(items))
+	for i := range items {
+		lines[i] = items[i].FileURL
+	}
+	return barePaths(strings.Join(lines, "\n"))
 }
 
 // barePaths drops the queries of a list of URLs, as far as a record shows

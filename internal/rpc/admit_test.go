@@ -197,3 +197,26 @@ func TestContract_3_1_ThrottleComesAfterTheSignature(t *testing.T) {
 	}
 	f.call("GetMediaRefreshJobs", "MediaRefreshJobId", jobID).ok(t) // another operation has a bucket of its own
 }
+
+// TestAudit_TheObjectHoldsNoSecret holds what a record says a call was about.
+func TestAudit_TheObjectHoldsNoSecret(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		params []string
+		want   string
+	}{
+		{[]string{"ObjectPath", "http://vod.example.com/a?auth_key=geheim\nvod.example.com/b/", "ObjectType", "Directory"}, "Directory http://vod.example.com/a vod.example.com/b/"},
+		{[]string{"RegisterMetadatas", `[{"FileURL":"http://vod.example.com/a.mp4?token=geheim","Title":"t"}]`}, "http://vod.example.com/a.mp4"},
+		{[]string{"RegisterMetadatas", `{"FileURL":"http://u:geheim@vod.example.com/a.mp4"}`}, "http://vod.example.com/a.mp4"},
+		{[]string{"RegisterMetadatas", `geheim`}, ""},
+		{[]string{"CallbackURL", "http://example.com/?geheim", "AuthKey", "Geheim1", "AppId", "app-1"}, "app-1"},
+		{[]string{"VideoId", "v", "JobIds", "j1,j2"}, "j1,j2 v"},
+		{[]string{"DomainName", "new.example.com", "Sources", "[]"}, "new.example.com"},
+	} {
+		f, m := audited(t)
+		f.call("RefreshVodObjectCaches", c.params...) // whichever it is: the parameters are told
+		if got, n := m.newest(); n != 1 || got.Object != c.want {
+			t.Errorf("%v left %d records about %q, want %q", c.params, n, got.Object, c.want)
+		}
+	}
+}
