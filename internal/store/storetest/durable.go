@@ -24,6 +24,7 @@ func RunDurable(t *testing.T, place func(t *testing.T) Place) {
 	t.Helper()
 	for name, test := range map[string]func(*testing.T, Place){
 		"P1_WhatWasAcceptedSurvivesACrash":           survivesCrash,
+		"WhatWasPaidAndAuditedSurvivesACrash":        paidSurvivesCrash,
 		"NoRowIsLostWithItsWorker":                   noRowIsLost,
 		"TheLogGoesOnAfterARestart":                  logGoesOn,
 		"EvidenceGoesOnAfterARestart":                evidenceGoesOn,

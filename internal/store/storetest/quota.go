@@ -170,3 +170,28 @@ func quotaLowered(t *testing.T, s Everything) {
 	exceeded(t, s.Accept(t.Context(), newJob("a", "j2", "m"), store.Nonce{}, price("a", freshet.QuotaURLs, 5, 1, 5)))
 	ok(t, s.Accept(t.Context(), newJob("a", "j3", "m"), store.Nonce{}, price("a", freshet.QuotaURLs, 6, 1, 5)))
 }
+
+// paidSurvivesCrash: what a call cost and its audit record are on disk with it,
+// and what was refused left neither.
+func paidSurvivesCrash(t *testing.T, p Place) {
+	s := p.Open(t)
+	var want []freshet.AuditRecord
+	for i := range 12 {
+		r := record("a", i)
+		r.Outcome = ""
+		err := s.Accept(carried(t, r), newJob("a", fmt.Sprintf("j%d", i), "m"), store.Nonce{}, price("a", freshet.QuotaURLs, 5, 1, 10))
+		if i < 10 {
+			ok(t, err)
+			want = append(want, *r)
+		} else {
+			exceeded(t, err)
+		}
+	}
+	s = p.Crash(t).Open(t)
+	same(t, used(t, s, "a", 5), 10)
+	same(t, trail(t, s, freshet.AuditQuery{Oldest: true}), want)
+	for i, r := range want {
+		same(t, r.Job, fmt.Sprintf("j%d", i))
+	}
+	exceeded(t, s.Accept(t.Context(), newJob("a", "later", "m"), store.Nonce{}, price("a", freshet.QuotaURLs, 5, 1, 10)))
+}
