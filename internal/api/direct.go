@@ -17,22 +17,8 @@ func (r *JobRequest) directs() int {
 }
 
 func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
-	switch n := r.directs(); {
-	case n > freshet.MaxDirectPerJob:
-		return nil, &freshet.Error{
-			Code: freshet.CodeTooLarge, Field: "urls",
-			Message: fmt.Sprintf("A job takes at most %d URLs, prefixes, tags and regexes; make several.", freshet.MaxDirectPerJob),
-		}
-	case r.Filters != nil:
-		return nil, freshet.Invalid("filters", "filters belong to media.")
-	case r.Type == freshet.Prefetch && len(r.Prefixes)+len(r.Tags)+len(r.Regexes) > 0:
-		return nil, freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix, tag or regex covers before it is cached.")
-	case r.IgnoreParams && (r.Type == freshet.Prefetch || len(r.URLs) == 0):
-		return nil, freshet.Invalid("ignore_params", "ignore_params belongs to a purge of urls.")
-	case r.Soft && (r.Type == freshet.Prefetch || len(r.Prefixes)+len(r.Tags) == 0 && !r.IgnoreParams):
-		return nil, freshet.Invalid("soft", "soft belongs to a purge of prefixes or tags, or with ignore_params.")
-	case len(r.Regexes) > maxRegexes:
-		return nil, freshet.Invalid("regexes", "A job takes at most %d regexes; make several.", maxRegexes)
+	if err := r.checkDirect(); err != nil {
+		return nil, err
 	}
 	d := &freshet.Direct{Tags: r.Tags, Soft: r.Soft, Area: r.Area, ParentsOnly: r.ParentsOnly}
 	var err error
@@ -42,24 +28,17 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 	if d.Prefixes, err = addresses("prefixes", r.Prefixes, domains); err != nil {
 		return nil, err
 	}
-	for i, tag := range r.Tags {
-		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
-			return nil, freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
-		}
+	if d.Patterns, err = patterns(r.Regexes, domains); err != nil {
+		return nil, err
 	}
 	if len(r.Headers) > 0 {
 		if d.Headers, err = freshet.HeaderVariants(r.Headers); err != nil {
 			return nil, freshet.Invalid("headers", "headers: %w.", err)
 		}
 	}
-	if d.Patterns, err = patterns(r.Regexes, domains); err != nil {
-		return nil, err
-	}
 	if r.IgnoreParams {
-		for i, u := range d.URLs {
-			if strings.Contains(u, "?") {
-				return nil, freshet.Invalid(fmt.Sprintf("urls[%d]", i), "%q has a query, which ignore_params leaves no meaning.", clip(r.URLs[i]))
-			}
+		if i := slices.IndexFunc(d.URLs, func(u string) bool { return strings.Contains(u, "?") }); i >= 0 {
+			return nil, freshet.Invalid(fmt.Sprintf("urls[%d]", i), "%q has a query, which ignore_params leaves no meaning.", clip(r.URLs[i]))
 		}
 		d.Bare, d.URLs = d.URLs, nil
 	}
@@ -67,6 +46,33 @@ func (r *JobRequest) direct(domains []freshet.Domain) (*freshet.Direct, error) {
 		return nil, freshet.Errorf(freshet.CodeNotFound, "The account has no domain, so a tag names nothing.")
 	}
 	return d, nil
+}
+
+// checkDirect checks what needs no domain.
+func (r *JobRequest) checkDirect() error {
+	switch n := r.directs(); {
+	case n > freshet.MaxDirectPerJob:
+		return &freshet.Error{
+			Code: freshet.CodeTooLarge, Field: "urls",
+			Message: fmt.Sprintf("A job takes at most %d URLs, prefixes, tags and regexes; make several.", freshet.MaxDirectPerJob),
+		}
+	case r.Filters != nil:
+		return freshet.Invalid("filters", "filters belong to media.")
+	case r.Type == freshet.Prefetch && len(r.Prefixes)+len(r.Tags)+len(r.Regexes) > 0:
+		return freshet.Invalid("prefixes", "Only URLs can be prefetched: nobody knows what a prefix, tag or regex covers before it is cached.")
+	case r.IgnoreParams && (r.Type == freshet.Prefetch || len(r.URLs) == 0):
+		return freshet.Invalid("ignore_params", "ignore_params belongs to a purge of urls.")
+	case r.Soft && (r.Type == freshet.Prefetch || len(r.Prefixes)+len(r.Tags) == 0 && !r.IgnoreParams):
+		return freshet.Invalid("soft", "soft belongs to a purge of prefixes or tags, or with ignore_params.")
+	case len(r.Regexes) > maxRegexes:
+		return freshet.Invalid("regexes", "A job takes at most %d regexes; make several.", maxRegexes)
+	}
+	for i, tag := range r.Tags {
+		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, func(c rune) bool { return c <= ' ' || c > '~' || c == ',' }) {
+			return freshet.Invalid(fmt.Sprintf("tags[%d]", i), "A tag is 1 to %d printable characters without blanks and commas.", maxTag)
+		}
+	}
+	return nil
 }
 
 // checkRoute checks what only a prefetch of URLs has.

@@ -9,7 +9,6 @@ import (
 	"unicode"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/policy"
 )
 
 // maxObjectPath bounds what follows the host in a line of ObjectPath, in bytes
@@ -96,8 +95,6 @@ func (s *server) locatePatterns(ctx context.Context, c *call, lines []objectLine
 			return nil, nil, l.malformed("%v", err)
 		case p.Domain == "":
 			return nil, nil, &fault{kind: objectDomainNotFound}
-		case !c.may(policy.Domain(p.Domain)):
-			return nil, nil, refused()
 		case domain.Unapproved:
 			return nil, nil, &fault{kind: domainBusy}
 		case domain.Offline:
@@ -121,7 +118,7 @@ func (s *server) locate(ctx context.Context, c *call, lines []objectLine, rule o
 	seen := make(map[string]bool, len(lines))
 	list := make([]namedObject, 0, len(lines))
 	for _, l := range lines {
-		o, err := l.locate(c, domains, rule)
+		o, err := l.locate(domains, rule)
 		if err != nil {
 			return nil, err
 		}
@@ -133,7 +130,7 @@ func (s *server) locate(ctx context.Context, c *call, lines []objectLine, rule o
 	return list, nil
 }
 
-func (l objectLine) locate(c *call, domains []freshet.Domain, rule objectRule) (namedObject, error) {
+func (l objectLine) locate(domains []freshet.Domain, rule objectRule) (namedObject, error) {
 	base, rest, err := l.split()
 	if err != nil {
 		return namedObject{}, err
@@ -150,8 +147,6 @@ func (l objectLine) locate(c *call, domains []freshet.Domain, rule objectRule) (
 	switch {
 	case err != nil:
 		return namedObject{}, &fault{kind: objectDomainNotFound, cause: err}
-	case !c.may(policy.Domain(domain.Name)):
-		return namedObject{}, refused()
 	case domain.Unapproved:
 		return namedObject{}, &fault{kind: domainBusy}
 	case domain.Offline:
