@@ -106,4 +106,9 @@ func TestP4_ObjectsOfTheVendorsCalls(t *testing.T) {
 	same("without a query", inside, fifth)
 	same("with one", query, fifth)
 	same("of another name", file, fourth)
+
+	sixth := c.Origin.Change()
+	objectTasks(ctx, t, c, "RefreshVodObjectCaches", map[string]string{"ObjectPath": host("/film/"), "ObjectType": "Directory"}, "1")
+	same("in a directory that is revalidated", file, sixth)
+	same("deep in a directory that is revalidated", inside, sixth)
 }
