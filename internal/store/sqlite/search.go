@@ -178,6 +178,9 @@ func (s *Store) count(ctx context.Context, plans []searchPlan, scope, size int64
 			return int(size), nil
 		}
 	}
+	if len(plans) == 1 && plans[0].exact >= 0 {
+		return plans[0].exact, nil
+	}
 	var b strings.Builder
 	var args []any
 	for i := range plans {
@@ -201,8 +204,10 @@ func (s *Store) count(ctx context.Context, plans []searchPlan, scope, size int64
 		}
 		b.WriteString("SELECT " + place + " AS place FROM " + from + " WHERE " + source)
 		own = append(own, p.rest(&b, first)...)
-		b.WriteString(" LIMIT ?")
-		own = append(own, store.MaxExactTotal+1)
+		if p.many || len(plans) > 1 { // few are counted without a word
+			b.WriteString(" LIMIT ?")
+			own = append(own, store.MaxExactTotal+1)
+		}
 		if len(plans) > 1 {
 			b.WriteString(")")
 		}

@@ -30,6 +30,7 @@ type searchPlan struct {
 	conds []condition
 	first int // of conds, what to start from; -1: from everything in the scope
 	many  bool
+	exact int // how many media match, if choosing told; else -1
 }
 
 // everything starts from all of a scope.
@@ -41,7 +42,7 @@ func conditions(account string, scope int64, all []mediaquery.Cond) (out []condi
 		var one condition
 		switch c.Field {
 		case mediaquery.ID:
-			one, err = byIDs(account, c.Texts)
+			one, err = byIDs(account, scope, c.Texts)
 		case mediaquery.CateID:
 			one, err = byList("cate", "0", scope, c.Numbers)
 		case mediaquery.Storage:
@@ -78,12 +79,12 @@ func conditions(account string, scope int64, all []mediaquery.Cond) (out []condi
 }
 
 // byIDs finds media by their own index.
-func byIDs(account string, ids []string) (condition, error) {
+func byIDs(account string, scope int64, ids []string) (condition, error) {
 	list, err := idList(ids)
 	const within = `f.place IN (SELECT place FROM media WHERE account = ? AND id IN (SELECT value FROM json_each(?)))`
 	return condition{
 		where: `+` + within, args: []any{account, list},
-		from: "media_find f", source: within, sourceArgs: []any{account, list},
+		from: "media_find f", source: within + ` AND +f.scope = ?`, sourceArgs: []any{account, list, scope},
 	}, err
 }
 
@@ -180,18 +181,15 @@ const manyRows = 2000
 // choose decides what an alternative starts from: the condition that the fewest
 // media fulfil.
 func (s *Store) choose(ctx context.Context, p *searchPlan) error {
-	p.first, p.many = -1, true
+	p.first, p.many, p.exact = -1, true, -1
 	least := math.MaxInt
 	for i, c := range p.conds {
 		if c.source == "" {
 			continue
 		}
-		if len(p.conds) == 1 && c.sorted {
-			p.first, p.many = i, false
-			return nil
-		}
 		var n int
-		q := `SELECT count(*) FROM (SELECT 1 FROM ` + c.from + ` WHERE ` + c.source + ` LIMIT ?)`
+		from, _, _ := strings.Cut(c.from, " CROSS JOIN") // words hold the scope: rows need not be read
+		q := `SELECT count(*) FROM (SELECT 1 FROM ` + from + ` WHERE ` + c.source + ` LIMIT ?)`
 		if _, err := s.read.get(ctx, []any{&n}, q, append(append([]any(nil), c.sourceArgs...), s.manyRows)...); err != nil {
 			return fmt.Errorf("planning a search: %w", err)
 		}
@@ -200,5 +198,8 @@ func (s *Store) choose(ctx context.Context, p *searchPlan) error {
 		}
 	}
 	p.many = least >= s.manyRows
+	if len(p.conds) == 1 && p.first == 0 && !p.many {
+		p.exact = least
+	}
 	return nil
 }

@@ -235,6 +235,7 @@ func searchChanges(t *testing.T, s Everything) {
 	page, err := s.SearchMedia(t.Context(), store.MediaQuery{Account: "a", Kind: freshet.StreamAudio, Match: match(t, "Title = 'neuer'"), Limit: 9})
 	ok(t, err)
 	same(t, mediaIDs(page.Media), []string{"m2"})
+	same(t, foundIDs(t, s, "VideoId in ('m2','m3')"), []string{"m3"})
 	same(t, deleted(t, s, "a", "m0", "m2"), []string{"m0", "m2"})
 	same(t, len(foundIDs(t, s, "Title = 'film'")), 0)
 	same(t, foundIDs(t, s, ""), []string{"m5", "m4", "m3", "m1"})
