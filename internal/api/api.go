@@ -131,6 +131,9 @@ type Options struct {
 	// Operator is the account that runs the place: the only one that may mark
 	// POPs and declare where origins are.
 	Operator string
+	// CheckHost says at once that the host of an origin can never be reached by
+	// a tenant's domain (promise P9); nil: caches alone look, when they connect.
+	CheckHost func(host string) error
 	// Audit writes down who called what, and shows it.
 	Audit *audit.Trail
 	Log   *slog.Logger

@@ -88,6 +88,9 @@ func (s *server) putDomain(c *call) error {
 // checkTenant refuses what only the operator may: names that were not looked at
 // when the domain was approved.
 func (s *server) checkTenant(c *call, d *freshet.Domain) error {
+	if o, err := url.Parse(d.Origin); s.CheckHost != nil && (err != nil || s.CheckHost(o.Hostname()) != nil) {
+		return freshet.Invalid("origin", "origin may not be in a private, loopback or link-local network.")
+	}
 	mine, err := s.Domains.Domains(c.r.Context(), c.caller.Account)
 	if err != nil {
 		return err

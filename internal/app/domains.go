@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -13,8 +14,15 @@ import (
 	"github.com/freshet-vod/freshet/internal/guard"
 )
 
-// checkSource refuses what no tenant's domain may fetch from (promise P9).
-func checkSource(host string) error { return guard.New().CheckHost(host) }
+// sourceGuard decides where the origins of tenants' domains may lie (promise
+// P9).
+func sourceGuard(c *config.Config) *guard.Guard {
+	allow := make([]netip.Prefix, len(c.Sources.Allow))
+	for i, n := range c.Sources.Allow {
+		allow[i] = n.Prefix()
+	}
+	return guard.New(allow...)
+}
 
 // declareDomains stores the domains of the configuration. They are the
 // operator's word, so that their origins may lie anywhere; what else is known

@@ -16,6 +16,7 @@ import (
 	cacheedge "github.com/freshet-vod/freshet/internal/cache/edge"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/edge"
+	"github.com/freshet-vod/freshet/internal/guard"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/metrics"
 	"github.com/freshet-vod/freshet/internal/store/journal"
@@ -33,6 +34,7 @@ type popSpec struct {
 	// agentless: nothing of ours runs beside the caches
 	agentless bool
 	bus       bus.Agent
+	guard     *guard.Guard // of origins that tenants declared
 	peerKey   []byte
 	limits    config.Limits
 	release   string
@@ -71,7 +73,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	}
 	group.OnStop("journal of "+s.id, func(context.Context) error { return diary.Close() })
 	missing := &stranger{pop: s.id, log: log}
-	probe, err := newProbe(group, s.id, w)
+	probe, err := newProbe(group, s, w)
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
 	}
@@ -95,7 +97,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	k := s.caches[0]
 	log := s.log.With(slog.String("pop", s.id))
 	cache, err := edge.Open(ctx, edge.Options{
-		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey, Trusted: k.Trusted,
+		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey, Trusted: k.Trusted, Guard: s.guard.Control,
 		MaxBytes: k.MaxBytes.Bytes(), MaxObject: k.MaxObjectBytes.Bytes(),
 		DefaultTTL: k.DefaultTTL.Std(), Log: log,
 	})

@@ -57,7 +57,7 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	private := newPrivate(o.Log)
 	p, err := newPOP(ctx, group, popSpec{
-		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire,
+		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire, guard: sourceGuard(c),
 		peerKey: proof.peerKey, limits: c.Limits, release: o.Release, metrics: private.metrics, log: o.Log,
 	})
 	if err != nil {

@@ -118,7 +118,8 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	if err := s.declareDomains(ctx, c); err != nil {
 		return err
 	}
-	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains})
+	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains,
+		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control})})
 	control := s.private.metrics.NewControl(s.present)
 	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
@@ -153,7 +154,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 		}
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
-			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire,
+			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire, guard: sourceGuard(o.Config),
 			peerKey: peerKey, limits: o.Config.Limits, release: o.Release, metrics: s.private.metrics, log: o.Log,
 		})
 		if err != nil {
@@ -180,7 +181,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			return api.Identity(id), err
 		},
 		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine, Callbacks: s.store,
-		Operator: config.DefaultAccount, Audit: s.audit, Log: o.Log,
+		Operator: config.DefaultAccount, CheckHost: sourceGuard(c).CheckHost, Audit: s.audit, Log: o.Log,
 	})
 	if err != nil {
 		return err
@@ -195,7 +196,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Limits:    book{limits.NewThrottle(rulesOf(c.Limits)), s.quotas},
 			Audit:     s.audit,
 			Domains:   s.engine,
-			CheckHost: checkSource,
+			CheckHost: sourceGuard(c).CheckHost,
 			Operator:  config.DefaultAccount,
 			Signer:    signer{},
 			Log:       o.Log,

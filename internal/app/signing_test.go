@@ -132,11 +132,12 @@ func awaitView(t *testing.T, s *app.Server, u, want string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for !strings.HasPrefix(viewed(t, s, u), want) {
+	late := time.After(20 * time.Second)
+	for got := viewed(t, s, u); !strings.HasPrefix(got, want); got = viewed(t, s, u) {
 		select {
 		case <-tick.C:
-		case <-t.Context().Done():
-			t.Fatalf("%s is never %q", u, want)
+		case <-late:
+			t.Fatalf("%s is %q, not %q", u, got, want)
 		}
 	}
 }

@@ -33,6 +33,11 @@ type Config struct {
 	// name at each start.
 	Domains []Domain `yaml:"domains"`
 
+	// Sources say where the origins of domains may lie that another account than
+	// the operator's declared. A POP in a process of its own has this key in its
+	// own file.
+	Sources Sources `yaml:"sources"`
+
 	// POPs are the points of presence. Without this key there is one, `local`,
 	// with the built-in cache on 127.0.0.1:8081. More, in processes of their
 	// own, are added with `freshet pop add`; beside `bus.listen` the list may be
@@ -80,40 +85,6 @@ type Config struct {
 
 	// Log says what is logged, and how. The log goes to standard error.
 	Log Log `yaml:"log"`
-}
-
-// Domain is an acceleration domain.
-type Domain struct {
-	// Name is the host name under which viewers ask, with a port if it is not
-	// the scheme's own.
-	Name string `yaml:"name"`
-
-	// Aliases are further host names of the same objects.
-	Aliases []string `yaml:"aliases"`
-
-	// Origin is the base URL of the server that holds the originals. It may be
-	// a private address.
-	Origin URL `yaml:"origin"`
-
-	// TLS says that viewers use https, so that reported URLs do too.
-	TLS bool `yaml:"tls"`
-
-	// IgnoreParams are query parameters that do not tell objects apart; `"*"`
-	// stands for all of them. `auth_key` never does.
-	IgnoreParams []string `yaml:"ignore_params"`
-
-	// Verify says how POPs check what they did to the domain's objects: `ack`
-	// takes the cache's word, `inspect` (the default) asks the cache what it
-	// stores afterwards, `probe` also makes a request as a viewer would and
-	// compares the answer with the origin's.
-	Verify freshet.Verify `yaml:"verify"`
-
-	// URLAuth says how playback URLs are signed. Without it what was set with
-	// `freshet domain auth` holds.
-	URLAuth *URLAuth `yaml:"url_auth"`
-
-	// Account owns the domain.
-	Account string `yaml:"account"`
 }
 
 // POP is a point of presence as the control plane sees it.

@@ -21,6 +21,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -42,6 +43,11 @@ type Options struct {
 	FlushRate   int           // revalidations a second that a Flush may cause; default 500
 
 	Trusted bool // only other caches reach it: no URL needs a signature
+
+	// Guard decides at the last moment whether an address may be connected to
+	// for a domain that a tenant declared, as the Control of a net.Dialer; nil:
+	// none may.
+	Guard func(network, address string, c syscall.RawConn) error
 
 	Transport http.RoundTripper                              // nil: an own one, without proxies from the environment
 	Disk      func(dir string) (free, size int64, err error) // space of the file system; nil: asks it
@@ -103,6 +109,7 @@ type Cache struct {
 	opt       Options
 	name      string // in Cache-Status and Via
 	transport http.RoundTripper
+	guarded   *http.Transport // to origins that tenants declared; it shares no connection with the other
 	routes    atomic.Pointer[routes]
 	ready     atomic.Bool
 	lastID    atomic.Int64
@@ -138,8 +145,9 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 		stop:      make(chan struct{}),
 	}
 	if c.transport == nil {
-		c.transport = newTransport(o.FillTimeout)
+		c.transport = newTransport(o.FillTimeout, nil)
 	}
+	c.guarded = newTransport(o.FillTimeout, guardOf(o.Guard))
 	ix, saved, err := openIndex(ctx, o.Dir, o.Log)
 	if err != nil {
 		return nil, err
@@ -206,6 +214,7 @@ func (c *Cache) Close() error {
 		if t, ok := c.transport.(*http.Transport); ok && c.opt.Transport == nil {
 			t.CloseIdleConnections()
 		}
+		c.guarded.CloseIdleConnections()
 	})
 	return c.closeErr
 }
@@ -213,8 +222,8 @@ func (c *Cache) Close() error {
 // newTransport makes the transport to origins and parents: no proxies from the
 // environment (they could steer it elsewhere), no transparent decompression
 // (bodies are stored as they were sent), no redirects (RoundTrip follows none).
-func newTransport(timeout time.Duration) *http.Transport {
-	dialer := &net.Dialer{Timeout: min(timeout, 10*time.Second), KeepAlive: 30 * time.Second}
+func newTransport(timeout time.Duration, control func(string, string, syscall.RawConn) error) *http.Transport {
+	dialer := &net.Dialer{Timeout: min(timeout, 10*time.Second), KeepAlive: 30 * time.Second, Control: control}
 	return &http.Transport{
 		DialContext:            dialer.DialContext,
 		DisableCompression:     true,

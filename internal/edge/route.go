@@ -22,6 +22,7 @@ type site struct {
 	ignore  []string
 	offline bool
 	auth    freshet.URLAuth
+	guarded bool     // a tenant declared the origin
 	origin  *url.URL // nil if the declared one is unusable
 	parents []parent // empty: fills come from the origin
 }
@@ -54,6 +55,7 @@ func newRoutes(t freshet.Topology, pop string) *routes {
 			ignore:  d.IgnoreParams,
 			offline: d.Offline,
 			auth:    d.URLAuth,
+			guarded: d.Guarded,
 			origin:  baseURL(d.Origin),
 			parents: parents,
 		}

@@ -66,7 +66,7 @@ func (c *Cache) ask(ctx context.Context, f *flight, base *variant) (*http.Respon
 	for i := 0; i < len(sources); i++ {
 		src := sources[i]
 		more := i+1 < len(sources)
-		resp, err := c.transport.RoundTrip(c.upstreamRequest(ctx, f, src, base))
+		resp, err := c.carrier(f.site, src).RoundTrip(c.upstreamRequest(ctx, f, src, base))
 		if err != nil {
 			last = upstreamFault(ctx, err)
 			if ctx.Err() != nil {
@@ -195,6 +195,8 @@ func upstreamFault(ctx context.Context, err error) *fault {
 	switch {
 	case errors.Is(err, errStalled), isNet && netErr.Timeout():
 		return &fault{status: http.StatusGatewayTimeout, reason: freshet.ReasonTimeout, detail: "upstream-timeout", err: err}
+	case errors.Is(err, errGuarded):
+		return &fault{status: http.StatusBadGateway, reason: freshet.ReasonRefused, detail: "origin-not-allowed", err: errGuarded}
 	case errors.Is(err, errClosed):
 		return &fault{status: http.StatusServiceUnavailable, reason: freshet.ReasonUnreachable, detail: "closing", err: err}
 	}

@@ -24,7 +24,10 @@ const (
 	KindRedirect    Kind = "redirect"    // the origin redirected further or elsewhere than allowed
 	KindTruncated   Kind = "truncated"   // the connection ended before the answer did
 	KindEncoding    Kind = "encoding"    // the answer is compressed in a way that cannot be read
+	KindGuarded     Kind = "guarded"     // the origin has an address that a tenant's domain may not have
 )
+
+var errGuarded = errors.New("the address is not allowed")
 
 // Error says why an object could not be read.
 type Error struct {
@@ -66,6 +69,8 @@ func (e *Error) Reason() string {
 		return "the origin's answer broke off"
 	case KindEncoding:
 		return "the origin's answer is compressed in a way that cannot be read"
+	case KindGuarded:
+		return "the origin has an address in a network that the domain may not fetch from"
 	}
 	return "it could not be fetched"
 }
@@ -78,7 +83,7 @@ func (e *Error) Transient() bool {
 		return true
 	case KindStatus:
 		return e.Status >= 500 || e.Status == http.StatusTooManyRequests
-	case KindAddress, KindTimeout, KindTooLarge, KindRedirect, KindEncoding:
+	case KindAddress, KindTimeout, KindTooLarge, KindRedirect, KindEncoding, KindGuarded:
 	}
 	return false
 }
@@ -90,6 +95,8 @@ func (c *Client) fault(ctx context.Context, t target, err error) *Error {
 	switch {
 	case errors.Is(err, errTooLarge):
 		e.Kind, e.Limit, e.Err = KindTooLarge, c.options.MaxBytes, nil
+	case errors.Is(err, errGuarded):
+		e.Kind, e.Err = KindGuarded, nil
 	case errors.Is(err, errEncoding):
 		e.Kind = KindEncoding
 	case ctx.Err() != nil:

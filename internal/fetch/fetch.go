@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -29,6 +30,9 @@ type Options struct {
 	Retries       int           // further attempts after a fault that may pass; 1, negative: none
 	RetryDelay    time.Duration // before each of them; 200 ms
 	UserAgent     string        // "Freshet"
+	// Guard decides at the last moment whether an address may be connected to,
+	// as the Control of a net.Dialer; nil: any may.
+	Guard func(network, address string, c syscall.RawConn) error
 }
 
 func (o Options) withDefaults() Options {
@@ -72,6 +76,14 @@ type Client struct {
 func New(o Options) *Client {
 	o = o.withDefaults()
 	dialer := &net.Dialer{Timeout: o.HeaderTimeout, KeepAlive: 30 * time.Second}
+	if o.Guard != nil {
+		dialer.Control = func(network, address string, c syscall.RawConn) error {
+			if err := o.Guard(network, address, c); err != nil {
+				return errGuarded // what the address was is not for whoever named the host
+			}
+			return nil
+		}
+	}
 	return &Client{
 		options: o,
 		slots:   map[string]chan struct{}{},

@@ -237,3 +237,52 @@ func TestPlan_Invariants(t *testing.T) {
 		}
 	})
 }
+
+// TestNative_AStoppedDomainCanBePurged: before it starts again; it is not
+// prefetched, and the vendor's API refuses both.
+func TestNative_AStoppedDomainCanBePurged(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		native     bool
+		typ        freshet.TaskType
+		unapproved bool
+		urls       int
+	}{
+		{true, freshet.Purge, false, 1},
+		{true, freshet.Prefetch, false, 0},
+		{false, freshet.Purge, false, 0},
+		{true, freshet.Purge, true, 0},
+	} {
+		w := newWorld()
+		w.domains[2].Unapproved = c.unapproved
+		j := job(c.typ, freshet.Filter{})
+		j.Native, j.Direct = c.native, &freshet.Direct{URLs: []string{"http://old.example.com/a"}}
+		r := mustPlan(t, w.planner(plan.Options{}), j, nil)
+		if len(r.URLs) != c.urls || (r.Fault == "InvalidDomain.Offline") != (c.urls == 0) {
+			t.Errorf("%+v: %+v", c, r)
+		}
+	}
+}
+
+// TestP9_TenantsPlaylistsAreReadByTheGuardedFetcher: or by nobody.
+func TestP9_TenantsPlaylistsAreReadByTheGuardedFetcher(t *testing.T) {
+	t.Parallel()
+	const u = "http://vod.example.com/a.m3u8"
+	m := media(stream("m3u8", "HD", u))
+	for _, guarded := range []bool{true, false} {
+		w, other := newWorld(), newWorld()
+		w.domains[0].Guarded = true
+		w.files[u] = list("#EXTINF:1,", "secret.ts")
+		other.files[u] = list("#EXTINF:1,", "1.ts")
+		o := plan.Options{}
+		want := "/a.m3u8"
+		if guarded {
+			o.Guarded, want = other, "/a.m3u8 /1.ts"
+		}
+		r := mustPlan(t, w.planner(o), job(freshet.Prefetch, freshet.Filter{Slices: true, SliceCount: 3}), m)
+		wantURLs(t, r, want)
+		if w.asked[u] != 0 {
+			t.Error("the unguarded fetcher was asked")
+		}
+	}
+}

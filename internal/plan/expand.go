@@ -150,7 +150,7 @@ func (g *graph) follow(kind hls.Kind) bool {
 // readOne reads one playlist and returns why it could not.
 func (g *graph) readOne(ctx context.Context, n *node) (fault string) {
 	if ctx.Err() == nil && !g.over() {
-		body, at, err := g.planner.fetcher.Get(ctx, n.domain.Origin, n.url)
+		body, at, err := g.planner.from(n.domain).Get(ctx, n.domain.Origin, n.url)
 		if err == nil {
 			return g.parse(n, body, at)
 		}

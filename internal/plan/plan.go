@@ -12,6 +12,7 @@ package plan
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"time"
@@ -42,6 +43,9 @@ type Fetcher interface {
 type Options struct {
 	Catalog Catalog
 	Fetcher Fetcher
+	// Guarded reads from the origins that tenants declared; nil: those are not
+	// read from.
+	Guarded Fetcher
 	// Domains returns the domains of an account as they are now.
 	Domains func(account string) []freshet.Domain
 	Limits  Limits
@@ -84,6 +88,7 @@ func (l Limits) withDefaults() Limits {
 type Planner struct {
 	catalog Catalog
 	fetcher Fetcher
+	guarded Fetcher
 	domains func(account string) []freshet.Domain
 	limits  Limits
 }
@@ -91,9 +96,28 @@ type Planner struct {
 // New makes a Planner.
 func New(o Options) *Planner {
 	return &Planner{
-		catalog: o.Catalog, fetcher: o.Fetcher, domains: o.Domains,
+		catalog: o.Catalog, fetcher: o.Fetcher, guarded: o.Guarded, domains: o.Domains,
 		limits: o.Limits.withDefaults(),
 	}
+}
+
+// from returns what reads from the origin of a domain.
+func (p *Planner) from(d freshet.Domain) Fetcher {
+	switch {
+	case !d.Guarded:
+		return p.fetcher
+	case p.guarded == nil:
+		return noFetcher{}
+	}
+	return p.guarded
+}
+
+// noFetcher reads nothing.
+type noFetcher struct{}
+
+// Get implements [Fetcher].
+func (noFetcher) Get(context.Context, string, string) ([]byte, string, error) {
+	return nil, "", errors.New("origins that tenants declared are not read from")
 }
 
 // stage is one step of a plan. Its error means that the plan cannot be made

@@ -21,10 +21,11 @@ import (
 	"github.com/freshet-vod/freshet/internal/urlsign"
 )
 
-// Options are the options of New. Door and Origins must be set.
+// Options are the options of New. Door, Origins and Guarded must be set.
 type Options struct {
 	Door    *door.Door
 	Origins *fetch.Client
+	Guarded *fetch.Client // for origins that tenants declared
 	InPath  bool          // the door takes signatures before the path, as the built-in cache does
 	AtOnce  int           // probes that run at a time; others wait their turn; default 16
 	Timeout time.Duration // of one probe, but for one of a whole body, which ends when it stalls; default 30 s
@@ -100,7 +101,11 @@ func (p *Prober) Probe(ctx context.Context, q cache.Probe) cache.Finding {
 
 // origin asks the origin what it has.
 func (p *Prober) origin(ctx context.Context, q cache.Probe) (view, *cache.Finding) {
-	d, err := p.o.Origins.Describe(ctx, q.Domain.Origin, q.URL)
+	origins := p.o.Origins
+	if q.Domain.Guarded {
+		origins = p.o.Guarded
+	}
+	d, err := origins.Describe(ctx, q.Domain.Origin, q.URL)
 	switch {
 	case err != nil && ctx.Err() != nil:
 		f := cut(ctx)

@@ -7,6 +7,47 @@ import (
 	"github.com/freshet-vod/freshet"
 )
 
+// Domain is an acceleration domain.
+type Domain struct {
+	// Name is the host name under which viewers ask, with a port if it is not
+	// the scheme's own.
+	Name string `yaml:"name"`
+
+	// Aliases are further host names of the same objects.
+	Aliases []string `yaml:"aliases"`
+
+	// Origin is the base URL of the server that holds the originals. It may be
+	// a private address.
+	Origin URL `yaml:"origin"`
+
+	// TLS says that viewers use https, so that reported URLs do too.
+	TLS bool `yaml:"tls"`
+
+	// IgnoreParams are query parameters that do not tell objects apart; `"*"`
+	// stands for all of them. `auth_key` never does.
+	IgnoreParams []string `yaml:"ignore_params"`
+
+	// Verify says how POPs check what they did to the domain's objects: `ack`
+	// takes the cache's word, `inspect` (the default) asks the cache what it
+	// stores afterwards, `probe` also makes a request as a viewer would and
+	// compares the answer with the origin's.
+	Verify freshet.Verify `yaml:"verify"`
+
+	// URLAuth says how playback URLs are signed. Without it what was set with
+	// `freshet domain auth` holds.
+	URLAuth *URLAuth `yaml:"url_auth"`
+
+	// Account owns the domain.
+	Account string `yaml:"account"`
+}
+
+// Sources bound the origins of domains that tenants declared.
+type Sources struct {
+	// Allow are networks (10.0.0.0/8) whose addresses such origins may have
+	// besides public ones.
+	Allow []Network `yaml:"allow"`
+}
+
 // URLAuth says how the playback URLs of a domain are signed.
 type URLAuth struct {
 	// Type is `A`, `B`, `C` or `C-query` (`docs/vendor-api.md` §8).
