@@ -94,7 +94,7 @@ func (f *Folder) Allow(url string) error {
 	defer f.mu.Unlock()
 	name, err := nameOf(url)
 	if err != nil {
-		return nil //nolint:nilerr // it never had a file
+		return nil // it never had a file
 	}
 	for _, s := range []int{freshet.StatusLegal, freshet.StatusNotFound} {
 		if err := f.drop(name + mark + strconv.Itoa(s)); err != nil {
@@ -147,20 +147,26 @@ func (f *Folder) Set(urls map[string]int) error {
 
 // sweep removes the files that are not wanted.
 func (f *Folder) sweep(wanted map[string]bool) error {
-	err := filepath.WalkDir(f.root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		name, err := filepath.Rel(f.root, path)
-		if err == nil && !wanted[filepath.ToSlash(name)] && strings.Contains(filepath.Base(path), mark) {
-			err = os.Remove(path)
-		}
-		return err
-	})
+	root, err := os.OpenRoot(f.root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	var gone []string
+	err = fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && !wanted[name] && strings.Contains(d.Name(), mark) {
+			gone = append(gone, name)
+		}
+		return err
+	})
+	for _, name := range gone {
+		if err == nil {
+			err = root.Remove(name)
+		}
+	}
+	return errors.Join(err, root.Close())
 }
 
 // others returns the files of a URL beside the one that is its own.
