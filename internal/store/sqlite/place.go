@@ -55,12 +55,7 @@ func (t *tx) place(ctx context.Context, key, place int64, before, after *freshet
 		return err
 	}
 	if long, short := gramsOf(scope, after); short != "" {
-		if err := t.exec(ctx, `INSERT INTO media_text (rowid, grams) VALUES (?, ?)`, place, long); err != nil {
-			return fmt.Errorf("indexing texts: %w", err)
-		}
-		if err := t.exec(ctx, `INSERT INTO media_short (rowid, grams) VALUES (?, ?)`, place, short); err != nil {
-			return fmt.Errorf("indexing texts: %w", err)
-		}
+		t.texts = append(t.texts, textChange{place, long, short, false})
 	}
 	return nil
 }
@@ -98,13 +93,7 @@ func (t *tx) unplace(ctx context.Context, place int64, m *freshet.Media, keepTex
 		return err
 	}
 	if long, short := gramsOf(scope, m); short != "" && !keepTexts {
-		// The index must be told what stood there.
-		if err := t.exec(ctx, `INSERT INTO media_text (media_text, rowid, grams) VALUES ('delete', ?, ?)`, place, long); err != nil {
-			return fmt.Errorf("indexing texts: %w", err)
-		}
-		if err := t.exec(ctx, `INSERT INTO media_short (media_short, rowid, grams) VALUES ('delete', ?, ?)`, place, short); err != nil {
-			return fmt.Errorf("indexing texts: %w", err)
-		}
+		t.texts = append(t.texts, textChange{place, long, short, true})
 	}
 	if err := t.exec(ctx, `DELETE FROM media_find WHERE place = ?`, place); err != nil {
 		return fmt.Errorf("taking media from its place: %w", err)
@@ -112,6 +101,35 @@ func (t *tx) unplace(ctx context.Context, place int64, m *freshet.Media, keepTex
 	if err := t.exec(ctx, `UPDATE media_scope SET media = media - 1 WHERE scope = ?`, scope); err != nil {
 		return fmt.Errorf("counting media: %w", err)
 	}
+	return nil
+}
+
+// textChange is a media whose texts come into the index, or leave it: then the
+// index must be told what stood there.
+type textChange struct {
+	place       int64
+	long, short string
+	gone        bool
+}
+
+// indexTexts carries out what changed about texts. It waits for the end of the
+// transaction, because the index writes what it has in memory whenever a
+// statement of another table may have to be undone.
+func (t *tx) indexTexts(ctx context.Context) error {
+	for _, c := range t.texts {
+		long, short := `INSERT INTO media_text (rowid, grams) VALUES (?, ?)`, `INSERT INTO media_short (rowid, grams) VALUES (?, ?)`
+		if c.gone {
+			long = `INSERT INTO media_text (media_text, rowid, grams) VALUES ('delete', ?, ?)`
+			short = `INSERT INTO media_short (media_short, rowid, grams) VALUES ('delete', ?, ?)`
+		}
+		if err := t.exec(ctx, long, c.place, c.long); err != nil {
+			return fmt.Errorf("indexing texts: %w", err)
+		}
+		if err := t.exec(ctx, short, c.place, c.short); err != nil {
+			return fmt.Errorf("indexing texts: %w", err)
+		}
+	}
+	t.texts = nil
 	return nil
 }
 

@@ -290,7 +290,7 @@ func (s *Store) foundMedia(ctx context.Context, account string, rows []hit) ([]*
 		m, err := scanMedia(r, account, &key)
 		byKey[key] = m
 		return err
-	}, `SELECT key, `+mediaColumns+`WHERE key IN (SELECT value FROM json_each(?)) AND account = ?`, "["+strings.Join(keys, ",")+"]", account)
+	}, `SELECT key, `+mediaColumns+`WHERE key IN (SELECT value FROM json_each(?)) AND +account = ?`, "["+strings.Join(keys, ",")+"]", account)
 	if err != nil {
 		return nil, fmt.Errorf("reading media: %w", err)
 	}

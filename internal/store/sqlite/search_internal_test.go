@@ -113,6 +113,9 @@ func explain(t *testing.T, db *sql.DB, query string) {
 		if strings.HasPrefix(detail, "SCAN") && !harmless.MatchString(detail) {
 			t.Errorf("%s\nin\n%s", detail, query)
 		}
+		if strings.HasSuffix(detail, "media_id (account=?)") || strings.HasSuffix(detail, "media_find_scope (scope=?)") && strings.Contains(query, "key IN") {
+			t.Errorf("every media of the account is read:\n%s\nin\n%s", detail, query)
+		}
 		if strings.HasPrefix(detail, "SCAN f") && !strings.Contains(query, "LIMIT ?) f WHERE") { // but for samples, which are of a few rows
 			t.Errorf("%s\nin\n%s", detail, query)
 		}

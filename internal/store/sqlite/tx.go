@@ -20,6 +20,7 @@ type tx struct {
 	wrote  bool              // by the present op
 	rows   *rowQueue         // nil: to be read again, because a rollback left it wrong
 	moved  bool              // the present transaction changed rows
+	texts  []textChange      // to be indexed with the commit
 	queued bool              // the present transaction queued callbacks
 	lanes  map[string]string // by account: the host of the callback that was claimed last
 	lax    bool              // commits may not be synced as the connection is set
@@ -52,7 +53,7 @@ func (t *tx) sync(ctx context.Context, full bool) error {
 }
 
 func (t *tx) begin(ctx context.Context) error {
-	t.moved, t.queued = false, false
+	t.moved, t.queued, t.texts = false, false, nil
 	return t.exec(ctx, "BEGIN IMMEDIATE")
 }
 

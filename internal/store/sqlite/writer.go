@@ -248,6 +248,10 @@ func (w *writer) try(ctx context.Context, batch []*op) error {
 			return o.err
 		}
 	}
+	if err := t.indexTexts(ctx); err != nil {
+		t.rollback(ctx)
+		return err
+	}
 	if err := t.commit(ctx); err != nil {
 		t.rollback(ctx)
 		return err
