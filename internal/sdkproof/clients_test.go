@@ -43,13 +43,13 @@ func everyClient(t *testing.T, change func(*config.Config), use func(c rpctest.C
 // server of its own.
 func TestContract_4_EveryClientRunsTheTable(t *testing.T) {
 	t.Parallel()
-	everyClient(t, func(*config.Config) {}, func(c rpctest.Client, kept map[string]string) { runTable(t, c, kept) })
+	everyClient(t, func(*config.Config) {}, func(c rpctest.Client, kept map[string]string) { runTable(t, c, table(), kept) })
 }
 
 // runTable makes all calls with one client.
-func runTable(t *testing.T, c rpctest.Client, kept map[string]string) {
+func runTable(t *testing.T, c rpctest.Client, rows []row, kept map[string]string) {
 	t.Helper()
-	for _, r := range table() {
+	for _, r := range rows {
 		if !c.Has(r.action) {
 			continue
 		}
