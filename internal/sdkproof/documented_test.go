@@ -31,7 +31,7 @@ func contract() map[string]documented {
 			"RequestId " + below("MediaRefreshJobs", "MediaRefreshJobId MediaId TaskType FilterPolicy Status SuccessPlayUrls TaskIds ErrorCode ErrorMessage UserData GmtCreate GmtModified"),
 		},
 		"RefreshVodObjectCaches": {"ObjectPath ObjectType Force", "RequestId RefreshTaskId"},
-		"PreloadVodObjectCaches": {"ObjectPath", "RequestId PreloadTaskId"},
+		"PreloadVodObjectCaches": {"ObjectPath Area L2Preload WithHeader", "RequestId PreloadTaskId"},
 		"DescribeVodRefreshTasks": {
 			"TaskId ObjectPath DomainName ObjectType Status StartTime EndTime PageNumber PageSize",
 			"RequestId PageNumber PageSize TotalCount " + below("Tasks.Task", "TaskId ObjectPath ObjectType Process Status CreationTime Description"),
