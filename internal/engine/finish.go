@@ -129,6 +129,9 @@ func (e *Engine) tellEnd(ctx context.Context, job store.JobRef) error {
 		return err
 	}
 	report, err := e.JobReport(ctx, job.Account, job.Job)
+	if freshet.ErrorCode(err) == freshet.CodeNotFound {
+		return nil // forgotten with age, before it ended
+	}
 	if err != nil || !ended(report) {
 		return err
 	}
