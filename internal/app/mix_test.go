@@ -257,7 +257,7 @@ func (a mixAnswer) text(name string) string {
 	return s
 }
 
-func (a mixAnswer) number(name string) int {
-	n, _ := a.body[name].(float64)
+func (a mixAnswer) total() int {
+	n, _ := a.body["TotalCount"].(float64)
 	return int(n)
 }

@@ -294,6 +294,9 @@ func (c *mixClient) trespass() {
 	}
 	c.want(c.call("RefreshVodObjectCaches", "ObjectPath", "http://"+o.host+"/a"), "a purge of another's URL", "InvalidDomain.NotFound")
 	c.want(c.call("DeleteVideo", "VideoIds", o.film), "deleting another's film", "InvalidVideo.NotFound")
+	if a = c.call("SearchMedia", "Match", "VideoId = '"+o.film+"'"); a.code != "" || a.body["Total"] != 0.0 {
+		c.t.Errorf("%s finds a film of %s: %v", c.account.name, o.name, a.body)
+	}
 	c.want(c.call("GetVideoInfo", "VideoId", o.film), "a look at another's film", "InvalidVideo.NotFound")
 	c.want(c.call("AddVodDomain", "DomainName", o.host, "Sources", `[{"content":"198.41.0.4","type":"ipaddr","priority":"20","port":80}]`),
 		"adding another's domain", "DomainAlreadyExist")

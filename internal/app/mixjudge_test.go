@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,19 +16,16 @@ import (
 func (m *mix) judge(c *mixClient, s *app.Server) {
 	a := c.account
 	a.mu.Lock()
-	audited := map[[2]string]int{}
-	for k, n := range a.audited {
-		audited[k] = n
-	}
+	audited := maps.Clone(a.audited)
 	a.mu.Unlock()
 	m.judgeQuota(c)
 	m.judgeTasks(c)
 	m.judgeMedia(c, s)
-	for app, to := range a.callback {
-		c.checkCallback(app, to)
+	for of, to := range a.callback {
+		c.checkCallback(of, to)
 	}
 	domains := c.call("DescribeVodUserDomains", "PageSize", "50")
-	if got, want := domains.number("TotalCount"), 1+len(a.domains); got != want {
+	if got, want := domains.total(), 1+len(a.domains); got != want {
 		c.t.Errorf("%s has %d domains, want %d", a.name, got, want)
 	}
 	for job, rows := range a.jobs {
@@ -67,14 +65,14 @@ func (m *mix) judgeTasks(c *mixClient) {
 		total += n
 	}
 	late := time.Now().Add(20 * time.Second) // what was accepted last may still be planned
-	for c.call("DescribeVodRefreshTasks").number("TotalCount") < total && time.Now().Before(late) {
+	for c.call("DescribeVodRefreshTasks").total() < total && time.Now().Before(late) {
 	}
 	for typ, want := range a.tasks {
-		if got := c.call("DescribeVodRefreshTasks", "ObjectType", typ).number("TotalCount"); got != want {
+		if got := c.call("DescribeVodRefreshTasks", "ObjectType", typ).total(); got != want {
 			c.t.Errorf("%s has %d tasks of type %s, want %d", a.name, got, typ, want)
 		}
 	}
-	if got := c.call("DescribeVodRefreshTasks").number("TotalCount"); got != total {
+	if got := c.call("DescribeVodRefreshTasks").total(); got != total {
 		c.t.Errorf("%s has %d tasks, want %d", a.name, got, total)
 	}
 	ids := slices.Clone(a.taskIDs)
@@ -83,7 +81,7 @@ func (m *mix) judgeTasks(c *mixClient) {
 	found := 0
 	for list := range slices.Chunk(ids, 50) {
 		answer := c.call("DescribeVodRefreshTasks", "TaskId", strings.Join(list, ","), "PageSize", "50")
-		found += answer.number("TotalCount")
+		found += answer.total()
 		tasks, _ := answer.body["Tasks"].(map[string]any)
 		items, _ := tasks["Task"].([]any)
 		for _, item := range items {
@@ -120,6 +118,9 @@ func (m *mix) judgeMedia(c *mixClient, s *app.Server) {
 		if after = page.Next; after == "" {
 			break
 		}
+	}
+	if n, _ := c.call("SearchMedia", "PageSize", "1").body["Total"].(float64); int(n) != len(want) {
+		c.t.Errorf("%s finds %v media, want %d", a.name, n, len(want))
 	}
 	if !slices.Equal(got, want) {
 		c.t.Errorf("%s has the media %v, want %v", a.name, got, want)

@@ -19,7 +19,7 @@ const (
 // limitTable words them. There is one code for purges and prefetches: it is the
 // only one that the vendor documents for both.
 func limitTable(k kind) (row, bool) {
-	switch k {
+	switch k { //nolint:exhaustive // the kinds of this group
 	case quotaExceededRefresh:
 		return row{"QuotaExceeded.Refresh", http.StatusBadRequest, "You've exceeded the prescribed refresh limits."}, true
 	case quotaExceededPreload:

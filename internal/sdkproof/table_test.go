@@ -71,7 +71,7 @@ func table() []row {
 		objectRows(), callbackRows(),
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
-		domainRows(),
+		domainRows(), quotaRows(),
 		quotaRows(),
 	), last...)
 }
