@@ -90,8 +90,10 @@ func searchRows() []row {
 		"RequestId": anyRequestID, "Total": "1", "MediaList.#": "1", "MediaList[0].MediaId": described, "MediaList[0].MediaType": "video",
 		"MediaList[0].CreationTime": "2026-03-04T05:06:07Z",
 	}
-	for _, name := range []string{"VideoId", "Title", "Status", "Description", "Tags", "CateId", "CateName", "CoverURL", "Size", "Duration",
-		"CreationTime", "ModificationTime", "StorageLocation", "AppId", "UserData"} {
+	for _, name := range []string{
+		"VideoId", "Title", "Status", "Description", "Tags", "CateId", "CateName", "CoverURL", "Size", "Duration",
+		"CreationTime", "ModificationTime", "StorageLocation", "AppId", "UserData",
+	} {
 		shown["MediaList[0].Video."+name] = describedFields("Video")["Video."+name]
 	}
 	shown["MediaList[0].Video.Snapshots.#"], shown["MediaList[0].Video.Snapshots[1]"] = "2", "https://img.example.com/3.jpg"
