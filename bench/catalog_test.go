@@ -200,6 +200,7 @@ func (c *catalogBench) handler() http.Handler {
 // against measures calls a second of an operation, and of the bare handler with
 // the same requests. Their ratio is the figure.
 func (c *catalogBench) against(b *testing.B, action string, param func(int64) (string, string)) {
+	b.Helper()
 	const round = 2 * time.Second
 	var ours, bare float64
 	rounds := 0

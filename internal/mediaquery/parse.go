@@ -22,7 +22,7 @@ func Parse(text string) (Query, error) {
 		return Query{}, err
 	}
 	p := parser{tokens: tokens}
-	any, err := p.conjunction(0)
+	alternatives, err := p.conjunction(0)
 	if err != nil {
 		return Query{}, err
 	}
@@ -33,7 +33,7 @@ func Parse(text string) (Query, error) {
 		}
 		return Query{}, &Error{t.shown(), problem}
 	}
-	return Query{Any: any}, nil
+	return Query{Any: alternatives}, nil
 }
 
 // parser reads tokens by recursive descent, straight into disjunctive form.
@@ -88,18 +88,18 @@ func (p *parser) factor(depth int) ([][]Cond, error) {
 		if depth == maxDepth {
 			return nil, &Error{"(", "parentheses are nested too deep"}
 		}
-		var any [][]Cond
+		var alternatives [][]Cond
 		for {
 			one, err := p.conjunction(depth + 1)
 			if err != nil {
 				return nil, err
 			}
-			any = append(any, one...)
-			if len(any) > maxAlternatives {
+			alternatives = append(alternatives, one...)
+			if len(alternatives) > maxAlternatives {
 				return nil, tooMany()
 			}
 			if !p.peek().is("or") {
-				return any, p.expect(")")
+				return alternatives, p.expect(")")
 			}
 			p.next()
 		}

@@ -181,6 +181,28 @@ func (s *Store) count(ctx context.Context, plans []searchPlan, scope, size int64
 	if len(plans) == 1 && plans[0].exact >= 0 {
 		return plans[0].exact, nil
 	}
+	b, args := counted(plans, scope)
+	var n int64
+	var oldest, newest sql.NullInt64
+	query := "SELECT count(*) FROM (" + b + ")"
+	if _, err := s.read.get(ctx, []any{&n}, query, args...); err != nil {
+		return 0, fmt.Errorf("counting media: %w", err)
+	}
+	if n <= store.MaxExactTotal {
+		return int(n), nil
+	}
+	if len(plans) > 1 || plans[0].first >= 0 && !plans[0].conds[plans[0].first].sorted {
+		return s.sample(ctx, plans, scope, size)
+	}
+	query = "SELECT min(place), max(place) FROM (" + b + ")"
+	if _, err := s.read.get(ctx, []any{&oldest, &newest}, query, args...); err != nil {
+		return 0, fmt.Errorf("counting media: %w", err)
+	}
+	return s.estimate(ctx, scope, size, n, newest.Int64-oldest.Int64)
+}
+
+// counted is the statement that yields the places of what matches.
+func counted(plans []searchPlan, scope int64) (string, []any) {
 	var b strings.Builder
 	var args []any
 	for i := range plans {
@@ -213,23 +235,7 @@ func (s *Store) count(ctx context.Context, plans []searchPlan, scope, size int64
 		}
 		args = append(args, own...)
 	}
-	var n int64
-	var oldest, newest sql.NullInt64
-	query := "SELECT count(*) FROM (" + b.String() + ")"
-	if _, err := s.read.get(ctx, []any{&n}, query, args...); err != nil {
-		return 0, fmt.Errorf("counting media: %w", err)
-	}
-	if n <= store.MaxExactTotal {
-		return int(n), nil
-	}
-	if len(plans) > 1 || plans[0].first >= 0 && !plans[0].conds[plans[0].first].sorted {
-		return s.sample(ctx, plans, scope, size)
-	}
-	query = "SELECT min(place), max(place) FROM (" + b.String() + ")"
-	if _, err := s.read.get(ctx, []any{&oldest, &newest}, query, args...); err != nil {
-		return 0, fmt.Errorf("counting media: %w", err)
-	}
-	return s.estimate(ctx, scope, size, n, newest.Int64-oldest.Int64)
+	return b.String(), args
 }
 
 // estimate is how many media match if as many match elsewhere as in a span of
