@@ -41,11 +41,13 @@ type world struct {
 // facts are what bodies are made of: the store's jobs, and tasks by row.
 type facts struct {
 	*sqlite.Store
-	tasks map[string][]freshet.RowTask
+	tasks *sync.Map // []freshet.RowTask by job
 }
 
 func (f facts) RowTasks(_ context.Context, _ string, row freshet.Row) ([]freshet.RowTask, error) {
-	return f.tasks[row.Job], nil
+	tasks, _ := f.tasks.Load(row.Job)
+	list, _ := tasks.([]freshet.RowTask)
+	return list, nil
 }
 
 func (facts) Domains(context.Context, string) ([]freshet.Domain, error) {
@@ -54,7 +56,7 @@ func (facts) Domains(context.Context, string) ([]freshet.Domain, error) {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, dir: t.TempDir(), jobs: facts{tasks: map[string][]freshet.RowTask{}}, stop: func() {}}
+	w := &world{t: t, dir: t.TempDir(), jobs: facts{tasks: &sync.Map{}}, stop: func() {}}
 	w.open()
 	t.Cleanup(func() { w.close() })
 	return w
@@ -130,9 +132,8 @@ func (w *world) planned(media *freshet.Media, change ...func(*freshet.Job, *fres
 		f(job, &row)
 	}
 	job.Rows = []freshet.Row{{Job: job.ID, Media: media.ID, State: freshet.RowAccepted, Modified: now}}
-	w.jobs.tasks[job.ID] = []freshet.RowTask{{ID: 1460435123, URL: "http://vod.example.com/a,b.m3u8"}, {ID: 1460435124, URL: "http://plain.example.com/c.mp4?x=1&y=2"}}
-	if row.State == freshet.RowFailed {
-		w.jobs.tasks[job.ID] = nil
+	if row.State != freshet.RowFailed {
+		w.jobs.tasks.Store(job.ID, []freshet.RowTask{{ID: 1460435123, URL: "http://vod.example.com/a,b.m3u8"}, {ID: 1460435124, URL: "http://plain.example.com/c.mp4?x=1&y=2"}})
 	}
 	if err := w.store.Accept(ctx, job, store.Nonce{}); err != nil {
 		w.t.Fatal(err)
