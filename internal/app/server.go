@@ -118,8 +118,10 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	if err := s.declareDomains(ctx, c); err != nil {
 		return err
 	}
-	planner := plan.New(plan.Options{Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains,
-		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control})})
+	planner := plan.New(plan.Options{
+		Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains,
+		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control}),
+	})
 	control := s.private.metrics.NewControl(s.present)
 	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
