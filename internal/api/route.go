@@ -73,9 +73,9 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/callbacks", actions: []string{"freshet:ListCallbacks"}, handle: s.listCallbacks, params: []string{"failed", "before", "limit"}},
 		{pattern: "POST /v1/callbacks/{id}/retry", actions: []string{"freshet:RetryCallback"}, handle: s.retryCallback, writes: true},
 		{pattern: "GET /v1/webhook", actions: []string{"freshet:GetWebhook"}, handle: s.showWebhook},
-		{pattern: "POST /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.putWebhook, writes: true},
-		{pattern: "DELETE /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.deleteWebhook, writes: true},
-		{pattern: "POST /v1/webhook/rotate", actions: []string{"freshet:SetWebhook"}, handle: s.rotateWebhook, writes: true},
+		{pattern: "POST /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.putWebhook, writes: true, lasting: true},
+		{pattern: "DELETE /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.deleteWebhook, writes: true, lasting: true},
+		{pattern: "POST /v1/webhook/rotate", actions: []string{"freshet:SetWebhook"}, handle: s.rotateWebhook, writes: true, lasting: true},
 		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
 			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
 		}},

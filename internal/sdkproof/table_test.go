@@ -72,7 +72,6 @@ func table() []row {
 		moreObjectRows(), moreMediaRows(),
 		credentialRows(),
 		domainRows(), quotaRows(),
-		quotaRows(),
 	), last...)
 }
 
