@@ -19,6 +19,10 @@ const (
 	// storedWithin bounds the wait from the last byte at the front door until
 	// Varnish has closed the object.
 	storedWithin = 5 * time.Second
+	// closedWithin is how long a copy that is still open may take to be closed
+	// until it is taken for a fill in flight, which is joined at the front door: a
+	// viewer may have had the last byte a moment ago.
+	closedWithin = 200 * time.Millisecond
 	// cleanWithin bounds the removal of a negative entry after ctx ended.
 	cleanWithin = 5 * time.Second
 )
@@ -34,7 +38,7 @@ func (d *Driver) prefetch(ctx context.Context, obj cache.Object) cache.Result {
 	if ctx.Err() != nil {
 		return failed(ctx, ctx.Err())
 	}
-	st := d.look(ctx, obj)
+	st := d.settled(ctx, obj, closedWithin)
 	if st.err != nil {
 		return failed(ctx, st.err)
 	}
@@ -67,7 +71,7 @@ func (d *Driver) fill(ctx context.Context, obj cache.Object) cache.Result {
 			d.clean(ctx, obj)
 			return cache.Failed(freshet.ReasonRefused, why)
 		}
-		st := d.settled(ctx, obj)
+		st := d.settled(ctx, obj, storedWithin)
 		if st.err != nil {
 			return failed(ctx, st.err)
 		}
@@ -94,16 +98,16 @@ func (d *Driver) look(ctx context.Context, obj cache.Object) reply {
 	return r
 }
 
-// settled inspects an object whose body was read to its end. Varnish closes an
-// object a moment after it has sent the last byte.
-func (d *Driver) settled(ctx context.Context, obj cache.Object) reply {
+// settled inspects an object, and waits for so long until it is closed: Varnish
+// does that a moment after it has sent the last byte.
+func (d *Driver) settled(ctx context.Context, obj cache.Object, within time.Duration) reply {
 	st := d.look(ctx, obj)
 	if !st.streaming || st.err != nil {
 		return st
 	}
 	pause := time.NewTicker(time.Millisecond)
 	defer pause.Stop()
-	end := time.NewTimer(storedWithin)
+	end := time.NewTimer(within)
 	defer end.Stop()
 	for st.err == nil && st.streaming {
 		select {
