@@ -18,6 +18,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/client"
+	"github.com/freshet-vod/freshet/internal/freeport"
 )
 
 // Domain is the acceleration domain of every cluster.
@@ -100,14 +101,11 @@ func New(ctx context.Context, o Options) (*Cluster, error) {
 }
 
 func (c *Cluster) configure(ctx context.Context, o Options) error {
-	api, err := freeAddr(ctx)
+	own, err := freeport.Addrs(ctx, 2)
 	if err != nil {
 		return err
 	}
-	bus, err := freeAddr(ctx)
-	if err != nil {
-		return err
-	}
+	api, bus := own[0], own[1]
 	c.Endpoint = "http://" + api
 	token := c.path("token")
 	if err := os.WriteFile(token, []byte(randomHex(24)+"\n"), 0o600); err != nil {

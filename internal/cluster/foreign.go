@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/freshet-vod/freshet/internal/freeport"
 )
 
 // Foreign starts a cache that is a program of its own, for one POP.
@@ -32,7 +34,7 @@ type ForeignCache interface {
 func (c *Cluster) cacheOf(ctx context.Context, p POP) (config string, err error) {
 	c.ids = append(c.ids, p.ID)
 	if p.Foreign == nil {
-		door, err := freeAddr(ctx)
+		door, err := freeport.Addr(ctx)
 		c.doors[p.ID] = door
 		return fmt.Sprintf("[{driver: edge, listen: %s}]", door), err
 	}

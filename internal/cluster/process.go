@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -128,17 +127,4 @@ func (p *Process) Log() string {
 		return err.Error()
 	}
 	return string(b)
-}
-
-// freeAddr returns a loopback address that nobody listened on a moment ago.
-// Processes that are started again need the same one, so it cannot be left to
-// them.
-func freeAddr(ctx context.Context) (string, error) {
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String(), nil
 }

@@ -3,7 +3,6 @@ package proof_test
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -17,6 +16,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cluster"
 	"github.com/freshet-vod/freshet/internal/config"
+	"github.com/freshet-vod/freshet/internal/freeport"
 )
 
 // TestPOPsPage_CommandsWork runs docs/pops.md: every command, in order, with
@@ -90,7 +90,9 @@ func newPage(t *testing.T) *page {
 		pairs = append(pairs, f, own)
 	}
 	for _, addr := range []string{"127.0.0.1:6081", "127.0.0.1:6083", "127.0.0.1:6084", "127.0.0.1:6085", "127.0.0.1:8088"} {
-		pairs = append(pairs, addr, freeAddr(t))
+		own, err := freeport.Addr(t.Context())
+		must(t, err)
+		pairs = append(pairs, addr, own)
 	}
 	p := &page{c: c, dir: dir, words: map[string]string{"MEDIA_ID": sound}}
 	// varnishd looks for included files in /etc/varnish.
@@ -221,16 +223,6 @@ func answers(ctx context.Context, addr string) bool {
 		return false
 	}
 	return resp.Body.Close() == nil
-}
-
-// freeAddr returns a loopback address that nobody listened on a moment ago.
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
 }
 
 // repository is the folder of the module.

@@ -15,6 +15,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/bus/natsbus"
+	"github.com/freshet-vod/freshet/internal/freeport"
 )
 
 const patience = 20 * time.Second
@@ -69,10 +70,20 @@ func works(a *natsbus.Agent) bool {
 	return err == nil
 }
 
+// freeAddr returns an address for a server that starts later, or again.
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	addr, err := freeport.Addr(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return addr
+}
+
 func TestAgent_ComesBackByItself(t *testing.T) {
 	t.Parallel()
-	first := start(t, "127.0.0.1:0")
-	addr := first.Addr()
+	addr := freeAddr(t)
+	first := start(t, addr)
 	stop, err := newControl(t, first).Serve(bus.ControlHandlers{Call: echo})
 	if err != nil {
 		t.Fatal(err)
@@ -112,9 +123,7 @@ func TestAgent_ComesBackByItself(t *testing.T) {
 
 func TestAgent_MayComeBeforeItsServer(t *testing.T) {
 	t.Parallel()
-	s := start(t, "127.0.0.1:0")
-	addr := s.Addr()
-	s.Close()
+	addr := freeAddr(t)
 	a := connect(t, natsbus.ConnectOptions{URL: addr, Token: token, POP: "edge-1"})
 	heard := make(chan string, 100)
 	stopListen, err := a.Listen(func(_ bus.Channel, _ string, msg []byte) { heard <- string(msg) })

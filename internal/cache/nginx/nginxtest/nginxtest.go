@@ -24,6 +24,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/freeport"
 )
 
 // Levels are those of the supplied configuration.
@@ -81,7 +82,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func start(ctx context.Context, o Options, program string) (*Server, error) {
-	ports, err := freePorts(ctx, 3)
+	ports, err := freeport.Addrs(ctx, 3)
 	if err != nil {
 		return nil, err
 	}
@@ -177,20 +178,6 @@ func (s *Server) await(ctx context.Context, addr string) error {
 			return errors.New("nginx did not start within 20 s")
 		}
 	}
-}
-
-func freePorts(ctx context.Context, n int) ([]string, error) {
-	addrs := make([]string, n)
-	for i := range addrs {
-		var lc net.ListenConfig
-		l, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, fmt.Errorf("looking for a free port: %w", err)
-		}
-		defer l.Close() // all are held until each is another one
-		addrs[i] = l.Addr().String()
-	}
-	return addrs, nil
 }
 
 // deployDir finds deploy/nginx in the module that the caller runs in.
