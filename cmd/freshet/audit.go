@@ -60,7 +60,7 @@ func since(s string, now time.Time) (time.Time, error) {
 
 func newAudit(d deps) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "audit", Short: "Show who called which write operation, newest first", Args: cobra.NoArgs,
+		Use: "audit", Short: "Show who called which write operation, newest first", Args: needsSubcommand,
 		Long: `Show who called which write operation, of the vendor's API and of the native
 one (which the command line uses), from where and with what outcome. Calls
 whose caller could not be established are not in it.`,

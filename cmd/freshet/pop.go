@@ -29,7 +29,7 @@ func newPOPs(d deps) *cobra.Command {
 func newPOP(d deps) *cobra.Command {
 	var file string
 	cmd := &cobra.Command{
-		Use: "pop --config FILE", Short: "Run one POP as its own process, or let POPs join and leave", Args: cobra.NoArgs,
+		Use: "pop --config FILE", Short: "Run one POP as its own process, or let POPs join and leave", Args: needsSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || d.servers.runPOP == nil {
 				return usageError{errors.New("freshet pop needs --config FILE, or a subcommand: add, revoke, remove, down, up")}

@@ -52,7 +52,7 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 3 failed somewhere, 4 wait timed out, 5 not found or forbidden,
 6 server unreachable, 130 interrupted.`,
 		SilenceUsage: true, SilenceErrors: true,
-		Args: cobra.NoArgs,
+		Args: needsSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 		PersistentPreRun: func(*cobra.Command, []string) {
 			*started = true
@@ -62,22 +62,23 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 	root.SetIn(d.in)
 	root.SetOut(d.out)
 	root.SetErr(d.err)
-	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(flagFault)
 	root.AddCommand(
 		newDomain(d), newMedia(d), newSubmit(d, purgeWords()), newSubmit(d, prefetchWords()), newPlan(d),
 		newJob(d), newJobs(d), newTask(d), newPOPs(d), newPOP(d), newKey(d), newAccount(d), newPolicy(d),
-		newTakedown(d), newAudit(d), newCallbacks(d), newWebhook(d), newConfig(d), newVersion(d),
+		newTakedown(d), newAudit(d), newCallbacks(d), newWebhook(d), newConfig(d), newCompletion(d), newVersion(d),
 	)
 	for _, command := range d.servers.extra {
 		root.AddCommand(command(d))
 	}
+	addCompletion(root, d)
 	return root, started
 }
 
 // group makes a command that only holds others.
 func group(use, short string, commands ...*cobra.Command) *cobra.Command {
 	c := &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: use, Short: short, Args: needsSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return usageError{fmt.Errorf("%s needs a subcommand", cmd.CommandPath())}
 		},

@@ -18,12 +18,13 @@ type submitWords struct {
 	short, long    string
 	example        string
 	patterns       bool // --prefix and --tag exist
+	synonyms       []string
 	sliceDescribed string
 }
 
 func purgeWords() submitWords {
 	return submitWords{
-		kind: freshet.Purge, patterns: true,
+		kind: freshet.Purge, patterns: true, synonyms: []string{"refresh", "invalidate", "ban", "clear", "flush"},
 		short: "Purge media, URLs, prefixes, tags or patterns on every POP",
 		long: `Purge media on every POP: without filters everything that they have and ever
 had, every rendition, playlist and segment. Or purge URLs, prefixes, tags, or
@@ -36,6 +37,7 @@ the known URLs that a regular expression matches: it never runs in a cache.`,
 func prefetchWords() submitWords {
 	return submitWords{
 		kind:           freshet.Prefetch,
+		synonyms:       []string{"preload", "warm", "preheat", "push"},
 		short:          "Prefetch media or URLs to every POP",
 		long:           "Prefetch media to every POP, parents first. Or prefetch URLs.",
 		example:        "  freshet prefetch 93ab850b4f6f46e9 --formats m3u8 --slices 5 --wait",
@@ -142,7 +144,7 @@ func texts[T ~string](list []string) []T {
 }
 
 func newSubmit(d deps, w submitWords) *cobra.Command {
-	cmd := &cobra.Command{Use: string(w.kind) + " [ID...]", Short: w.short, Long: w.long, Example: w.example}
+	cmd := &cobra.Command{Use: string(w.kind) + " [ID...]", Short: w.short, Long: w.long, Example: w.example, SuggestFor: w.synonyms}
 	s := addSubmission(cmd, w)
 	var wait bool
 	var timeout time.Duration
