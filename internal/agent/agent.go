@@ -23,6 +23,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/health"
 )
 
 // Agent is the worker of one POP.
@@ -35,6 +36,10 @@ type Agent struct {
 	// journal's copy does.
 	version atomic.Uint64
 	dialect dialect // likewise
+
+	hindrance atomic.Pointer[[]Obstacle] // nil: none
+	cacheAway atomic.Bool                // it did not answer when it was looked at last
+	loops     atomic.Pointer[turning]    // nil: no life has begun
 }
 
 // New makes an Agent. Nothing happens until Run.
@@ -45,6 +50,7 @@ func New(o Options) (*Agent, error) {
 	o.setDefaults()
 	a := &Agent{o: o, log: o.Log.With(slog.String("pop", o.POP)), powers: o.Driver.Powers()}
 	a.beat.Store(&freshet.Heartbeat{POP: o.POP, URL: o.URL, Release: o.Release})
+	a.hindered([]Obstacle{{health.Agent, "it has not begun"}})
 	return a, nil
 }
 
@@ -94,7 +100,10 @@ func (a *Agent) live(ctx context.Context) error {
 	l.workers.Go(func() { l.followTopology(ctx) })
 	known := l.ledger.incarnation
 	l.workers.Go(func() { l.watchContent(ctx, known) })
+	a.loops.Store(&turning{l.events, ctx.Done()})
 	l.loop(ctx)
+	a.loops.Store(nil)
+	a.hindered([]Obstacle{{health.Agent, "it begins anew with what the cache is owed"}})
 	if errors.Is(context.Cause(ctx), errReplaced) && l.ready.told {
 		a.o.OnReady(false) // until the next life knows what it is owed
 	}

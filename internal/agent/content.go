@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -18,11 +19,15 @@ var errReplaced = errors.New("the cache has other content than before")
 // (P5). It looks now and then; a cursor that is written meanwhile is the
 // driver's to refuse.
 func (l *life) watchContent(ctx context.Context, known string) {
-	for sleep(ctx, l.o.TopologyEvery) {
+	failed := 0
+	for sleep(ctx, l.nextLook(failed)) {
 		incarnation, err := l.o.Driver.Incarnation(ctx)
+		l.cacheAway.Store(err != nil)
 		if err != nil {
-			continue // a cache that does not answer is seen by everything else too
+			failed++
+			continue // whoever works with the cache sees it too
 		}
+		failed = 0
 		var cursor freshet.Position
 		written := *l.written.Load() // before the cursor is read, which only grows
 		if l.powers.KeepsCursor {
@@ -35,6 +40,15 @@ func (l *life) watchContent(ctx context.Context, known string) {
 			return
 		}
 	}
+}
+
+// nextLook is how long to wait before the cache is looked at. One that did not
+// answer is looked at more often: viewers may be sent to it when it is back.
+func (l *life) nextLook(failed int) time.Duration {
+	if failed == 0 {
+		return l.o.TopologyEvery
+	}
+	return min(l.pause(failed), l.o.TopologyEvery)
 }
 
 // replaced ends the life.

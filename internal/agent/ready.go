@@ -1,7 +1,12 @@
 package agent
 
 import (
+	"context"
+	"errors"
+	"fmt"
+
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/health"
 )
 
 // readiness decides whether the POP may take traffic. A POP that was away must
@@ -35,8 +40,9 @@ func (l *life) judgeReady() {
 	if l.ready.contact && !l.ledger.durable.Before(l.ready.reach) {
 		l.ready.caught = true
 	}
-	down, removed := l.standing(l.o.POP)
-	now := l.ready.caught && !down && !removed && l.denialsKnown()
+	why := l.obstacles()
+	l.hindered(why)
+	now := len(why) == 0
 	if now == l.ready.told {
 		return
 	}
@@ -44,4 +50,93 @@ func (l *life) judgeReady() {
 	l.publish()
 	l.o.OnReady(now)
 	kick(l.beatNow)
+}
+
+// obstacles lists what keeps the POP from taking traffic, nil for nothing. What
+// is to keep a POP from it for another reason is added here, and nowhere else.
+func (l *life) obstacles() []Obstacle {
+	var list []Obstacle
+	add := func(check, why string) { list = append(list, Obstacle{check, why}) }
+	down, removed := l.standing(l.o.POP)
+	_, known := l.topology.pops[l.o.POP]
+	switch {
+	case removed:
+		add(health.Standing, "the POP was removed")
+	case down:
+		add(health.Standing, "the POP is marked down: freshet pop up ends that")
+	case l.topology.have && !known:
+		add(health.Known, "the control plane knows no POP of this ID: check pop.id here, and pops there")
+	}
+	if !l.ready.contact {
+		add(health.Contact, "the control plane was not heard since the start")
+	}
+	if !l.denialsKnown() {
+		add(health.Denials, "it is not known yet what must be refused: the control plane has to tell")
+	}
+	if !l.ready.caught && l.ready.contact {
+		add(health.CaughtUp, fmt.Sprintf("purges up to %s have to be carried out first, and are up to %s",
+			l.ready.reach, l.ledger.durable))
+	}
+	return list
+}
+
+// Obstacle is something that keeps a POP from taking traffic.
+type Obstacle struct {
+	Check string // one of package health's
+	Why   string // a sentence without addresses
+}
+
+// Obstacles lists what keeps the POP from taking traffic now, nil for nothing.
+func (a *Agent) Obstacles() []Obstacle {
+	var list []Obstacle
+	if p := a.hindrance.Load(); p != nil {
+		list = append(list, *p...)
+	}
+	if a.cacheAway.Load() {
+		list = append(list, Obstacle{health.Cache, "the cache does not answer"})
+	}
+	return list
+}
+
+// hindered publishes obstacles. A POP that has none costs nothing.
+func (a *Agent) hindered(list []Obstacle) {
+	if len(list) == 0 {
+		a.hindrance.Store(nil)
+		return
+	}
+	a.hindrance.Store(&list)
+}
+
+// errStuck is what Alive says of a loop that does not turn.
+var errStuck = errors.New("the agent's loop does not turn")
+
+// turning is a loop that may be asked whether it turns.
+type turning struct {
+	events chan<- func()
+	over   <-chan struct{}
+}
+
+// Alive asks the agent's loop for a sign of life. It fails if there was none
+// when ctx ended. An agent that is just starting is alive: whatever it waits
+// for, it tries again.
+func (a *Agent) Alive(ctx context.Context) error {
+	t := a.loops.Load()
+	if t == nil {
+		return nil
+	}
+	seen := make(chan struct{})
+	select {
+	case t.events <- func() { close(seen) }:
+	case <-t.over:
+		return nil
+	case <-ctx.Done():
+		return errStuck
+	}
+	select {
+	case <-seen:
+	case <-t.over:
+	case <-ctx.Done():
+		return errStuck
+	}
+	return nil
 }

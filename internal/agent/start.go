@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/health"
 	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/wire"
 )
@@ -145,6 +146,7 @@ func (l *life) insist(ctx context.Context, trouble string, fn func() error) erro
 			return nil
 		}
 		if n == 1 && ctx.Err() == nil {
+			l.hindered([]Obstacle{{health.Cache, trouble}})
 			l.log.LogAttrs(ctx, slog.LevelWarn, trouble, slog.Any("error", err)) //nolint:sloglint // the text is the caller's constant
 		}
 		if !sleep(ctx, l.pause(n)) {

@@ -345,24 +345,6 @@ func TestKeys_SecretsAreToldOnce(t *testing.T) {
 	}
 }
 
-func TestHealth(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		h      http.Handler
-		status int
-		text   string
-	}{
-		{api.Healthz(), 200, "ok\n"},
-		{api.Readyz(func() error { return nil }), 200, "ok\n"},
-		{api.Readyz(func() error { return errors.New("the log is not loaded yet") }), 503, "the log is not loaded yet\n"},
-	} {
-		w := newRecorder(t, c.h)
-		if w.Code != c.status || w.Body.String() != c.text {
-			t.Errorf("got %d %q", w.Code, w.Body)
-		}
-	}
-}
-
 func TestNew_NamesWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	if _, err := api.New(api.Options{}); err == nil || !strings.Contains(err.Error(), "Engine is nil") || !strings.Contains(err.Error(), "Log is nil") {

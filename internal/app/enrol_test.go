@@ -155,12 +155,12 @@ func (p *place) run(id, folder, token string) (*remote, error) {
 		p.t.Fatal(err)
 	}
 	c := settings(filepath.Join(p.dir, folder))
-	c.Caches, c.POPs = c.POPs[0].Caches, nil
+	c.Caches, c.POPs, c.Private.Listen = c.POPs[0].Caches, nil, "127.0.0.1:0"
 	scheme := "nats://"
 	if p.conf.Bus.TLS.CertFile != "" {
 		scheme = "tls://"
 	}
-	c.POP = &config.Member{ID: id, Control: config.URL(scheme + p.server.BusAddr()), TokenFile: file, CAFile: p.conf.Bus.TLS.CertFile}
+	c.POP = &config.Member{ID: id, Control: config.URL(scheme + string(p.conf.Bus.Listen)), TokenFile: file, CAFile: p.conf.Bus.TLS.CertFile}
 	r := &remote{log: &pages{}, conf: c}
 	ctx, cancel := context.WithCancel(p.t.Context())
 	pop, err := app.NewPOP(ctx, app.Options{Config: c, Log: slog.New(slog.NewTextHandler(r.log, nil))})

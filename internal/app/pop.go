@@ -2,13 +2,11 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
-	"sync/atomic"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/agent"
@@ -49,7 +47,6 @@ type pop struct {
 	site  *site
 	agent *agent.Agent
 	runs  []func(context.Context) error
-	open  atomic.Bool // it may take traffic
 }
 
 // newPOP opens a POP's caches and its journal. What it opened is closed by the
@@ -83,7 +80,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
 		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin,
-		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: func(ready bool) { p.open.Store(ready); w.onReady(ready) },
+		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
@@ -152,14 +149,6 @@ func (p *pop) start(group *lifecycle.Group) {
 		group.Go("driver of "+p.id, run)
 	}
 	group.Go("agent of "+p.id, p.agent.Run)
-}
-
-// ready tells whether the POP may take traffic; the error says why not.
-func (p *pop) ready() error {
-	if !p.open.Load() {
-		return errors.New("the POP is catching up on purges, or has no contact to the control plane")
-	}
-	return nil
 }
 
 // publicURL is where viewers and child POPs reach the cache.

@@ -6,7 +6,6 @@ import (
 	"net/http"
 	"net/http/pprof"
 
-	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/edge"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/metrics"
@@ -23,7 +22,7 @@ type private struct {
 func newPrivate(log *slog.Logger) *private { return &private{metrics: metrics.New(), log: log} }
 
 // open binds the listener, if there is to be one.
-func (p *private) open(ctx context.Context, group *lifecycle.Group, addr string, ready func() error) error {
+func (p *private) open(ctx context.Context, group *lifecycle.Group, addr string, v *vitals) error {
 	if addr == "" {
 		return nil
 	}
@@ -33,8 +32,8 @@ func (p *private) open(ctx context.Context, group *lifecycle.Group, addr string,
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", p.metrics.Handler(p.log))
-	mux.Handle("GET /healthz", api.Healthz())
-	mux.Handle("GET /readyz", api.Readyz(ready))
+	mux.Handle("GET /healthz", v.healthz())
+	mux.Handle("GET /readyz", v.readyz())
 	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
 	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)

@@ -19,6 +19,7 @@ type POP struct {
 	pop   *pop
 
 	private *private
+	vitals  vitals
 }
 
 // NewPOP makes the POP of a configuration whose key `pop` is set. It connects
@@ -63,10 +64,14 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	if err != nil {
 		return nil, err
 	}
-	if err := private.open(ctx, group, string(c.Private.Listen), p.ready); err != nil {
+	out := &POP{group: group, pop: p, private: private}
+	out.vitals.alive.Needs(p.alive)
+	out.vitals.ready.Needs(p.standing)
+	out.vitals.ready.Notes("", connection(wire))
+	if err := private.open(ctx, group, string(c.Private.Listen), &out.vitals); err != nil {
 		return nil, err
 	}
-	return &POP{group: group, pop: p, private: private}, nil
+	return out, nil
 }
 
 // Addr returns the address of the front door, empty if that is not ours.

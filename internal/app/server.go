@@ -45,6 +45,7 @@ type Server struct {
 	site      *site
 	pops      []*pop
 	private   *private
+	vitals    vitals
 	callbacks *callback.Deliverer
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
@@ -107,10 +108,11 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := s.buildPOPs(ctx, o, peerKey(secret)); err != nil {
 		return err
 	}
+	s.buildVitals()
 	if err := s.buildAPI(ctx, o); err != nil {
 		return err
 	}
-	return s.private.open(ctx, s.group, string(c.Private.Listen), s.engine.Ready)
+	return s.private.open(ctx, s.group, string(c.Private.Listen), &s.vitals)
 }
 
 func (s *Server) buildEngine(ctx context.Context, o Options) error {
@@ -204,7 +206,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Log:       o.Log,
 		}),
 		native:  native,
-		healthz: api.Healthz(), readyz: api.Readyz(s.engine.Ready),
+		healthz: s.vitals.healthz(), readyz: s.vitals.readyz(),
 	}, rpc.MaxHeaderBytes, o.Log)
 	s.group.OnStop("API", s.site.stop)
 	return nil

@@ -46,6 +46,9 @@ type target struct {
 	log        *slog.Logger
 }
 
+// Connected tells whether there is a connection now.
+func (e endpoint) Connected() bool { return e.conn.IsConnected() }
+
 func dial(ctx context.Context, t target) (endpoint, error) {
 	if err := ctx.Err(); err != nil {
 		return endpoint{}, err

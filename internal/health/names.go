@@ -1,0 +1,24 @@
+package health
+
+// The names of checks, which docs/operations.md lists with what to do. They are
+// fixed: scripts look for them.
+const (
+	// Of a control plane.
+	Engine = "engine" // planning, pushing and collecting run
+	Store  = "store"  // the database answers
+	Bus    = "bus"    // the wire to the POPs works
+
+	// Of a POP.
+	Agent    = "agent"     // its loop turns
+	Cache    = "cache"     // the cache answers
+	Contact  = "contact"   // the control plane was heard
+	Known    = "known"     // the control plane knows the POP
+	Standing = "standing"  // nobody marked it down or removed it
+	Denials  = "denials"   // it knows what it must refuse
+	CaughtUp = "caught_up" // it has carried out what it missed
+)
+
+// Checks lists the names.
+func Checks() []string {
+	return []string{Engine, Store, Bus, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp}
+}
