@@ -156,23 +156,26 @@ type TaskReport struct {
 
 // POPStatus is a POP as an operator sees it.
 type POPStatus struct {
-	ID          string    `json:"id"`
-	Parents     []string  `json:"parents,omitempty"`
-	State       string    `json:"state"` // up, down (excused), lost (no heartbeat), never (not seen yet)
-	Ready       bool      `json:"ready"`
-	Watermark   Position  `json:"watermark"`
-	Head        Position  `json:"head"` // the last purge entry of the log
-	Lag         int       `json:"lag"`  // purge entries between the two
-	DenyList    DenyState `json:"deny_list,omitempty"`
-	Owed        int       `json:"owed"` // entries read by the POP and not finished
-	Exceptions  int       `json:"exceptions"`
-	Incarnation string    `json:"incarnation,omitempty"`
-	URL         string    `json:"url,omitempty"`
-	Release     string    `json:"release,omitempty"`
-	LastContact time.Time `json:"last_contact,omitzero"`
-	Remote      bool      `json:"remote,omitempty"`
-	Access      Access    `json:"access,omitempty"`
-	AccessSince time.Time `json:"access_since,omitzero"` // when it enrolled, or was revoked
+	ID             string    `json:"id"`
+	Parents        []string  `json:"parents,omitempty"`
+	State          string    `json:"state"` // up, down (excused), lost (no heartbeat), never (not seen yet)
+	Ready          bool      `json:"ready"`
+	Watermark      Position  `json:"watermark"`
+	Head           Position  `json:"head"`        // the last purge entry of the log
+	Lag            int       `json:"lag"`         // positions of the log between the two
+	LagSeconds     float64   `json:"lag_seconds"` // how long ago the oldest purge was recorded that the POP owes; 0: it owes none
+	Owed           int       `json:"owed"`        // entries that it has not answered for: the sum of the next two
+	OwedPurges     int       `json:"owed_purges"` // takedowns among them
+	OwedPrefetches int       `json:"owed_prefetches"`
+	DenyList       DenyState `json:"deny_list,omitempty"`
+	Exceptions     int       `json:"exceptions"`
+	Incarnation    string    `json:"incarnation,omitempty"`
+	URL            string    `json:"url,omitempty"`
+	Release        string    `json:"release,omitempty"`
+	LastContact    time.Time `json:"last_contact,omitzero"`
+	Remote         bool      `json:"remote,omitempty"`
+	Access         Access    `json:"access,omitempty"`
+	AccessSince    time.Time `json:"access_since,omitzero"` // when it enrolled, or was revoked
 	// TokenExpires is when the one-time token ends that was handed out and has
 	// not been exchanged yet; it may have ended.
 	TokenExpires time.Time `json:"token_expires,omitzero"`

@@ -60,11 +60,28 @@ func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
 }
 
 func showPOPs(r *remote, pops ...freshet.POPStatus) error {
-	t := newTable(r.out, "POP", "STATE", "READY", "WATERMARK", "HEAD", "LAG", "OWED", "EXCEPTIONS", "DENY LIST", "PARENTS", "URL", "LAST CONTACT", "ACCESS")
+	t := newTable(r.out, "POP", "STATE", "READY", "LAG", "BEHIND", "PURGES", "PREFETCHES", "EXCEPTIONS", "DENY LIST", "PARENTS",
+		"LAST CONTACT", "URL", "ACCESS", "RELEASE", "WATERMARK", "INCARNATION")
 	now := time.Now()
 	for _, p := range pops {
-		t.row(p.ID, p.State, yes(p.Ready), p.Watermark.String(), p.Head.String(), num(p.Lag), num(p.Owed), num(p.Exceptions), string(p.DenyList),
-			strings.Join(p.Parents, ","), p.URL, ago(p.LastContact, now), access(p, now))
+		t.row(p.ID, p.State, yes(p.Ready), num(p.Lag), behind(p), num(p.OwedPurges), num(p.OwedPrefetches), num(p.Exceptions), string(p.DenyList),
+			strings.Join(p.Parents, ","), ago(p.LastContact, now), p.URL, access(p, now), p.Release, p.Watermark.String(), p.Incarnation)
 	}
 	return t.flush()
+}
+
+// behind tells how long the oldest purge has waited that a POP owes.
+func behind(p freshet.POPStatus) string {
+	if p.LagSeconds == 0 {
+		return ""
+	}
+	return span(time.Duration(p.LagSeconds * float64(time.Second)))
+}
+
+// span renders a length of time as precisely as it matters.
+func span(d time.Duration) string {
+	if d < 10*time.Second {
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
 }

@@ -58,3 +58,18 @@ func TestManual_TellsAllOfEvidence(t *testing.T) {
 		}
 	}
 }
+
+func TestManual_TellsAllOfAPOP(t *testing.T) {
+	t.Parallel()
+	manual, err := os.ReadFile("../../docs/api.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, chapter, _ := strings.Cut(string(manual), "\n## POPs\n")
+	chapter, _, _ = strings.Cut(chapter, "\n## ")
+	for f := range reflect.TypeFor[freshet.POPStatus]().Fields() {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); !strings.Contains(chapter, "`"+name+"`") {
+			t.Errorf("docs/api.md does not say what %s of a POP is", name)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -246,4 +247,47 @@ func TestPull_ShowsNothingThatIsNotPushed(t *testing.T) {
 	if _, ok := topology.POP("a"); !ok || len(topology.Domains) != 1 {
 		t.Errorf("%+v", topology)
 	}
+}
+
+// TestP5_WhatAPOPOwesIsCounted: what operators are shown follows from what was
+// answered, also of a POP that was never heard.
+func TestP5_WhatAPOPOwesIsCounted(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, nil, "a", "away")
+	status := func(id string) freshet.POPStatus {
+		t.Helper()
+		list, err := w.POPs(t.Context())
+		must(t, err)
+		for _, p := range list {
+			if p.ID == id {
+				return p
+			}
+		}
+		t.Fatalf("%s is not there: %+v", id, list)
+		return freshet.POPStatus{}
+	}
+	owed := func(id string, purges, prefetches int) {
+		t.Helper()
+		p := status(id)
+		if p.OwedPurges != purges || p.OwedPrefetches != prefetches || p.Owed != purges+prefetches || (p.LagSeconds > 0) != (purges > 0) {
+			t.Errorf("%s owes %d purges (for %v s) and %d prefetches, %d in all; want %d and %d", id, p.OwedPurges, p.LagSeconds, p.OwedPrefetches, p.Owed, purges, prefetches)
+		}
+	}
+	first, second := w.submit(freshet.Purge, "m1"), w.submit(freshet.Purge, "m2")
+	fetch := w.submit(freshet.Prefetch, "m1")
+	for status("a").LagSeconds == 0 { // times are kept to the millisecond
+		runtime.Gosched()
+	}
+	owed("a", 2, 1)
+	at := first.Rows[0].Entries[0]
+	w.pops["a"].say(at, freshet.OutcomeFailed, 0, 1)
+	owed("a", 2, 1) // one item is open
+	w.pops["a"].say(at, freshet.OutcomeDone, 2)
+	owed("a", 1, 1) // what failed for good is not owed
+	w.pops["a"].say(fetch.Rows[0].Entries[0], freshet.OutcomeDone)
+	w.pops["a"].say(second.Rows[0].Entries[0], freshet.OutcomeDone)
+	owed("a", 0, 0)
+	owed("away", 2, 1)
+	must(t, w.SetPOP(t.Context(), "away", true))
+	owed("away", 0, 0) // excused
 }

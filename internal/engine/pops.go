@@ -153,6 +153,7 @@ func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 		return nil, err
 	}
 	head := heads[freshet.SubjectPurge]
+	debts, at := e.ledger.debts(), now()
 	var list []freshet.POPStatus
 	for _, p := range e.members.topology().POPs {
 		s := freshet.POPStatus{ID: p.ID, Parents: p.Parents, URL: p.URL, Remote: p.Remote, Head: head, State: "never"}
@@ -163,7 +164,7 @@ func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 				s.State = "lost"
 			}
 			b := c.beat
-			s.Ready, s.Watermark, s.Owed, s.Exceptions = b.Ready && s.State == "up", b.Watermark, b.Owed, len(b.Exceptions)
+			s.Ready, s.Watermark, s.Exceptions = b.Ready && s.State == "up", b.Watermark, len(b.Exceptions)
 			s.Incarnation, s.Release = b.Incarnation, b.Release
 			s.DenyList = c.denyState(denial)
 		}
@@ -172,6 +173,12 @@ func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 			s.State = "down"
 		}
 		s.Lag = lag(s.Watermark, head)
+		if d := debts[p.ID]; d != nil && !p.Down {
+			s.OwedPurges, s.OwedPrefetches, s.Owed = d.purges, d.prefetches, d.purges+d.prefetches
+			if !d.oldest.IsZero() {
+				s.LagSeconds = max(at.Sub(d.oldest), 0).Seconds()
+			}
+		}
 		list = append(list, s)
 	}
 	return list, nil

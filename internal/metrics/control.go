@@ -100,7 +100,9 @@ func (c *controlCollector) Collect(out chan<- prometheus.Metric) {
 		}
 		gauge(out, popReady(), truth(p.Ready), p.ID)
 		gauge(out, popLag(), float64(p.Lag), p.ID)
-		gauge(out, popOwed(), float64(p.Owed), p.ID)
+		gauge(out, popLate(), p.LagSeconds, p.ID)
+		gauge(out, popOwed(), float64(p.OwedPurges), p.ID, string(freshet.Purge))
+		gauge(out, popOwed(), float64(p.OwedPrefetches), p.ID, string(freshet.Prefetch))
 		gauge(out, popExceptions(), float64(p.Exceptions), p.ID)
 		if !p.LastContact.IsZero() {
 			gauge(out, popContact(), max(c.now().Sub(p.LastContact), 0).Seconds(), p.ID)

@@ -130,15 +130,23 @@ func popLag() Desc {
 	return Desc{
 		"freshet_pop_lag_entries", Gauge,
 		[]string{"pop"},
-		"Purge entries between the POP's watermark and the head of the log.",
+		"Positions of the log between the POP's watermark and the last purge.",
+	}
+}
+
+func popLate() Desc {
+	return Desc{
+		"freshet_pop_lag_seconds", Gauge,
+		[]string{"pop"},
+		"Age of the oldest purge that the POP has not answered for; 0 if it owes none.",
 	}
 }
 
 func popOwed() Desc {
 	return Desc{
 		"freshet_pop_owed_entries", Gauge,
-		[]string{"pop"},
-		"Entries that the POP has read and not finished.",
+		[]string{"pop", "kind"},
+		"Entries of the log that the POP has not answered for, by purge or prefetch.",
 	}
 }
 
@@ -221,7 +229,7 @@ func cacheObjects() Desc {
 func All() []Desc {
 	all := []Desc{
 		acceptedRows(), refusedCalls(), plannedRows(), plannedURLs(), planSeconds(), unplannedRows(), openEntries(), logHead(),
-		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popOwed(), popExceptions(), popContact(),
+		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
 		cacheRequests(), cacheBytes(), cacheFills(), cachePrefetched(), cacheServed(), cacheStored(), cacheObjects(),
 	}
 	slices.SortFunc(all, func(a, b Desc) int { return strings.Compare(a.Name, b.Name) })
