@@ -24,4 +24,17 @@ type Retention interface {
 	// time and speak of no entry that is left in the log. What remains can be
 	// verified as before. It returns how many days.
 	ForgetEvidence(ctx context.Context, before time.Time) (int, error)
+
+	// Forgotten returns, by subject, the last entry that ForgetLog deleted; one
+	// of which nothing was deleted has the zero Position.
+	Forgotten(ctx context.Context) (map[string]freshet.Position, error)
+	// LastBefore returns, by subject, about the last purge and prefetch that
+	// were created before a time, whether they are left in the log or not: the
+	// order of the log is taken for that of time.
+	LastBefore(ctx context.Context, before time.Time) (map[string]freshet.Position, error)
+	// ReadLasting returns entries of a subject that are never forgotten
+	// (changes of membership and of the deny list) with after < At <= upTo, in
+	// order, at most limit entries and (but for the first) about maxBytes of
+	// packed URLs.
+	ReadLasting(ctx context.Context, subject string, after, upTo freshet.Position, limit, maxBytes int) ([]*freshet.Entry, error)
 }

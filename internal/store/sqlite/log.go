@@ -244,7 +244,11 @@ func (s *Store) Heads(ctx context.Context) (map[string]freshet.Position, error) 
 		if err != nil {
 			return nil, fmt.Errorf("reading head of %s: %w", subject, err)
 		}
-		heads[subject] = s.epochs.Load().position(seq)
+		forgotten, err := s.forgotten(ctx, subject) // the last one may be, and heads never go back
+		if err != nil {
+			return nil, err
+		}
+		heads[subject] = s.epochs.Load().position(max(seq, forgotten))
 	}
 	return heads, nil
 }

@@ -67,6 +67,11 @@ func (t *tx) forgetEntry(ctx context.Context, known *epochs, e *freshet.Entry, b
 			}
 		}
 	}
+	err := t.exec(ctx, `INSERT INTO log_forgotten (subject, seq) VALUES (?, ?)
+		ON CONFLICT (subject) DO UPDATE SET seq = max(seq, excluded.seq)`, subjectNumber(e.Subject()), seq)
+	if err != nil {
+		return false, fmt.Errorf("noting what was forgotten: %w", err)
+	}
 	for _, q := range []string{
 		`DELETE FROM log_state WHERE seq = ?`, `DELETE FROM log_selector WHERE seq = ?`, `DELETE FROM log WHERE seq = ?`,
 	} {
@@ -75,6 +80,76 @@ func (t *tx) forgetEntry(ctx context.Context, known *epochs, e *freshet.Entry, b
 		}
 	}
 	return true, nil
+}
+
+// Forgotten implements [store.Retention].
+func (s *Store) Forgotten(ctx context.Context) (map[string]freshet.Position, error) {
+	out := map[string]freshet.Position{}
+	for _, subject := range freshet.Subjects() {
+		seq, err := s.forgotten(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		out[subject] = s.epochs.Load().position(seq)
+	}
+	return out, nil
+}
+
+func (s *Store) forgotten(ctx context.Context, subject string) (seq int64, err error) {
+	if _, err = s.read.get(ctx, []any{&seq}, `SELECT seq FROM log_forgotten WHERE subject = ?`, subjectNumber(subject)); err != nil {
+		return 0, fmt.Errorf("reading what was forgotten of %s: %w", subject, err)
+	}
+	return seq, nil
+}
+
+// LastBefore implements [store.Retention]. It halves the log until it stands
+// between an entry that is older and one that is not.
+func (s *Store) LastBefore(ctx context.Context, before time.Time) (map[string]freshet.Position, error) {
+	var first, end int64
+	if _, err := s.read.get(ctx, []any{&first}, `SELECT seq FROM log WHERE kind < 3 ORDER BY seq LIMIT 1`); err != nil {
+		return nil, fmt.Errorf("reading the start of the log: %w", err)
+	}
+	if _, err := s.read.get(ctx, []any{&end}, `SELECT seq + 1 FROM log_head`); err != nil {
+		return nil, fmt.Errorf("reading the head of the log: %w", err)
+	}
+	for low := first; low < end; {
+		middle := low + (end-low)/2
+		var seq, created int64
+		found, err := s.read.get(ctx, []any{&seq, &created},
+			`SELECT seq, created FROM log WHERE kind < 3 AND seq >= ? ORDER BY seq LIMIT 1`, middle)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("looking for a time in the log: %w", err)
+		case found && created < millis(before):
+			low = seq + 1
+		default:
+			end = middle
+		}
+	}
+	out := map[string]freshet.Position{}
+	for _, subject := range freshet.Subjects() {
+		seq, err := s.forgotten(ctx, subject)
+		if err != nil {
+			return nil, err
+		}
+		var last int64
+		if _, err := s.read.get(ctx, []any{&last}, `SELECT seq FROM log WHERE subject = ? AND kind < 3 AND seq < ? ORDER BY seq DESC LIMIT 1`,
+			subjectNumber(subject), end); err != nil {
+			return nil, fmt.Errorf("looking for a time in the log: %w", err)
+		}
+		out[subject] = s.epochs.Load().position(max(seq, last))
+	}
+	return out, nil
+}
+
+// ReadLasting implements [store.Retention].
+func (s *Store) ReadLasting(
+	ctx context.Context, subject string, after, upTo freshet.Position, limit, maxBytes int,
+) ([]*freshet.Entry, error) {
+	known := s.epochs.Load()
+	return s.entries(ctx, maxBytes, `SELECT `+entryColumns+
+		`WHERE l.kind >= 3 AND l.subject = ? AND l.seq > ? AND l.seq <= ? ORDER BY l.seq LIMIT ?`,
+		subjectNumber(subject), known.floor(after), known.floor(upTo), max(limit, 0))
 }
 
 // ForgetJobs implements [store.Retention].

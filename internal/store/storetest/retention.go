@@ -16,6 +16,8 @@ func runRetention(t *testing.T, open Open) {
 		"APositionBoundsIt":             retentionBound,
 		"JobsGoAfterTheirEntries":       retentionJobs,
 		"EvidenceGoesByDays":            retentionEvidence,
+		"P5_WhatIsForgottenIsKnown":     retentionTells,
+		"P5_WhatLastsIsReadAlone":       retentionLasting,
 	})
 }
 
@@ -163,4 +165,66 @@ func retentionEvidence(t *testing.T, s Everything) {
 	_, _, err = s.ForgetLog(t.Context(), all, store.ForgottenAll(), 99)
 	ok(t, err)
 	same(t, forget(all), 0) // the newest day stays: the next one continues it
+}
+
+// retentionTells holds that the log knows where it begins, and that its heads
+// never go back.
+func retentionTells(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	var entries []*freshet.Entry
+	for i := range 5 {
+		entries = append(entries, aged(t, s, fmt.Sprintf("j%d", i), day0().Add(days(i)), true))
+	}
+	const subject = freshet.SubjectPurge
+	tells := func(what string, read func() (map[string]freshet.Position, error), want freshet.Position) {
+		t.Helper()
+		got, err := read()
+		ok(t, err)
+		if got[subject] != want || !got[freshet.SubjectPrefetch].IsZero() {
+			t.Errorf("%s: %v, want %s", what, got, want)
+		}
+	}
+	before := func(at time.Time) func() (map[string]freshet.Position, error) {
+		return func() (map[string]freshet.Position, error) { return s.LastBefore(t.Context(), at) }
+	}
+	forgotten := func() (map[string]freshet.Position, error) { return s.Forgotten(t.Context()) }
+	tells("at first", forgotten, freshet.Position{})
+	tells("before all", before(day0()), freshet.Position{})
+	for i := range entries {
+		tells(fmt.Sprintf("before %d", i), before(day0().Add(days(i)+time.Hour)), entries[i].At)
+	}
+	_, _, err := s.ForgetLog(t.Context(), day0().Add(days(3)), store.ForgottenAll(), 2)
+	ok(t, err)
+	tells("two are gone", forgotten, entries[1].At)
+	tells("what is gone still counts", before(day0().Add(time.Hour)), entries[1].At)
+	tells("and what is left", before(day0().Add(days(3)+time.Hour)), entries[3].At)
+	_, _, err = s.ForgetLog(t.Context(), day0().Add(days(99)), store.ForgottenAll(), 99)
+	ok(t, err)
+	tells("all are gone", forgotten, entries[4].At)
+	tells("nothing is left", before(day0().Add(days(99))), entries[4].At)
+	tells("the head", func() (map[string]freshet.Position, error) { return s.Heads(t.Context()) }, entries[4].At)
+}
+
+func retentionLasting(t *testing.T, s Everything) {
+	enrol(t, s, "p1")
+	aged(t, s, "j0", day0(), true)
+	enrol(t, s, "p2")
+	purge := aged(t, s, "j1", day0(), true)
+	enrol(t, s, "p3")
+	names := func(after, upTo freshet.Position, limit int) (pops []string) {
+		t.Helper()
+		list, err := s.ReadLasting(t.Context(), freshet.SubjectPurge, after, upTo, limit, 1<<20)
+		ok(t, err)
+		for _, e := range list {
+			pops = append(pops, e.Membership.POP)
+		}
+		return pops
+	}
+	same(t, names(freshet.Position{}, store.ForgottenAll(), 9), []string{"p1", "p2", "p3"})
+	same(t, names(freshet.Position{}, store.ForgottenAll(), 2), []string{"p1", "p2"})
+	same(t, names(freshet.Position{}, purge.At, 9), []string{"p1", "p2"})
+	same(t, names(purge.At, store.ForgottenAll(), 9), []string{"p3"})
+	none, err := s.ReadLasting(t.Context(), freshet.SubjectPrefetch, freshet.Position{}, store.ForgottenAll(), 9, 1<<20)
+	ok(t, err)
+	same(t, len(none), 0)
 }
