@@ -63,6 +63,8 @@ type POP struct {
 	URL     string   `json:"url,omitempty"`     // where its cache answers, once known
 	Area    Scope    `json:"area,omitempty"`    // where it serves viewers; empty: everywhere. Agents do not know it
 	Down    bool     `json:"down,omitempty"`    // excused by an operator: takes no traffic
+	Drained bool     `json:"drained,omitempty"` // by an operator: balancers are to send no viewers; it works on
+	Silence Silence  `json:"silence,omitzero"`  // what it does when the control plane is silent
 }
 
 // Topology is what a POP must know of the rest: domains and the graph of

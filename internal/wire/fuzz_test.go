@@ -90,6 +90,9 @@ func withoutAuth(t freshet.Topology) freshet.Topology {
 	for i := range t.Domains {
 		t.Domains[i].Guarded, t.Domains[i].URLAuth = false, freshet.URLAuth{}
 	}
+	for i := range t.POPs {
+		t.POPs[i].Drained, t.POPs[i].Silence = false, freshet.Silence{}
+	}
 	return t
 }
 
@@ -97,6 +100,7 @@ func FuzzEntries(f *testing.F)   { fuzz(f, 1, wire.EncodeEntries, wire.DecodeEnt
 func FuzzPull(f *testing.F)      { fuzz(f, 2, wire.EncodePull, wire.DecodePull) }
 func FuzzDenyPull(f *testing.F)  { fuzz(f, 10, wire.EncodeDenyPull, wire.DecodeDenyPull) }
 func FuzzDenyPage(f *testing.F)  { fuzz(f, 11, wire.EncodeDenyPage, wire.DecodeDenyPage) }
+func FuzzReport(f *testing.F)    { fuzz(f, 12, wire.EncodeReport, wire.DecodeReport) }
 func FuzzHeads(f *testing.F)     { fuzz(f, 3, wire.EncodeHeads, wire.DecodeHeads) }
 func FuzzHeartbeat(f *testing.F) { fuzz(f, 4, wire.EncodeHeartbeat, wire.DecodeHeartbeat) }
 func FuzzSelector(f *testing.F)  { fuzz(f, 7, wire.PackSelector, wire.UnpackSelector) }

@@ -206,7 +206,11 @@ func genTopology() *rapid.Generator[freshet.Topology] {
 			top.POPs = append(top.POPs, freshet.POP{
 				ID: rapid.String().Draw(t, "id"), Parents: genStrings(2).Draw(t, "parents"),
 				Remote: rapid.Bool().Draw(t, "remote"), URL: rapid.String().Draw(t, "url"),
-				Down: rapid.Bool().Draw(t, "down"),
+				Down: rapid.Bool().Draw(t, "down"), Drained: rapid.Bool().Draw(t, "drained"),
+				Silence: freshet.Silence{
+					After: time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "after")) * time.Millisecond,
+					Then:  freshet.OnSilence(rapid.String().Draw(t, "then")), Permit: rapid.Bool().Draw(t, "permit"),
+				},
 			})
 		}
 		return top
@@ -232,6 +236,18 @@ func genEvidence() *rapid.Generator[freshet.Evidence] {
 			Number:      rapid.Uint64().Draw(t, "number"),
 			Incarnation: rapid.String().Draw(t, "incarnation"),
 			Entries:     genEntryFacts().Draw(t, "entries"),
+		}
+	})
+}
+
+func genReport() *rapid.Generator[freshet.Report] {
+	return rapid.Custom(func(t *rapid.T) freshet.Report {
+		return freshet.Report{
+			Topology: rapid.Uint64().Draw(t, "topology"), Obstacles: genStrings(3).Draw(t, "obstacles"),
+			Silent: rapid.Bool().Draw(t, "silent"), Permit: rapid.Bool().Draw(t, "permit"), Revalidates: rapid.Bool().Draw(t, "revalidates"),
+			Traffic: freshet.Traffic{
+				Known: rapid.Bool().Draw(t, "known"), Quiet: time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "quiet")) * time.Millisecond,
+			},
 		}
 	})
 }

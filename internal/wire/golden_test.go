@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -116,6 +117,13 @@ func sampleBatch3() wire.EntryBatch {
 	return b
 }
 
+func sampleReport() freshet.Report {
+	return freshet.Report{
+		Topology: 7, Obstacles: []string{"drained", "caught-up"}, Silent: true, Permit: true, Revalidates: true,
+		Traffic: freshet.Traffic{Known: true, Quiet: 12500 * time.Millisecond},
+	}
+}
+
 func sampleDenyPage() wire.DenyPage {
 	return wire.DenyPage{At: pos(50), More: true, URLs: []freshet.DeniedURL{
 		{URL: "http://vod.example.com/a/hd.m3u8", At: pos(40), Status: freshet.StatusLegal},
@@ -165,6 +173,9 @@ func sampleTopology3() freshet.Topology {
 		Type: freshet.AuthC, MainKey: "main-key-000001", BackupKey: "backup-key-0001", ValiditySeconds: 1200, Enforce: true,
 		Open: []string{".ts", "/public/"},
 	}
+	t.POPs = slices.Clone(t.POPs)
+	t.POPs[1].Drained = true
+	t.POPs[1].Silence = freshet.Silence{After: 2 * time.Minute, Then: freshet.SilenceNotReady, Permit: true}
 	return t
 }
 
@@ -190,6 +201,7 @@ func samples() []sample {
 		{"v3/pull", pull, func() []byte { return wire.EncodePull(pull) }, erase(wire.DecodePull)},
 		{"v3/deny-pull", denyPull, func() []byte { return wire.EncodeDenyPull(denyPull) }, erase(wire.DecodeDenyPull)},
 		{"v3/deny-page", sampleDenyPage(), func() []byte { return wire.EncodeDenyPage(sampleDenyPage()) }, erase(wire.DecodeDenyPage)},
+		{"v3/report", sampleReport(), func() []byte { return wire.EncodeReport(sampleReport()) }, erase(wire.DecodeReport)},
 		{"v3/topology", sampleTopology3(), func() []byte { return wire.EncodeTopology(sampleTopology3()) }, erase(wire.DecodeTopology)},
 		{"v1/entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
 		{"v1/pull", pull, func() []byte { return wire.EncodePullAs(wire.Version2, pull) }, erase(wire.DecodePull)},

@@ -190,3 +190,8 @@ func TestRoundTrip_FactsOfManyPOPsShareDicts(t *testing.T) {
 		}
 	})
 }
+
+func TestRoundTrip_Report(t *testing.T) {
+	t.Parallel()
+	roundTrip(t, genReport(), wire.EncodeReport, wire.DecodeReport)
+}

@@ -7,7 +7,8 @@ func EncodeTopology(t freshet.Topology) []byte { return EncodeTopologyAs(Newest,
 
 // EncodeTopologyAs encodes a topology for a receiver that knows v at most.
 // Version 1 leaves out how a domain's objects are checked, and both old ones
-// how its URLs are signed and whether its origin is guarded.
+// how its URLs are signed and whether its origin is guarded, which POPs are
+// drained and what they do when the control plane is silent.
 func EncodeTopologyAs(v Version, t freshet.Topology) []byte {
 	var w writer
 	w.uvarint(t.Version)
@@ -35,6 +36,12 @@ func EncodeTopologyAs(v Version, t freshet.Topology) []byte {
 		w.bool(p.Remote)
 		w.str(p.URL)
 		w.bool(p.Down)
+		if v >= Version3 {
+			w.bool(p.Drained)
+			w.varint(p.Silence.After.Milliseconds())
+			w.str(string(p.Silence.Then))
+			w.bool(p.Silence.Permit)
+		}
 	}
 	return seal(kindTopology, v, w.b, compression.fast)
 }
@@ -89,6 +96,10 @@ func DecodeTopology(b []byte) (freshet.Topology, error) {
 			Remote:  r.bool(),
 			URL:     r.str(),
 			Down:    r.bool(),
+		}
+		if r.v >= Version3 {
+			t.POPs[i].Drained = r.bool()
+			t.POPs[i].Silence = freshet.Silence{After: r.length(), Then: freshet.OnSilence(r.str()), Permit: r.bool()}
 		}
 	}
 	if err := finish(kindTopology, r); err != nil {
