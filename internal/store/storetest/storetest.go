@@ -35,6 +35,7 @@ type Everything interface { //nolint:interfacebloat // it is all of them
 	store.Takedowns
 	store.Audit
 	store.Retention
+	store.Duties
 	store.Quotas
 	Close() error
 }
@@ -64,6 +65,7 @@ func Run(t *testing.T, open Open) {
 		"Audit":     runAudit,
 		"Retention": runRetention,
 		"Quotas":    runQuotas,
+		"Duties":    runDuties,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
