@@ -2,8 +2,6 @@ package sqlite
 
 import (
 	"context"
-	"database/sql"
-	"strings"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -45,30 +43,6 @@ func (s *Store) ForgetQueue(ctx context.Context) {
 
 // Queued is how many writes wait.
 func (s *Store) Queued() int { return len(s.w.ops) }
-
-// Plan is SQLite's plan of a query.
-func (s *Store) Plan(ctx context.Context, query string, args ...any) (string, error) {
-	var lines []string
-	err := s.read.each(ctx, func(rows *sql.Rows) error {
-		var a, b, c int
-		var text string
-		err := rows.Scan(&a, &b, &c, &text)
-		lines = append(lines, text)
-		return err
-	}, `EXPLAIN QUERY PLAN `+query, args...)
-	return strings.Join(lines, "; "), err
-}
-
-// Statements are the queries that were asked so far.
-func (s *Store) Statements() []string {
-	s.read.mu.RLock()
-	defer s.read.mu.RUnlock()
-	var list []string
-	for q := range s.read.stmts {
-		list = append(list, q)
-	}
-	return list
-}
 
 // The codec of jobs.
 var (

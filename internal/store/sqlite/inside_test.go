@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,54 +134,6 @@ func TestCloseFinishesWhatIsQueued(t *testing.T) {
 	}
 	if done < 10 {
 		t.Errorf("%d of those that were queued were done", done)
-	}
-}
-
-// TestNoQueryReadsAWholeTable asks every kind of question and looks at the
-// plans of the queries that were made for them.
-func TestNoQueryReadsAWholeTable(t *testing.T) {
-	t.Parallel()
-	s := open(t, t.TempDir())
-	ctx, at := t.Context(), freshet.Position{Epoch: 1, Pos: 1}
-	e := &freshet.Entry{
-		Kind: freshet.EntryPurge, Account: "a", Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://h/1"}},
-	}
-	if err := s.Append(ctx, time.Now(), e); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = s.Job(ctx, "a", "j")
-	_, _ = s.ListJobs(ctx, "a", time.Time{}, 1)
-	_, _ = s.Read(ctx, freshet.SubjectPurge, freshet.Position{}, 1, 1)
-	_, _ = s.Entry(ctx, at)
-	_, _ = s.Heads(ctx)
-	_, _, _ = s.TaskEntry(ctx, "a", 1e9)
-	for range s.EntryHeads(ctx, store.TaskQuery{Account: "a"}) {
-		break
-	}
-	_, _ = s.FindURL(ctx, "a", "http://h/1", time.Time{})
-	_, _, _ = s.State(ctx, at)
-	_, _ = s.Open(ctx, freshet.Position{}, 1)
-	_, _ = s.Media(ctx, "a", []string{"m"})
-	_, _ = s.ListMedia(ctx, "a", "", 1)
-	_, _ = s.HaveMedia(ctx, "a", []string{"m"})
-	_, _ = s.Remembered(ctx, "a", "m", time.Time{})
-	_, _ = s.Key(ctx, "k")
-	_, _ = s.ListKeys(ctx, "a")
-	n := 0
-	for _, q := range s.Statements() {
-		plan, err := s.Plan(ctx, q, make([]any, strings.Count(q, "?"))...)
-		if err != nil {
-			t.Fatalf("%s: %v", q, err)
-		}
-		// What is read at start, or has a handful of rows, may be read whole.
-		small := strings.Contains(q, "FROM epoch") || strings.Contains(q, "FROM job_open") || strings.Contains(q, "user_version")
-		if !small && (strings.Contains(strings.ReplaceAll(plan, "SCAN json_each", ""), "SCAN ") || strings.Contains(plan, "TEMP B-TREE")) {
-			t.Errorf("%s\n  is answered by %s", q, plan)
-		}
-		n++
-	}
-	if n < 16 {
-		t.Errorf("only %d queries were made", n)
 	}
 }
 

@@ -165,7 +165,7 @@ func loadQueue(ctx context.Context, read *reader) (*rowQueue, error) {
 		}
 		known[job][r.idx] = r
 		return nil
-	}, `SELECT r.job, r.idx, r.worker, r.until, r.outcome IS NOT NULL FROM job_open o JOIN job_row r ON r.job = o.seq`)
+	}, `SELECT r.job, r.idx, r.worker, r.until, r.outcome IS NOT NULL FROM job_open o CROSS JOIN job_row r ON r.job = o.seq`) // open jobs are few, and all rows many
 	if err != nil {
 		return nil, fmt.Errorf("reading leases: %w", err)
 	}

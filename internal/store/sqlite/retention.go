@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -25,8 +26,15 @@ func (s *Store) ForgetLog(ctx context.Context, before time.Time, below freshet.P
 	// The bound itself must stay: the position is one that somebody may ask
 	// after, and gets what follows it.
 	bound := s.epochs.Load().floor(below)
-	old, err := s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.kind < 3 AND l.created < ? ORDER BY l.seq LIMIT ?`,
-		millis(before), max(limit, 0))
+	_, err := s.oldestEntry(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	old, err := s.entries(ctx, 0, `SELECT `+entryColumns+`WHERE l.seq >= ? AND l.kind < 3 ORDER BY l.seq LIMIT ?`,
+		s.oldest.Load(), max(limit, 0))
+	if i := slices.IndexFunc(old, func(e *freshet.Entry) bool { return !e.Created.Before(before) }); i >= 0 {
+		old = old[:i] // it would take a walk over the whole log to see that nothing older comes later
+	}
 	if err != nil || len(old) == 0 {
 		return 0, nil, err
 	}
@@ -200,13 +208,17 @@ func (s *Store) ForgetJobs(ctx context.Context, before time.Time, limit int) (in
 }
 
 // oldestEntry is when the oldest purge or prefetch that is left in the log was
-// created; zero if none is.
+// created; zero if none is. Entries are deleted from the oldest on, so what was
+// the oldest once is where to look from: before it there are only entries that
+// are never deleted, more of them with each takedown.
 func (s *Store) oldestEntry(ctx context.Context) (time.Time, error) {
-	var created int64
-	found, err := s.read.get(ctx, []any{&created}, `SELECT created FROM log WHERE kind < 3 ORDER BY seq LIMIT 1`)
+	var seq, created int64
+	found, err := s.read.get(ctx, []any{&seq, &created},
+		`SELECT seq, created FROM log WHERE seq >= ? AND kind < 3 ORDER BY seq LIMIT 1`, s.oldest.Load())
 	if err != nil || !found {
 		return time.Time{}, err
 	}
+	s.oldest.Store(seq)
 	return fromMillis(created), nil
 }
 

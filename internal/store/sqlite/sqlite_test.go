@@ -1,8 +1,11 @@
 package sqlite_test
 
 import (
+	"context"
+	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -35,7 +38,14 @@ func open(tb testing.TB, dir string) *sqlite.Store {
 
 func TestStore(t *testing.T) {
 	t.Parallel()
-	storetest.Run(t, func(t *testing.T) storetest.Everything { t.Helper(); return open(t, t.TempDir()) })
+	plans := &sqlite.PlanRecorder{}
+	t.Cleanup(func() { plans.Check(t, !t.Failed() && !strings.Contains(flag.Lookup("test.run").Value.String(), "/")) })
+	storetest.Run(t, func(t *testing.T) storetest.Everything {
+		t.Helper()
+		s := open(t, t.TempDir())
+		t.Cleanup(func() { plans.Collect(context.WithoutCancel(t.Context()), s) }) // before it is closed
+		return s
+	})
 }
 
 func TestStoreIsDurable(t *testing.T) {

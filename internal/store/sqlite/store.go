@@ -64,6 +64,9 @@ type Store struct {
 	sets     targetSets
 	known    knownMedia
 	manyRows int // see the constant
+	// oldest is a number at or before that of the oldest purge or prefetch that
+	// is left in the log.
+	oldest   atomic.Int64
 	evidence *evidence
 	box      *seal.Box // nil: none
 }
