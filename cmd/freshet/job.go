@@ -20,22 +20,22 @@ func newJob(d deps) *cobra.Command {
 		Example: "  freshet job 41d465e31957abcd --wait --timeout 5m\n  freshet job 41d465e31957abcd --tasks",
 	}
 	var o waitOptions
-	var wait, tasks bool
+	var tasks bool
 	f := cmd.Flags()
-	f.BoolVar(&wait, "wait", false, "wait until the job is done, and exit by its outcome")
+	f.BoolVar(&o.wait, "wait", false, "wait until the job is done, and exit by its outcome")
 	f.BoolVar(&o.each, "watch", false, "the same, and with --json print every report, one a line")
 	f.DurationVar(&o.timeout, "timeout", 0, "with --wait or --watch: give up waiting after `TIME`, such as 90s; the job goes on")
 	f.BoolVar(&tasks, "tasks", false, "list the job's tasks with their IDs and URLs instead")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		waiting := wait || o.each
+		waiting := o.wait || o.each
 		switch {
 		case o.timeout != 0 && !waiting:
 			return usageError{errors.New("--timeout belongs to --wait or --watch")}
 		case tasks && waiting:
 			return usageError{errors.New("--tasks excludes --wait and --watch")}
 		case waiting:
-			return waitJob(cmd.Context(), r, c, args[0], o)
+			return waitJobs(cmd.Context(), r, c, args, o)
 		case tasks:
 			return listTasks(cmd, r, c, args[0])
 		}
@@ -43,14 +43,21 @@ func newJob(d deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return showJob(r, report)
+		return showJob(r, report, false)
 	})
 	return cmd
 }
 
-// showJob prints a report; the error it returns is the job's outcome so far.
-func showJob(r *remote, j *freshet.JobReport) error {
-	if err := r.show(j, func() error { return jobTables(r, j) }); err != nil {
+// showJob prints a report, with JSON on one line if it is one of several; the
+// error it returns is the job's outcome so far.
+func showJob(r *remote, j *freshet.JobReport, line bool) error {
+	var err error
+	if r.json {
+		err = writeJSON(r.out, j, !line)
+	} else {
+		err = jobTables(r, j)
+	}
+	if err != nil {
 		return err
 	}
 	if jobFailed(j) {

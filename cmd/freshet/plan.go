@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/freshet-vod/freshet"
@@ -14,17 +16,24 @@ func newPlan(d deps) *cobra.Command {
 
 func newPlanOf(d deps, w submitWords) *cobra.Command {
 	cmd := &cobra.Command{
-		Use: string(w.kind) + " [ID...]", Short: "Show what freshet " + string(w.kind) + " would do",
+		Use: string(w.kind) + " [ID...|-]", Short: "Show what freshet " + string(w.kind) + " would do",
 		Example: "  freshet plan " + string(w.kind) + " 93ab850b4f6f46e9 --formats m3u8 --slices 5",
 	}
 	s := addSubmission(cmd, w)
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		req, err := s.request(cmd, args)
+		media, err := mediaIDs(d, args)
 		if err != nil {
 			return err
 		}
-		run, err := c.Plan(cmd.Context(), req)
+		req, err := s.request(cmd, media)
+		if err != nil {
+			return err
+		}
+		run, err := planMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.DryRun, error) {
+			req.Media = part
+			return c.Plan(ctx, req)
+		})
 		if err != nil {
 			return err
 		}

@@ -19,6 +19,7 @@ const barWidth = 60
 // elsewhere.
 type progress struct {
 	d     deps
+	quiet bool            // nobody would read it
 	bars  *mpb.Progress   // nil without a terminal
 	ctx   context.Context //nolint:containedctx // mpb takes it when the first bar is made
 	tasks *popBar
@@ -32,11 +33,14 @@ type popBar struct {
 	failed atomic.Int64 // read by the goroutine that draws
 }
 
-func newProgress(ctx context.Context, d deps) *progress {
-	return &progress{d: d, ctx: ctx, pops: map[string]*popBar{}}
+func newProgress(ctx context.Context, r *remote) *progress {
+	return &progress{d: r.deps, quiet: r.json && !r.terminal, ctx: ctx, pops: map[string]*popBar{}}
 }
 
 func (p *progress) update(j *freshet.JobReport) {
+	if p.quiet {
+		return
+	}
 	if !p.d.terminal {
 		p.print(j)
 		return

@@ -22,7 +22,7 @@ func TestProgress_BarsOfATerminalEndWithTheWait(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var out bytes.Buffer
-			p := newProgress(t.Context(), deps{err: &out, terminal: true})
+			p := newProgress(t.Context(), &remote{deps: deps{err: &out, terminal: true}})
 			p.update(reportOf(false, 1, 2))
 			p.update(reportOf(false, 3, 10))
 			if done {
@@ -49,7 +49,7 @@ func TestProgress_BarsOfATerminalEndWithTheWait(t *testing.T) {
 func TestProgress_LinesElsewhereAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	p := newProgress(t.Context(), deps{err: &out})
+	p := newProgress(t.Context(), &remote{deps: deps{err: &out}})
 	p.update(reportOf(false, 1, 2))
 	p.update(reportOf(false, 1, 2))
 	p.update(reportOf(true, 2, 2))

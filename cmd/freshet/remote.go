@@ -68,8 +68,12 @@ func (r *remote) show(v any, text func() error) error {
 	return text()
 }
 
-// note tells people something beside the output proper.
+// note tells people something beside the output proper. Programs are told
+// nothing there but faults.
 func (r *remote) note(format string, args ...any) {
+	if r.json {
+		return
+	}
 	fmt.Fprintln(r.err, clean(fmt.Sprintf(format, args...)))
 }
 
@@ -81,6 +85,9 @@ func (r *remote) run(f func(cmd *cobra.Command, c *client.Client, args []string)
 			return err
 		}
 		defer c.Close()
-		return f(cmd, c, args)
+		if err := f(cmd, c, args); err != nil {
+			return hinted(cmd, c, args, err)
+		}
+		return nil
 	}
 }

@@ -35,7 +35,7 @@ func execute(ctx context.Context, d deps) int {
 	if !*started {
 		err = usageError{err}
 	}
-	return report(d, err)
+	return tell(d, err)
 }
 
 // newRoot builds the command tree. started tells afterwards whether a command

@@ -131,6 +131,9 @@ func describe(list []freshet.Submission) string {
 func scripted() *apitest.Fake {
 	f := apitest.New()
 	f.AddMedia("m-1", "m-2", "m-slow", "m-bad")
+	for i := 1; i <= 22; i++ {
+		f.AddMedia(fmt.Sprintf("n-%d", i))
+	}
 	at := apitest.Epoch()
 	f.Tasks[1000000001] = &freshet.TaskReport{
 		Task: freshet.Task{

@@ -1,10 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +28,10 @@ func purgeWords() submitWords {
 		short: "Purge media, URLs, prefixes, tags or patterns on every POP",
 		long: `Purge media on every POP: without filters everything that they have and ever
 had, every rendition, playlist and segment. Or purge URLs, prefixes, tags, or
-the known URLs that a regular expression matches: it never runs in a cache.`,
-		example:        "  freshet purge 93ab850b4f6f46e9 --wait\n  freshet purge --prefix http://vod.example.com/film/ --wait",
+the known URLs that a regular expression matches: it never runs in a cache.
+
+` + manyMedia,
+		example:        "  freshet purge 93ab850b4f6f46e9 --wait\n  freshet purge --prefix http://vod.example.com/film/ --wait\n  cut -f 1 films.tsv | freshet purge - --wait --timeout 10m",
 		sliceDescribed: "playlists and the first `N` segments of each (1 to 20), not everything",
 	}
 }
@@ -39,11 +41,15 @@ func prefetchWords() submitWords {
 		kind:           freshet.Prefetch,
 		synonyms:       []string{"preload", "warm", "preheat", "push"},
 		short:          "Prefetch media or URLs to every POP",
-		long:           "Prefetch media to every POP, parents first. Or prefetch URLs.",
+		long:           "Prefetch media to every POP, parents first. Or prefetch URLs.\n\n" + manyMedia,
 		example:        "  freshet prefetch 93ab850b4f6f46e9 --formats m3u8 --slices 5 --wait",
 		sliceDescribed: "the first `N` segments of each playlist too (1 to 20)",
 	}
 }
+
+// manyMedia is said of every command that takes media.
+const manyMedia = `With "-" media IDs are read from standard input, one a line. More than 20 become
+several jobs, in their order.`
 
 // submission is the flags that make a job request.
 type submission struct {
@@ -144,34 +150,28 @@ func texts[T ~string](list []string) []T {
 }
 
 func newSubmit(d deps, w submitWords) *cobra.Command {
-	cmd := &cobra.Command{Use: string(w.kind) + " [ID...]", Short: w.short, Long: w.long, Example: w.example, SuggestFor: w.synonyms}
+	cmd := &cobra.Command{Use: string(w.kind) + " [ID...|-]", Short: w.short, Long: w.long, Example: w.example, SuggestFor: w.synonyms}
 	s := addSubmission(cmd, w)
-	var wait bool
-	var timeout time.Duration
-	cmd.Flags().BoolVar(&wait, "wait", false, "wait until the job is done, and exit by its outcome")
-	cmd.Flags().DurationVar(&timeout, "timeout", 0, "with --wait: give up waiting after `TIME`, such as 90s; the job goes on")
+	var o waitOptions
+	o.add(cmd)
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		req, err := s.request(cmd, args)
+		media, err := mediaIDs(d, args)
 		if err != nil {
 			return err
 		}
-		if timeout != 0 && !wait {
-			return usageError{errors.New("--timeout belongs to --wait")}
-		}
-		receipt, err := c.Submit(cmd.Context(), req)
+		req, err := s.request(cmd, media)
 		if err != nil {
 			return err
 		}
-		missing := noteMissing(r, receipt.NonExistent, receipt.Forbidden)
-		if wait {
-			r.note("job %s is accepted", receipt.JobID)
-			return firstError(waitJob(cmd.Context(), r, c, receipt.JobID, waitOptions{timeout: timeout}), missing)
-		}
-		return firstError(r.show(receipt, func() error {
-			_, err := fmt.Fprintf(r.out, "job %s is accepted; follow it with: freshet job %s --wait\n", receipt.JobID, receipt.JobID)
+		if err := o.check(); err != nil {
 			return err
-		}), missing)
+		}
+		b, err := submitMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
+			req.Media = part
+			return c.Submit(ctx, req)
+		})
+		return b.finish(cmd, r, c, o, err)
 	})
 	return cmd
 }

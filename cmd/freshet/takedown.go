@@ -1,9 +1,9 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,18 +16,19 @@ type takedownFlags struct {
 	reason          string
 	status          int
 	undo, list, all bool
-	wait            bool
-	timeout         time.Duration
+	waitOptions
 }
 
 func newTakedown(d deps) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "takedown [ID...]",
+		Use:   "takedown [ID...|-]",
 		Short: "Make media unreachable on every POP, now; or undo that, or list it",
 		Long: `Deny media on every POP, then purge them: nobody gets a byte of them any more,
 and nobody's request fetches them again. Their status becomes Blocked. The job
 tells for each POP when that was done. It does not reach what viewers or other
-networks have stored already.`,
+networks have stored already.
+
+` + manyMedia,
 		Example: `  freshet takedown 93ab850b4f6f46e9 --reason "court order 7 U 12/26" --wait
   freshet takedown --undo 93ab850b4f6f46e9
   freshet takedown --list`,
@@ -39,11 +40,14 @@ networks have stored already.`,
 	flags.BoolVar(&f.undo, "undo", false, "end the takedown of these media")
 	flags.BoolVar(&f.list, "list", false, "list the takedowns that hold")
 	flags.BoolVar(&f.all, "all", false, "with --list: those that ended, too")
-	flags.BoolVar(&f.wait, "wait", false, "wait until the job is done, and exit by its outcome")
-	flags.DurationVar(&f.timeout, "timeout", 0, "with --wait: give up waiting after `TIME`, such as 90s; the job goes on")
+	f.add(cmd)
 	r := addRemote(d, cmd)
-	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, media []string) error {
-		if err := f.check(cmd, media); err != nil {
+	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		media, err := mediaIDs(d, args)
+		if err != nil {
+			return err
+		}
+		if err := f.flagFault(cmd, media); err != nil {
 			return usageError{err}
 		}
 		if f.list {
@@ -54,8 +58,8 @@ networks have stored already.`,
 	return cmd
 }
 
-// check says what is wrong with the command line.
-func (f *takedownFlags) check(cmd *cobra.Command, media []string) error {
+// flagFault says what is wrong with the command line.
+func (f *takedownFlags) flagFault(cmd *cobra.Command, media []string) error {
 	changed := cmd.Flags().Changed
 	switch {
 	case f.list && (f.undo || f.wait || len(media) > 0 || changed("reason") || changed("status")):
@@ -68,32 +72,18 @@ func (f *takedownFlags) check(cmd *cobra.Command, media []string) error {
 		return errors.New("--undo takes no --reason and no --status")
 	case f.status != freshet.StatusLegal && f.status != freshet.StatusNotFound:
 		return fmt.Errorf("--status must be %d or %d", freshet.StatusLegal, freshet.StatusNotFound)
-	case f.timeout != 0 && !f.wait:
-		return errors.New("--timeout belongs to --wait")
 	}
-	return nil
+	return f.check()
 }
 
 func (f *takedownFlags) submit(cmd *cobra.Command, r *remote, c *client.Client, media []string) error {
-	var receipt freshet.Receipt
-	var err error
-	if f.undo {
-		receipt, err = c.Reinstate(cmd.Context(), media...)
-	} else {
-		receipt, err = c.Takedown(cmd.Context(), client.TakedownRequest{Media: media, Status: f.status, Reason: f.reason})
-	}
-	if err != nil {
-		return err
-	}
-	missing := noteMissing(r, receipt.NonExistent, receipt.Forbidden)
-	if f.wait {
-		r.note("job %s is accepted", receipt.JobID)
-		return firstError(waitJob(cmd.Context(), r, c, receipt.JobID, waitOptions{timeout: f.timeout}), missing)
-	}
-	return firstError(r.show(receipt, func() error {
-		_, err := fmt.Fprintf(r.out, "job %s is accepted; follow it with: freshet job %s --wait\n", receipt.JobID, receipt.JobID)
-		return err
-	}), missing)
+	b, err := submitMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
+		if f.undo {
+			return c.Reinstate(ctx, part...)
+		}
+		return c.Takedown(ctx, client.TakedownRequest{Media: part, Status: f.status, Reason: f.reason})
+	})
+	return b.finish(cmd, r, c, f.waitOptions, err)
 }
 
 func (f *takedownFlags) show(cmd *cobra.Command, r *remote, c *client.Client) error {

@@ -19,7 +19,7 @@ func newTask(d deps) *cobra.Command {
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
 		id, err := strconv.ParseUint(args[0], 10, 64)
 		if err != nil {
-			return usageError{fmt.Errorf("%q is not a task ID: it is a number", args[0])}
+			return usageError{fmt.Errorf("%q is not a task ID, which is a number; a job is shown by freshet job", args[0])}
 		}
 		task, err := c.Task(cmd.Context(), id)
 		if err != nil {
