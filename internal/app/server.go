@@ -231,6 +231,10 @@ func (s *Server) POPAddr(id string) string {
 // Engine returns the core, for tests that look at what no interface shows.
 func (s *Server) Engine() *engine.Engine { return s.engine }
 
+// Handler returns what the API's listener serves, for tests that call it within
+// the process.
+func (s *Server) Handler() http.Handler { return s.site.server.Handler }
+
 // Run serves until the context that New got ends.
 func (s *Server) Run() error {
 	s.group.Go("engine", s.engine.Run)

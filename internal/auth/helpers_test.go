@@ -71,6 +71,14 @@ func (f *fakeKeys) Key(_ context.Context, id string) (store.Key, error) {
 	return k, nil
 }
 
+func (f *fakeKeys) KeyOf(ctx context.Context, acc, id string) (store.Key, error) {
+	k, err := f.Key(ctx, id)
+	if err == nil && k.Account != acc {
+		return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no such access key.")
+	}
+	return k, err
+}
+
 func (f *fakeKeys) ListKeys(_ context.Context, acc string) ([]store.Key, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -217,6 +217,14 @@ func (memKeys) Key(_ context.Context, id string) (store.Key, error) {
 	return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no such access key.")
 }
 
+func (m memKeys) KeyOf(ctx context.Context, account, id string) (store.Key, error) {
+	k, err := m.Key(ctx, id)
+	if err == nil && k.Account != account {
+		return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no such access key.")
+	}
+	return k, err
+}
+
 func (memKeys) ListKeys(context.Context, string) ([]store.Key, error) { return nil, nil }
 func (m memKeys) PutNonce(_ context.Context, _ time.Time, n store.Nonce) error {
 	if m.nonces != nil {

@@ -261,6 +261,8 @@ type Keys interface {
 	PutKey(ctx context.Context, k Key) error
 	// Key returns a key, or a CodeNotFound error.
 	Key(ctx context.Context, id string) (Key, error)
+	// KeyOf is Key for a key of the account; another's is not found.
+	KeyOf(ctx context.Context, account, id string) (Key, error)
 	// ListKeys returns the keys of an account, oldest first.
 	ListKeys(ctx context.Context, account string) ([]Key, error)
 	// PutNonce commits the nonce of a call that writes something other than a

@@ -30,6 +30,14 @@ func (k keyStore) Key(_ context.Context, id string) (store.Key, error) {
 	return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no access key %q.", id)
 }
 
+func (k keyStore) KeyOf(ctx context.Context, account, id string) (store.Key, error) {
+	key, err := k.Key(ctx, id)
+	if err == nil && key.Account != account {
+		return store.Key{}, freshet.Errorf(freshet.CodeNotFound, "There is no access key %q.", id)
+	}
+	return key, err
+}
+
 func (k keyStore) ListKeys(_ context.Context, account string) ([]store.Key, error) {
 	k.f.mu.Lock()
 	defer k.f.mu.Unlock()

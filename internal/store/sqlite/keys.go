@@ -29,6 +29,16 @@ func (s *Store) PutKey(ctx context.Context, k store.Key) error {
 // Key implements [store.Keys].
 func (s *Store) Key(ctx context.Context, id string) (store.Key, error) {
 	keys, err := s.keys(ctx, keyColumns+` WHERE id = ?`, id)
+	return onlyKey(keys, id, err)
+}
+
+// KeyOf implements [store.Keys].
+func (s *Store) KeyOf(ctx context.Context, account, id string) (store.Key, error) {
+	keys, err := s.keys(ctx, keyColumns+` WHERE id = ? AND account = ?`, id, account)
+	return onlyKey(keys, id, err)
+}
+
+func onlyKey(keys []store.Key, id string, err error) (store.Key, error) {
 	if err != nil {
 		return store.Key{}, err
 	}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // tx is the writer's transaction, and what the writer keeps between
@@ -24,6 +26,7 @@ type tx struct {
 	queued bool              // the present transaction queued callbacks
 	lanes  map[string]string // by account: the host of the callback that was claimed last
 	lax    bool              // commits may not be synced as the connection is set
+	told   store.Witness     // of the caller of the present op; nil: nobody is told
 }
 
 // sync sets whether commits are synced. If that cannot be made sure of, there
@@ -113,6 +116,13 @@ func (t *tx) run(ctx context.Context, query string, args ...any) (sql.Result, er
 		return nil, err
 	}
 	t.wrote = true
+	if t.told != nil {
+		n, err := res.RowsAffected()
+		if err != nil {
+			return nil, err
+		}
+		t.told(query, int(n))
+	}
 	return res, nil
 }
 
@@ -128,7 +138,9 @@ func (t *tx) get(ctx context.Context, dest []any, query string, args ...any) (bo
 	if err != nil {
 		return false, err
 	}
-	return found(st.QueryRowContext(ctx, args...).Scan(dest...))
+	ok, err := found(st.QueryRowContext(ctx, args...).Scan(dest...))
+	tell(t.told, query, oneIf(ok))
+	return ok, err
 }
 
 // each calls row for every row of a query.
@@ -137,7 +149,16 @@ func (t *tx) each(ctx context.Context, row func(*sql.Rows) error, query string, 
 	if err != nil {
 		return err
 	}
-	return eachRow(ctx, st, row, args)
+	n, err := eachRow(ctx, st, row, args)
+	tell(t.told, query, n)
+	return err
+}
+
+// tell tells a witness, if there is one, of a statement.
+func tell(w store.Witness, query string, rows int) {
+	if w != nil {
+		w(query, rows)
+	}
 }
 
 func found(err error) (bool, error) {
@@ -147,18 +168,26 @@ func found(err error) (bool, error) {
 	return err == nil, err
 }
 
-func eachRow(ctx context.Context, st *sql.Stmt, row func(*sql.Rows) error, args []any) (err error) {
+func eachRow(ctx context.Context, st *sql.Stmt, row func(*sql.Rows) error, args []any) (n int, err error) {
 	rows, err := st.QueryContext(ctx, args...)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer func() { err = errors.Join(err, rows.Close()) }()
 	for rows.Next() {
+		n++
 		if err := row(rows); err != nil {
-			return err
+			return n, err
 		}
 	}
-	return rows.Err()
+	return n, rows.Err()
+}
+
+func oneIf(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 // reader is a pool of connections that only read, with their statements.
@@ -199,7 +228,9 @@ func (r *reader) get(ctx context.Context, dest []any, query string, args ...any)
 	if err != nil {
 		return false, err
 	}
-	return found(st.QueryRowContext(ctx, args...).Scan(dest...))
+	ok, err := found(st.QueryRowContext(ctx, args...).Scan(dest...))
+	tell(store.WitnessOf(ctx), query, oneIf(ok))
+	return ok, err
 }
 
 // each calls row for every row of a query, which holds a connection until it
@@ -209,7 +240,9 @@ func (r *reader) each(ctx context.Context, row func(*sql.Rows) error, query stri
 	if err != nil {
 		return err
 	}
-	return eachRow(ctx, st, row, args)
+	n, err := eachRow(ctx, st, row, args)
+	tell(store.WitnessOf(ctx), query, n)
+	return err
 }
 
 func (r *reader) close() error {

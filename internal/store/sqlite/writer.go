@@ -36,7 +36,8 @@ type op struct {
 	// prelude says that it only prepares for another write of its caller.
 	prelude bool
 	job     string // the job that it makes, for its caller's audit record
-	err     error  // the answer
+	told    store.Witness
+	err     error // the answer
 	state   atomic.Int32
 	ready   chan struct{}
 }
@@ -98,7 +99,7 @@ func (w *writer) submit(ctx context.Context, o *op) error {
 	if r := store.RideOf(ctx); r != nil {
 		ride(r, o)
 	}
-	o.ready = make(chan struct{})
+	o.ready, o.told = make(chan struct{}), store.WitnessOf(ctx)
 	select {
 	case <-w.quit:
 		return errClosed()
@@ -237,8 +238,9 @@ func (w *writer) try(ctx context.Context, batch []*op) error {
 		return err
 	}
 	for _, o := range batch {
-		t.wrote = false
+		t.wrote, t.told = false, o.told
 		o.err = o.do(ctx, t)
+		t.told = nil
 		if o.err == nil {
 			continue
 		}

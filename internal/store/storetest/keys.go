@@ -29,6 +29,9 @@ func keysKept(t *testing.T, s Everything) {
 	got, err := s.Key(t.Context(), "AK1")
 	ok(t, err)
 	same(t, got, k)
+	got, err = s.KeyOf(t.Context(), "a", "AK1")
+	ok(t, err)
+	same(t, got, k)
 	k.Disabled, k.Secret = true, "other"
 	k.Policy, k.Used = `{"Version":"1"}`, day0().Add(time.Hour)
 	ok(t, s.PutKey(t.Context(), k))
@@ -38,7 +41,9 @@ func keysKept(t *testing.T, s Everything) {
 }
 
 func keysUnknown(t *testing.T, s Everything) {
-	ok(t, s.PutKey(t.Context(), store.Key{ID: "AK1"}))
+	ok(t, s.PutKey(t.Context(), store.Key{ID: "AK1", Account: "a"}))
+	_, err := s.KeyOf(t.Context(), "b", "AK1") // another account's
+	wantCode(t, err, freshet.CodeNotFound)
 	for _, id := range []string{"", "ak1", "AK2"} {
 		_, err := s.Key(t.Context(), id)
 		wantCode(t, err, freshet.CodeNotFound)
