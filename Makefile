@@ -46,7 +46,7 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 	@scripts/fuzz-all $(FUZZTIME)
 
 generate: ## regenerate what is generated and committed
-	$(GO) test ./internal/config -run Manual -update
+	$(GO) test ./internal/config ./internal/fault ./internal/metrics -run Manual -update
 
 clean: ## what builds and tests leave behind
 	rm -rf freshet .cache

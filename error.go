@@ -27,8 +27,10 @@ const (
 // It never holds a secret.
 type Error struct {
 	Code       Code
+	Kind       ErrorKind     // which case of the code, if it is one of its own
 	Field      string        // the parameter or key at fault, if one is
 	Message    string        // for the user
+	Remedy     string        // what to do, where the server said so; docs/errors.md knows it of every kind
 	RetryAfter time.Duration // with CodeLimited and CodeUnavailable, if known
 	Sub        []Sub         // faults of single items, such as lines of an import
 	Err        error         // the cause, for the log only

@@ -140,7 +140,7 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 		return ctx.Err()
 	}
 	return &freshet.Error{
-		Code: freshet.CodeUnavailable, Err: err,
+		Code: freshet.CodeUnavailable, Kind: freshet.KindUnreachable, Err: err,
 		Message: fmt.Sprintf("The server at %s does not answer: %v.", c.base, cause(err)),
 	}
 }
@@ -191,16 +191,31 @@ func readProblem(resp *http.Response) error {
 	}
 	if err != nil || p.Code == "" {
 		// Not a Freshet server, or a proxy before it.
-		return freshet.Errorf(codeOf(resp.StatusCode), "The server answered %s, and not as Freshet does.", resp.Status)
+		e := freshet.Errorf(codeOf(resp.StatusCode), "The server answered %s, and not as Freshet does.", resp.Status)
+		if e.Code == freshet.CodeUnavailable {
+			e.Kind = freshet.KindUnreachable
+		}
+		e.RetryAfter = retryAfterOf(resp.Header.Get("Retry-After"))
+		return e
 	}
 	return problemError(p, resp.Header.Get("Retry-After"))
 }
 
-func problemError(p api.Problem, retryAfter string) *freshet.Error {
-	e := &freshet.Error{Code: p.Code, Field: p.Field, Message: p.Detail, Err: requestError(p.RequestID)}
-	if n, err := strconv.Atoi(retryAfter); err == nil && n > 0 {
-		e.RetryAfter = time.Duration(n) * time.Second
+// retryAfterOf reads a Retry-After in seconds; 0: there is none that can be read.
+func retryAfterOf(text string) time.Duration {
+	n, err := strconv.Atoi(text)
+	if err != nil || n <= 0 {
+		return 0
 	}
+	return time.Duration(min(n, maxRetryAfter)) * time.Second
+}
+
+// maxRetryAfter bounds what is believed of a Retry-After: a day, in seconds.
+const maxRetryAfter = 24 * 60 * 60
+
+func problemError(p api.Problem, retryAfter string) *freshet.Error {
+	e := &freshet.Error{Code: p.Code, Kind: p.Kind, Field: p.Field, Message: p.Detail, Remedy: p.Remedy, Err: requestError(p.RequestID)}
+	e.RetryAfter = retryAfterOf(retryAfter)
 	for _, s := range p.Errors {
 		e.Sub = append(e.Sub, freshet.Sub{Line: s.Line, ID: s.ID, Message: s.Detail})
 	}

@@ -56,7 +56,7 @@ func (c *Client) Watch(ctx context.Context, id string) iter.Seq2[*freshet.JobRep
 			case err != nil && had && freshet.Retryable(err) && time.Since(failing) < outage:
 				err = nil
 			case err == nil && time.Since(failing) >= outage:
-				err = &freshet.Error{Code: freshet.CodeUnavailable, Message: "The server keeps ending the stream of reports."}
+				err = &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindUnreachable, Message: "The server keeps ending the stream of reports."}
 			}
 			if err == nil {
 				err = pause(ctx, wait)
@@ -146,7 +146,7 @@ func dispatch(name, data string, report func(*freshet.JobReport) bool) (bool, er
 // silent tells a stream that fell silent from one that the caller ended.
 func (c *Client) silent(ctx context.Context, err error) error {
 	if errors.Is(context.Cause(ctx), errSilent) {
-		return &freshet.Error{Code: freshet.CodeUnavailable, Message: "The server stopped answering.", Err: errSilent}
+		return &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindUnreachable, Message: "The server stopped answering.", Err: errSilent}
 	}
 	return err
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/fault"
 )
 
 // The exit codes, which scripts rely on.
@@ -66,7 +67,20 @@ func report(d deps, err error) int {
 			fmt.Fprintf(d.err, "  %s %s\n", clean(s.ID), clean(s.Message))
 		}
 	}
+	if remedy := remedyOf(e); remedy != "" {
+		fmt.Fprintln(d.err, "What to do:", cleanLines(remedy))
+	}
 	return codeOf(e.Code)
+}
+
+// remedyOf returns what to do about an error. Where the input is wrong, its
+// message says that already.
+func remedyOf(e *freshet.Error) string {
+	remedy := fault.Of(e).Remedy
+	if plain := fault.Of(&freshet.Error{Code: freshet.CodeInvalid}); remedy == plain.Remedy {
+		return ""
+	}
+	return remedy
 }
 
 func codeOf(code freshet.Code) int {

@@ -17,6 +17,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/api/apitest"
+	"github.com/freshet-vod/freshet/internal/fault"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -68,6 +69,14 @@ func (c *caller) problem(resp answer) api.Problem {
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
 		c.t.Fatal(err)
+	}
+	kind := string(p.Kind)
+	if kind == "" {
+		kind = string(p.Code)
+	}
+	said, known := fault.Find(fault.Native, kind)
+	if !known || p.Type != said.Type() || p.Remedy != said.Remedy || p.Status != said.Status {
+		c.t.Errorf("%+v is not what docs/errors.md says: %+v", p, said)
 	}
 	if resp.Header.Get("Content-Type") != api.ProblemType || p.Status != resp.StatusCode || p.Detail == "" ||
 		p.Title != http.StatusText(p.Status) || p.RequestID == "" || p.RequestID != resp.Header.Get("X-Request-Id") {

@@ -59,7 +59,7 @@ func (s *server) listAudit(c *call) error {
 	case q.Account == "":
 		q.Account = c.caller.Account
 	case q.Account != c.caller.Account:
-		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may see what others did.", s.Operator)
+		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may see what others did.", s.Operator).Of(freshet.KindOperator)
 	}
 	var err error
 	if q.Limit, err = limitOf(c.query); err != nil {

@@ -34,7 +34,6 @@ type call struct {
 	entry  *audit.Entry // of a call that may write
 	body   []byte
 	query  url.Values
-	status int // of a fault, if its code's own does not fit
 }
 
 // serve makes an http.Handler of a route: it reads the body, authenticates,
@@ -87,7 +86,10 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 		case s.uploads <- struct{}{}:
 			defer func() { <-s.uploads }()
 		default:
-			return &freshet.Error{Code: freshet.CodeLimited, RetryAfter: time.Second, Message: "Too many imports are running; try again in a moment."}
+			return &freshet.Error{
+				Code: freshet.CodeLimited, Kind: freshet.KindImports, RetryAfter: time.Second,
+				Message: "Too many imports are running; try again in a moment.",
+			}
 		}
 	}
 	if err := c.readBody(limit); err != nil {
@@ -106,10 +108,10 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 // permitted runs a handler for a caller who is known, if they may.
 func (s *server) permitted(ctx context.Context, rt route, c *call) error {
 	if rt.operate && c.caller.Account != s.Operator {
-		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator)
+		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may do this.", s.Operator).Of(freshet.KindOperator)
 	}
 	if rt.lasting && c.caller.Temporary {
-		return freshet.Errorf(freshet.CodeForbidden, "A temporary credential may not do this: what it made could outlast it.")
+		return freshet.Errorf(freshet.CodeForbidden, "A temporary credential may not do this: what it made could outlast it.").Of(freshet.KindTemporary)
 	}
 	if !rt.perResource {
 		for _, action := range rt.actions {
@@ -137,7 +139,7 @@ func (c *call) may(action string, r policy.Resource) bool {
 
 // refused is the fault of a caller whose policy does not allow an action.
 func refused(action string) error {
-	return freshet.Errorf(freshet.CodeForbidden, "The access key's policy does not allow %s here.", action)
+	return freshet.Errorf(freshet.CodeForbidden, "The access key's policy does not allow %s here.", action).Of(freshet.KindPolicy)
 }
 
 func (c *call) readBody(limit int64) error {

@@ -29,7 +29,7 @@ func (s *server) listDomains(c *call) error {
 	account := c.caller.Account
 	if asked := c.query.Get("account"); asked != "" && asked != account {
 		if account != s.Operator {
-			return &freshet.Error{Code: freshet.CodeForbidden, Field: "account", Message: "Only the operator's account may list domains of others."}
+			return &freshet.Error{Code: freshet.CodeForbidden, Kind: freshet.KindOperator, Field: "account", Message: "Only the operator's account may list domains of others."}
 		}
 		if account = asked; asked == everyAccount {
 			account = ""

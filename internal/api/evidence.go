@@ -31,7 +31,7 @@ const exportWrite = time.Minute
 func (s *server) exportEvidence(c *call) error {
 	account := cmp.Or(c.query.Get("account"), c.caller.Account)
 	if account != c.caller.Account && c.caller.Account != s.Operator {
-		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may export the evidence of others.", s.Operator)
+		return freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may export the evidence of others.", s.Operator).Of(freshet.KindOperator)
 	}
 	f := freshet.EvidenceFilter{Account: account, Media: c.query.Get("media"), POP: c.query.Get("pop")}
 	var err error

@@ -62,7 +62,7 @@ func (s *server) accountOf(c *call, named string) (string, error) {
 		return c.caller.Account, nil
 	}
 	if c.caller.Account != s.Operator {
-		return "", freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may name another account.", s.Operator)
+		return "", freshet.Errorf(freshet.CodeForbidden, "Only the operator's account %s may name another account.", s.Operator).Of(freshet.KindOperator)
 	}
 	return named, nil
 }

@@ -8,18 +8,21 @@ import (
 	"strconv"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/fault"
 )
 
 // Problem is a fault as it is written: RFC 9457, with members of our own.
 type Problem struct {
-	Type      string        `json:"type"`
-	Title     string        `json:"title"`
-	Status    int           `json:"status"`
-	Detail    string        `json:"detail"`
-	Code      freshet.Code  `json:"code"`
-	Field     string        `json:"field,omitempty"`
-	RequestID string        `json:"request_id"`
-	Errors    []ItemProblem `json:"errors,omitempty"`
+	Type      string            `json:"type"` // leads to what docs/errors.md says of it
+	Title     string            `json:"title"`
+	Status    int               `json:"status"`
+	Detail    string            `json:"detail"`
+	Code      freshet.Code      `json:"code"`
+	Kind      freshet.ErrorKind `json:"kind,omitempty"`
+	Field     string            `json:"field,omitempty"`
+	Remedy    string            `json:"remedy"` // what to do about it
+	RequestID string            `json:"request_id"`
+	Errors    []ItemProblem     `json:"errors,omitempty"`
 }
 
 // ItemProblem is the fault of one item of a request.
@@ -32,30 +35,6 @@ type ItemProblem struct {
 // ProblemType is the media type of a problem.
 const ProblemType = "application/problem+json"
 
-// statusOf is the one table from codes to statuses.
-func statusOf(code freshet.Code) int {
-	switch code {
-	case freshet.CodeInvalid:
-		return http.StatusBadRequest
-	case freshet.CodeUnauthenticated:
-		return http.StatusUnauthorized
-	case freshet.CodeForbidden:
-		return http.StatusForbidden
-	case freshet.CodeNotFound:
-		return http.StatusNotFound
-	case freshet.CodeConflict:
-		return http.StatusConflict
-	case freshet.CodeTooLarge:
-		return http.StatusRequestEntityTooLarge
-	case freshet.CodeLimited:
-		return http.StatusTooManyRequests
-	case freshet.CodeUnavailable:
-		return http.StatusServiceUnavailable
-	case freshet.CodeInternal:
-	}
-	return http.StatusInternalServerError
-}
-
 // problem words an error for the caller. What is no freshet.Error, and what is
 // our own fault, is told by the request's ID only: its text is for the log.
 func (c *call) problem(err error) (Problem, *freshet.Error) {
@@ -63,12 +42,10 @@ func (c *call) problem(err error) (Problem, *freshet.Error) {
 	if !ok || e.Code == freshet.CodeInternal {
 		e = &freshet.Error{Code: freshet.CodeInternal, Message: "Freshet failed to answer; its log knows more under this request ID."}
 	}
+	line := fault.Of(e)
 	p := Problem{
-		Type: "about:blank", Status: statusOf(e.Code), Detail: e.Message,
-		Code: e.Code, Field: e.Field, RequestID: c.id,
-	}
-	if c.status != 0 {
-		p.Status = c.status
+		Type: line.Type(), Status: line.Status, Detail: e.Message,
+		Code: e.Code, Kind: e.Kind, Field: e.Field, Remedy: line.Remedy, RequestID: c.id,
 	}
 	p.Title = http.StatusText(p.Status)
 	for _, s := range e.Sub {

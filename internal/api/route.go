@@ -102,6 +102,5 @@ func (s *server) noRoute(c *call) error {
 		return freshet.Errorf(freshet.CodeNotFound, "There is nothing at this path.")
 	}
 	c.w.Header().Set("Allow", strings.Join(allowed, ", "))
-	c.status = http.StatusMethodNotAllowed
-	return freshet.Errorf(freshet.CodeInvalid, "This path takes %s only.", strings.Join(allowed, " and "))
+	return freshet.Errorf(freshet.CodeInvalid, "This path takes %s only.", strings.Join(allowed, " and ")).Of(freshet.KindMethod)
 }

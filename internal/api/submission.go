@@ -104,11 +104,11 @@ func (c *call) mayDirect(action string, d *freshet.Direct, domains []freshet.Dom
 	for _, u := range slices.Concat(d.URLs, d.Prefixes) {
 		host, _ := freshet.SplitURL(u)
 		if domain, _ := freshet.FindDomain(domains, host); !c.may(action, policy.Domain(domain.Name)) {
-			return &freshet.Error{Code: freshet.CodeForbidden, Field: "urls", Message: "The access key's policy does not allow " + action + " on " + host + "."}
+			return &freshet.Error{Code: freshet.CodeForbidden, Kind: freshet.KindPolicy, Field: "urls", Message: "The access key's policy does not allow " + action + " on " + host + "."}
 		}
 	}
 	if len(d.Tags) > 0 && !c.may(action, policy.Account()) {
-		return &freshet.Error{Code: freshet.CodeForbidden, Field: "tags", Message: "The access key's policy does not allow " + action + " in the whole account, which tags need."}
+		return &freshet.Error{Code: freshet.CodeForbidden, Kind: freshet.KindPolicy, Field: "tags", Message: "The access key's policy does not allow " + action + " in the whole account, which tags need."}
 	}
 	return nil
 }

@@ -89,7 +89,36 @@ func (f *Fault) text() string {
 // native turns a fault into the error that the native API shows.
 func (f *Fault) native() *freshet.Error {
 	if f.Kind == Suspended {
-		return &freshet.Error{Code: freshet.CodeForbidden, Message: f.text(), Err: f}
+		return &freshet.Error{Code: freshet.CodeForbidden, Kind: freshet.KindSuspended, Message: f.text(), Err: f}
 	}
-	return &freshet.Error{Code: freshet.CodeUnauthenticated, Field: f.Param, Message: f.text(), Err: f}
+	return &freshet.Error{Code: freshet.CodeUnauthenticated, Kind: f.kind(), Field: f.Param, Message: f.text(), Err: f}
+}
+
+// kind is what users look the fault up by.
+func (f *Fault) kind() freshet.ErrorKind {
+	switch f.Kind {
+	case NoCredentials:
+		return freshet.KindNoCredentials
+	case Malformed, Missing, Unsupported, UnsupportedMethod, Incomplete, TimeFormat:
+		return freshet.KindBadCredentials
+	case UnknownKey:
+		return freshet.KindUnknownKey
+	case DisabledKey:
+		return freshet.KindDisabledKey
+	case MissingToken, TokenMalformed, TokenMismatch:
+		return freshet.KindBadToken
+	case TokenExpired:
+		return freshet.KindTokenExpired
+	case Expired:
+		return freshet.KindClock
+	case Mismatch:
+		return freshet.KindWrongSignature
+	case NonceUsed:
+		return freshet.KindNonceUsed
+	case Suspended:
+		return freshet.KindSuspended
+	case Insecure:
+		return freshet.KindInsecure
+	}
+	return ""
 }

@@ -122,7 +122,7 @@ func unavailable(err error) error {
 	if _, ok := errors.AsType[*freshet.Error](err); ok {
 		return err
 	}
-	return &freshet.Error{Code: freshet.CodeUnavailable, Message: "Access keys cannot be read at the moment.", Err: err}
+	return &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindStore, Message: "Access keys cannot be read at the moment.", Err: err}
 }
 
 // PutKey inserts or replaces an access key. When it returns, no request is

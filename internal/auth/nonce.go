@@ -63,6 +63,7 @@ func (m *memory) add(f uint64, now time.Time) error {
 		if !m.forget {
 			return &freshet.Error{
 				Code:       freshet.CodeLimited,
+				Kind:       freshet.KindNonces,
 				Message:    "Too many requests of late: the server cannot remember more nonces at the moment.",
 				RetryAfter: m.rotated.Add(m.span).Sub(now),
 			}

@@ -42,7 +42,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 	if !e.admit(len(media)) {
 		e.o.Observer.Refused(refusedQueue)
 		return freshet.Receipt{}, &freshet.Error{
-			Code: freshet.CodeUnavailable, RetryAfter: time.Second,
+			Code: freshet.CodeUnavailable, Kind: freshet.KindQueue, RetryAfter: time.Second,
 			Message: "The queue of work waiting to be planned is full; try again later.",
 		}
 	}

@@ -87,7 +87,7 @@ func (e *Engine) enqueue(job *freshet.Job, n int) error {
 	}
 	if waiting+n > limit {
 		return &freshet.Error{
-			Code: freshet.CodeLimited, RetryAfter: time.Minute, Err: freshet.ErrQueueFull,
+			Code: freshet.CodeLimited, Kind: freshet.KindPrefetchQueue, RetryAfter: time.Minute, Err: freshet.ErrQueueFull,
 			Message: "The account's queue of prefetches is full; try again later.",
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"encoding/xml"
+	"math"
 	"net/http"
 	"strconv"
 	"time"
@@ -36,6 +37,9 @@ func (s *server) writeFault(w http.ResponseWriter, c *call, f *fault) {
 		ms := strconv.FormatInt(max(1, f.retry.Round(time.Millisecond).Milliseconds()), 10)
 		w.Header().Set("X-Acs-Retry-After", ms)
 		w.Header().Set("X-Ratelimit-User-Api", "Remain:0,TimeLeft:"+ms)
+	}
+	if f.kind == serviceUnavailable && f.retry > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(f.retry.Seconds()))))
 	}
 	line := table(f.kind)
 	write(w, c, line.status, "Error", errorBody{

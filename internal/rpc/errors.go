@@ -134,7 +134,7 @@ func groupRow(k kind) row {
 type fault struct {
 	kind  kind
 	name  string        // what the message names
-	retry time.Duration // with throttled
+	retry time.Duration // with throttled and serviceUnavailable, if it is known
 	cause error         // for the log
 }
 
@@ -240,7 +240,7 @@ func ofEngine(e *freshet.Error) *fault {
 		}
 		return &fault{kind: throttled, retry: e.RetryAfter, cause: e}
 	case freshet.CodeUnavailable:
-		return &fault{kind: serviceUnavailable, cause: e}
+		return &fault{kind: serviceUnavailable, retry: e.RetryAfter, cause: e}
 	case freshet.CodeNotFound, freshet.CodeInternal:
 	}
 	return &fault{kind: internalError, cause: e}

@@ -24,7 +24,7 @@ func (t *tx) charge(ctx context.Context, charges []store.Charge) error {
 		}
 		if used+int64(c.N) > int64(c.Limit) {
 			return &freshet.Error{
-				Code: freshet.CodeLimited, Field: string(c.Kind), Err: freshet.ErrQuotaExceeded,
+				Code: freshet.CodeLimited, Kind: freshet.KindQuota, Field: string(c.Kind), Err: freshet.ErrQuotaExceeded,
 				Message: fmt.Sprintf("The daily quota of %s does not cover it: %d of %d are used, and this takes %d.", unit(c.Kind), used, c.Limit, c.N),
 			}
 		}

@@ -221,7 +221,7 @@ func (w *writer) commit(ctx context.Context, batch []*op) {
 func fault(err error) error {
 	if sqlfile.IsStorage(err) {
 		return &freshet.Error{
-			Code: freshet.CodeUnavailable, Message: "The store cannot write at the moment.", Err: err,
+			Code: freshet.CodeUnavailable, Kind: freshet.KindStore, Message: "The store cannot write at the moment.", Err: err,
 		}
 	}
 	return err
