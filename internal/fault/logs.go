@@ -97,6 +97,7 @@ func serverLogs() []Entry {
 		{Code: "old audit records could not be deleted", Means: "The audit trail is longer than `audit.keep`; tried again later.", Remedy: "Look at the disk of the data folder."},
 		{Code: "old callbacks could not be deleted", Means: "Tried again later.", Remedy: "Look at the disk of the data folder."},
 		{Code: "still waiting for goroutines to end", Means: "The process is about to end and waits for work in hand.", Remedy: "Give it a minute; a second Ctrl-C ends it at once, and nothing that was accepted is lost."},
+		{Code: "the database does not answer a check", Means: "`/readyz` says so too; calls wait or fail.", Remedy: "Look at the disk of the data folder: it is slow, full or gone."},
 		{Code: "the outcome of a callback could not be recorded", Means: "It may be sent once more, with the same ID.", Remedy: "Look at the disk of the data folder."},
 	}
 }
