@@ -17,6 +17,14 @@ const (
 // Lists reports whether entries of the kind change the list of denied URLs.
 func (k EntryKind) Lists() bool { return k == EntryDeny || k == EntryAllow }
 
+// Subject returns the subject on which entries of the kind are pushed.
+func (k EntryKind) Subject() string {
+	if k == EntryPrefetch {
+		return SubjectPrefetch
+	}
+	return SubjectPurge
+}
+
 // String returns the kind's name.
 func (k EntryKind) String() string {
 	switch k {
@@ -71,12 +79,7 @@ type Entry struct {
 }
 
 // Subject returns the subject on which the entry is pushed.
-func (e *Entry) Subject() string {
-	if e.Kind == EntryPrefetch {
-		return SubjectPrefetch
-	}
-	return SubjectPurge
-}
+func (e *Entry) Subject() string { return e.Kind.Subject() }
 
 // Len returns the number of tasks of the entry.
 func (e *Entry) Len() int {

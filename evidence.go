@@ -59,6 +59,7 @@ const (
 	ReasonBlockedByParent Reason = 11 // a parent could not carry out the entry
 	ReasonSuperseded      Reason = 12 // a later purge of the same object came first
 	ReasonDenied          Reason = 13 // the object is taken down
+	ReasonAbsent          Reason = 14 // the POP was away for longer than the log can be replayed; the control plane says so
 )
 
 // String returns the reason's name, and "" for ReasonNone.
@@ -66,7 +67,7 @@ func (r Reason) String() string {
 	names := [...]string{
 		"", "refused", "unreachable", "timeout", "origin_4xx", "origin_5xx", "too_large",
 		"no_space", "mismatch", "purge_failed", "unsupported", "blocked_by_parent", "superseded",
-		"denied",
+		"denied", "absent",
 	}
 	if int(r) < len(names) {
 		return names[r]
@@ -83,7 +84,7 @@ func (r Reason) Transient() bool {
 	case ReasonUnreachable, ReasonTimeout, ReasonOrigin5xx, ReasonNoSpace, ReasonMismatch:
 		return true
 	case ReasonNone, ReasonRefused, ReasonOrigin4xx, ReasonTooLarge, ReasonPurgeFailed,
-		ReasonUnsupported, ReasonBlockedByParent, ReasonSuperseded, ReasonDenied:
+		ReasonUnsupported, ReasonBlockedByParent, ReasonSuperseded, ReasonDenied, ReasonAbsent:
 	}
 	return false
 }

@@ -11,7 +11,7 @@ func (o *Outcome) UnmarshalText(b []byte) error {
 // UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names
 // that String returns, and nothing else.
 func (r *Reason) UnmarshalText(b []byte) error {
-	return unmarshalName(r, b, ReasonDenied, "reason")
+	return unmarshalName(r, b, ReasonAbsent, "reason")
 }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names

@@ -290,7 +290,7 @@ func echoOf(results []cache.Result) echo {
 			e.bytes = 0
 		case freshet.ReasonNone, freshet.ReasonTooLarge, freshet.ReasonNoSpace, freshet.ReasonMismatch,
 			freshet.ReasonPurgeFailed, freshet.ReasonBlockedByParent, freshet.ReasonSuperseded,
-			freshet.ReasonDenied:
+			freshet.ReasonDenied, freshet.ReasonAbsent:
 		}
 	case freshet.OutcomeNone, freshet.OutcomeCovered, freshet.OutcomeCancelled, freshet.OutcomeExcused:
 	}

@@ -155,7 +155,9 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 	jobs := map[string]bool{}
 	for _, msg := range msgs {
 		e.observe(msg)
-		e.members.progressed(msg.POP)
+		if !ours(msg.Stream) {
+			e.members.progressed(msg.POP)
+		}
 		for _, facts := range msg.Entries {
 			e.folded.touched[facts.At] = true
 			if refolded[facts.At] {

@@ -75,6 +75,7 @@ type Options struct {
 	MaxUnplanned  int           // rows that may wait to be planned; more are refused; 200,000
 	CollectLinger time.Duration // how long a commit of evidence waits for more, and each time more came; 2 ms
 	Keep          time.Duration // how long the log, jobs and evidence are kept; 0: for ever
+	Replay        time.Duration // how long a POP may be away and be told all that it missed; 0: as long as that is kept
 	RetainEvery   time.Duration // how often what is older is looked for; 1 h
 	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
@@ -137,6 +138,7 @@ type Engine struct {
 	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
+	horizon horizon       // where the log begins for a POP that was away
 	// reserved are places in the queues of prefetches
 	reserved reserved
 
@@ -168,6 +170,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 	}
 	e.ledger = newLedger(e.members)
 	if err := e.enrol(ctx); err != nil {
+		return nil, err
+	}
+	if err := e.lookBack(ctx); err != nil {
 		return nil, err
 	}
 	if err := e.load(ctx); err != nil {

@@ -275,7 +275,7 @@ func TestP5_WhatAPOPOwesIsCounted(t *testing.T) {
 	}
 	first, second := w.submit(freshet.Purge, "m1"), w.submit(freshet.Purge, "m2")
 	fetch := w.submit(freshet.Prefetch, "m1")
-	for status("a").LagSeconds == 0 { // times are kept to the millisecond
+	for status("a").LagSeconds == 0 || status("a").OwedPrefetches == 0 || status("a").OwedPurges < 2 { // times are kept to the millisecond, and what is appended is pushed in its own time
 		runtime.Gosched()
 	}
 	owed("a", 2, 1)

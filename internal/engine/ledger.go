@@ -228,6 +228,22 @@ func (l *ledger) owing(yield func(entryMeta, []string)) {
 	}
 }
 
+// unanswered yields every open entry with the targets from which an answer for
+// some item is missing.
+func (l *ledger) unanswered(yield func(entryMeta, []string)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, o := range l.entries {
+		var pops []string
+		for t := range o.fold.done.missing(len(o.meta.Targets)) {
+			if !o.fold.final(t) {
+				pops = append(pops, o.meta.Targets[t])
+			}
+		}
+		yield(o.meta, pops)
+	}
+}
+
 func (f *fold) clone() *fold {
 	// The runs themselves are replaced, never changed.
 	return &fold{n: f.n, done: slices.Clone(f.done), part: maps.Clone(f.part)}

@@ -33,6 +33,7 @@ type members struct {
 type standing struct {
 	enrolled bool
 	down     bool
+	since    freshet.Position // the last enrolment: what stands before is not for it
 	removed  freshet.Position // the last removal
 	lastUp   freshet.Position // the last return from being down
 }
@@ -90,6 +91,9 @@ func (m *members) apply(entries ...*freshet.Entry) {
 		s := m.standing[e.Membership.POP]
 		switch e.Membership.Change {
 		case freshet.MemberEnrol:
+			if !s.enrolled {
+				s.since = e.At
+			}
 			s.enrolled, s.down = true, false
 		case freshet.MemberRemove:
 			s.enrolled, s.down, s.removed = false, false, e.At

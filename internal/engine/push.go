@@ -85,24 +85,24 @@ func (e *Engine) pushHeads(ctx context.Context, sent map[string]freshet.Position
 
 // encodeBatches encodes entries into messages that fit the bus.
 func encodeBatches(subject string, prev freshet.Position, entries []*freshet.Entry) [][]byte {
-	return encodeBatchesAs(wire.Newest, subject, prev, entries)
+	return encodeBatchesAs(wire.Newest, wire.EntryBatch{Subject: subject, Prev: prev, Entries: entries})
 }
 
 // encodeBatchesAs does the same for an agent that knows v at most.
-func encodeBatchesAs(v wire.Version, subject string, prev freshet.Position, entries []*freshet.Entry) [][]byte {
+func encodeBatchesAs(v wire.Version, batch wire.EntryBatch) [][]byte {
 	encode := wire.EncodeEntries
 	if v < wire.Version3 {
 		encode = func(b wire.EntryBatch) []byte { return wire.EncodeEntriesAs(v, b) }
 	}
-	batch := wire.EntryBatch{Subject: subject, Prev: prev, Entries: entries}
-	if batch.Fits() || len(entries) < 2 {
-		if msg := encode(batch); len(msg) <= bus.MaxMessage || len(entries) < 2 {
+	if batch.Fits() || len(batch.Entries) < 2 {
+		if msg := encode(batch); len(msg) <= bus.MaxMessage || len(batch.Entries) < 2 {
 			return [][]byte{msg}
 		}
 	}
-	half := len(entries) / 2
-	return append(encodeBatchesAs(v, subject, prev, entries[:half]),
-		encodeBatchesAs(v, subject, entries[half-1].At, entries[half:])...)
+	first, second := batch, batch
+	half := len(batch.Entries) / 2
+	first.Entries, second.Entries, second.Prev = batch.Entries[:half], batch.Entries[half:], batch.Entries[half-1].At
+	return append(encodeBatchesAs(v, first), encodeBatchesAs(v, second)...)
 }
 
 // pull answers an agent that saw a gap.
@@ -114,7 +114,8 @@ func (e *Engine) pull(ctx context.Context, pop string, req []byte) ([]byte, erro
 	if r.Limit <= 0 || r.Limit > batchEntries {
 		r.Limit = batchEntries
 	}
-	entries, err := e.store.Log.Read(ctx, r.Subject, r.After, r.Limit, batchBytes)
+	v := wire.VersionOf(req)
+	entries, forgotten, err := e.readFor(ctx, pop, v, r)
 	if err != nil {
 		return nil, err
 	}
@@ -126,11 +127,10 @@ func (e *Engine) pull(ctx context.Context, pop string, req []byte) ([]byte, erro
 			break
 		}
 	}
-	v := wire.VersionOf(req)
 	if v < wire.Version3 {
 		if err := e.passOver(ctx, pop, entries); err != nil {
 			return nil, err
 		}
 	}
-	return encodeBatchesAs(v, r.Subject, r.After, entries)[0], nil
+	return encodeBatchesAs(v, wire.EntryBatch{Subject: r.Subject, Prev: r.After, Entries: entries, Forgotten: forgotten})[0], nil
 }

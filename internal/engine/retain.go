@@ -18,14 +18,22 @@ const (
 
 // retain is the loop that forgets what has been kept for long enough.
 func (e *Engine) retain(ctx context.Context) error {
-	if e.store.Retention == nil || e.o.Keep <= 0 {
+	if e.store.Retention == nil || e.o.Keep <= 0 && e.o.Replay <= 0 {
 		return nil
 	}
 	tick := time.NewTicker(e.o.RetainEvery)
 	defer tick.Stop()
 	for {
-		if err := e.Forget(ctx, now().Add(-e.o.Keep)); err != nil && ctx.Err() == nil {
-			e.log.LogAttrs(ctx, slog.LevelError, "old entries, jobs and evidence could not be forgotten", slog.Any("error", err))
+		// While the control plane was away POPs could not answer: they get time.
+		if e.o.Replay > 0 && time.Since(e.members.started) > e.o.Deadline {
+			if err := e.GiveUp(ctx, now().Add(-e.o.Replay)); err != nil && ctx.Err() == nil {
+				e.log.LogAttrs(ctx, slog.LevelError, "what absent POPs owe could not be given up", slog.Any("error", err))
+			}
+		}
+		if e.o.Keep > 0 {
+			if err := e.Forget(ctx, now().Add(-e.o.Keep)); err != nil && ctx.Err() == nil {
+				e.log.LogAttrs(ctx, slog.LevelError, "old entries, jobs and evidence could not be forgotten", slog.Any("error", err))
+			}
 		}
 		select {
 		case <-ctx.Done():
@@ -36,12 +44,15 @@ func (e *Engine) retain(ctx context.Context) error {
 }
 
 // Forget deletes what is older than a time: entries of the log that are closed
-// and that every POP has passed, then jobs, then evidence that speaks of nothing
-// that is left.
+// and that every POP has passed, or is told no more (see GiveUp), then jobs, then
+// evidence that speaks of nothing that is left.
 func (e *Engine) Forget(ctx context.Context, before time.Time) error {
 	below, ok := e.members.passedByAll()
 	if !ok {
-		return nil // a POP has not been heard yet: nobody knows what it lacks
+		below = freshet.Position{} // a POP has not been heard yet: nobody knows what it lacks
+	}
+	if below = freshet.Later(below, e.horizon.end()); below.IsZero() {
+		return nil
 	}
 	entries, jobs := 0, 0
 	for {
@@ -50,6 +61,11 @@ func (e *Engine) Forget(ctx context.Context, before time.Time) error {
 			return err
 		}
 		entries += n
+		if n > 0 {
+			if err := e.lookBack(ctx); err != nil {
+				return err
+			}
+		}
 		if held != nil {
 			e.log.LogAttrs(ctx, slog.LevelWarn,
 				"an entry of the log is kept beyond its time, and all that follow with it: a POP owes it; remove that POP if it is gone",

@@ -23,6 +23,7 @@ func TestAnOlderReaderPassesDenials(t *testing.T) {
 			t.Fatal(err)
 		}
 		want := sampleBatch3()
+		want.Forgotten = freshet.Position{} // nor that
 		for i, e := range want.Entries {
 			if e.Kind.Lists() {
 				want.Entries[i] = &freshet.Entry{At: e.At, Kind: freshet.EntryMembership, Created: e.Created}

@@ -10,6 +10,11 @@ type EntryBatch struct {
 	Subject string
 	Prev    freshet.Position
 	Entries []*freshet.Entry
+	// Forgotten, in an answer to a pull, is where the log begins for the POP
+	// that asked: purges and prefetches of the subject up to there are told no
+	// more, though what lasts is. Zero: it begins at or before what was asked
+	// for.
+	Forgotten freshet.Position
 }
 
 // MaxEntries bounds the entries of one message, of log entries and of
@@ -34,9 +39,12 @@ func (b EntryBatch) Fits() bool {
 const minEntry = 18
 
 // EncodeEntries encodes a batch in the first version that can say it: the
-// third if an entry changes the deny list, so that agents of the releases
-// before read everything else.
+// third if an entry changes the deny list, or something was forgotten, so that
+// agents of the releases before read everything else.
 func EncodeEntries(b EntryBatch) []byte {
+	if !b.Forgotten.IsZero() {
+		return EncodeEntriesAs(Version3, b)
+	}
 	for _, e := range b.Entries {
 		if e.Kind.Lists() {
 			return EncodeEntriesAs(Version3, b)
@@ -49,7 +57,8 @@ func EncodeEntries(b EntryBatch) []byte {
 // sets that entries share are encoded once. Before version 3, an entry that
 // changes the deny list is told as a change of membership that concerns
 // nobody: its position is passed, and nothing is done. Whoever sends that
-// answers for it that the POP did not do it.
+// answers for it that the POP did not do it. Nor can what was forgotten be told
+// before version 3.
 func EncodeEntriesAs(v Version, b EntryBatch) []byte {
 	v = Version3.orFirst(v)
 	if v < Version3 {
@@ -68,6 +77,9 @@ func EncodeEntriesAs(v Version, b EntryBatch) []byte {
 	for i, e := range b.Entries {
 		w.entry(v, e, at, index[i])
 		at = e.At
+	}
+	if v >= Version3 {
+		w.position(b.Forgotten)
 	}
 	return seal(kindEntries, v, w.b, compression.fast)
 }
@@ -164,6 +176,9 @@ func DecodeEntries(b []byte) (EntryBatch, error) {
 		}
 		batch.Entries = append(batch.Entries, e)
 		at = e.At
+	}
+	if r.v >= Version3 && r.err == nil {
+		batch.Forgotten = r.position()
 	}
 	if err := finish(kindEntries, r); err != nil {
 		return EntryBatch{}, err

@@ -105,6 +105,7 @@ func sampleBatch() wire.EntryBatch {
 // sampleBatch3 says the same, and what version 3 adds.
 func sampleBatch3() wire.EntryBatch {
 	b := sampleBatch()
+	b.Forgotten = pos(39)
 	b.Entries = append(b.Entries, &freshet.Entry{
 		At: freshet.Position{Epoch: 3, Pos: 3}, Kind: freshet.EntryDeny, Account: "acme", Job: "41d465e31959",
 		Domain: "vod.example.com", FirstTask: 2002, Targets: []string{"shield"}, Created: at(4), Status: freshet.StatusLegal,

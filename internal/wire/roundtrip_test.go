@@ -31,7 +31,9 @@ func roundTrip[T any](t *testing.T, gen *rapid.Generator[T], encode func(T) []by
 func TestRoundTrip_Entries(t *testing.T) {
 	t.Parallel()
 	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.EntryBatch {
-		b := wire.EntryBatch{Subject: rapid.String().Draw(t, "subject"), Prev: genPosition().Draw(t, "prev")}
+		b := wire.EntryBatch{
+			Subject: rapid.String().Draw(t, "subject"), Prev: genPosition().Draw(t, "prev"), Forgotten: genPosition().Draw(t, "forgotten"),
+		}
 		if list := rapid.SliceOfN(genEntry(), 0, 5).Draw(t, "entries"); len(list) > 0 {
 			b.Entries = list
 		}
