@@ -113,14 +113,11 @@ func (s *Store) forgotten(ctx context.Context, subject string) (seq int64, err e
 // LastBefore implements [store.Retention]. It halves the log until it stands
 // between an entry that is older and one that is not.
 func (s *Store) LastBefore(ctx context.Context, before time.Time) (map[string]freshet.Position, error) {
-	var first, end int64
-	if _, err := s.read.get(ctx, []any{&first}, `SELECT seq FROM log WHERE kind < 3 ORDER BY seq LIMIT 1`); err != nil {
-		return nil, fmt.Errorf("reading the start of the log: %w", err)
-	}
+	var end int64
 	if _, err := s.read.get(ctx, []any{&end}, `SELECT seq + 1 FROM log_head`); err != nil {
 		return nil, fmt.Errorf("reading the head of the log: %w", err)
 	}
-	for low := first; low < end; {
+	for low := int64(0); low < end; {
 		middle := low + (end-low)/2
 		var seq, created int64
 		found, err := s.read.get(ctx, []any{&seq, &created},
