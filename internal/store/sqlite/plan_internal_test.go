@@ -25,6 +25,8 @@ func bounded() map[string]string {
 		"log_membership":  "a row for each change of membership",
 		"member":          "a row for each POP",
 		"pop":             "a row for each POP",
+		"pop_duty":        "a row for each POP",
+		"log_forgotten":   "a row for each subject",
 		"account":         "a row for each account",
 		"access_key":      "a row for each key",
 		"callback_load":   "a row for each account",
