@@ -127,7 +127,7 @@ func newAuditExport(d deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		out, closeIt := r.out, func() error { return nil }
+		out, closeIt := r.export, func() error { return nil }
 		if file != "-" {
 			f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
 			if err != nil {

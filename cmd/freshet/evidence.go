@@ -50,7 +50,7 @@ Of several lines about one task and POP the last one holds.`,
 		if f.Until, err = since(until, time.Now()); err != nil {
 			return err
 		}
-		out, err := openOutput(r.out, file)
+		out, err := openOutput(r.export, file)
 		if err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/fault"
+	"github.com/freshet-vod/freshet/internal/plaintext"
 )
 
 // The exit codes, which scripts rely on.
@@ -58,7 +59,7 @@ func report(d deps, err error) int {
 		fmt.Fprintln(d.err, "freshet:", clean(err.Error()))
 		return exitInput
 	}
-	fmt.Fprintln(d.err, "freshet:", cleanLines(e.Message))
+	fmt.Fprintln(d.err, "freshet:", plaintext.Text(e.Message))
 	if e.Code == freshet.CodeInternal && e.Err != nil {
 		fmt.Fprintln(d.err, " ", clean(e.Err.Error()))
 	}

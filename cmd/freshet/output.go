@@ -9,38 +9,18 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
+	"unicode/utf16"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/plaintext"
 )
 
-// clean removes what a terminal would act on from text that came from a
-// server, an origin or a file: control characters, and the marks that reorder
-// what is read.
-func clean(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unsafe(r) {
-			return -1
-		}
-		return r
-	}, s)
-}
+// clean is for cells and lines: it removes line breaks and tabs too, which
+// pass elsewhere.
+func clean(s string) string { return plaintext.Line(s) }
 
-// cleanLines is clean for text of several lines.
-func cleanLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i := range lines {
-		lines[i] = clean(lines[i])
-	}
-	return strings.Join(lines, "\n")
-}
-
-func unsafe(r rune) bool {
-	return unicode.IsControl(r) || r >= 0x202a && r <= 0x202e || r >= 0x2066 && r <= 0x2069 || r == 0x2028 || r == 0x2029
-}
-
-// writeJSON writes a value for programs. What clean removes is escaped here:
-// JSON itself escapes only a part of it.
+// writeJSON writes a value for programs. What a terminal acts on is escaped
+// here: JSON itself escapes only a part of it, and programs get all of it back.
 func writeJSON(w io.Writer, v any, indent bool) error {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -53,11 +33,15 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	}
 	var out strings.Builder
 	for _, r := range b.String() {
-		if unsafe(r) && r != '\n' {
+		switch {
+		case r == '\n' || !plaintext.Unsafe(r):
+			out.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&out, `\u%04x\u%04x`, high, low)
+		default:
 			fmt.Fprintf(&out, `\u%04x`, r)
-			continue
 		}
-		out.WriteRune(r)
 	}
 	_, err := io.WriteString(w, out.String())
 	return err

@@ -46,13 +46,13 @@ func (p *progress) update(j *freshet.JobReport) {
 		return
 	}
 	if p.bars == nil {
-		p.bars = mpb.NewWithContext(p.ctx, mpb.WithOutput(p.d.err), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
+		p.bars = mpb.NewWithContext(p.ctx, mpb.WithOutput(p.d.screen), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
 		p.tasks = p.add("tasks")
 	}
 	p.tasks.set(j.Tally.Complete+j.Tally.Failed, j.Tally.Total(), j.Tally.Failed, j.Done)
 	for _, t := range j.POPs {
 		if p.pops[t.POP] == nil {
-			p.pops[t.POP] = p.add(clean(t.POP))
+			p.pops[t.POP] = p.add(t.POP)
 		}
 		p.pops[t.POP].set(t.Final, t.Targets, t.Failed, j.Done)
 	}
@@ -77,7 +77,7 @@ func (p *progress) print(j *freshet.JobReport) {
 func (p *progress) add(name string) *popBar {
 	b := &popBar{}
 	b.bar = p.bars.AddBar(0,
-		mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+		mpb.PrependDecorators(decor.Name(clean(name), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(
 			decor.CountersNoUnit("%d / %d", decor.WCSyncSpace),
 			decor.Any(func(decor.Statistics) string {
@@ -123,9 +123,9 @@ type byteBar struct {
 func newByteBar(ctx context.Context, d deps, name string, total int64) *byteBar {
 	b := &byteBar{d: d}
 	if d.terminal && total > 0 {
-		b.bars = mpb.NewWithContext(ctx, mpb.WithOutput(d.err), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
+		b.bars = mpb.NewWithContext(ctx, mpb.WithOutput(d.screen), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
 		b.bar = b.bars.AddBar(total,
-			mpb.PrependDecorators(decor.Name(name, decor.WCSyncSpaceR)),
+			mpb.PrependDecorators(decor.Name(clean(name), decor.WCSyncSpaceR)),
 			mpb.AppendDecorators(
 				decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
 				decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace),
@@ -166,7 +166,7 @@ func (b *byteBar) set(done int64) {
 // note prints a line above the bar.
 func (b *byteBar) note(line string) {
 	if b.bars != nil {
-		_, _ = fmt.Fprintln(b.bars, line)
+		_, _ = fmt.Fprintln(b.bars, clean(line))
 		return
 	}
 	fmt.Fprintln(b.d.err, line)

@@ -6,16 +6,22 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
+
+	"github.com/freshet-vod/freshet/internal/plaintext"
 )
 
 // deps are what commands take from the process.
 type deps struct {
 	args     []string
 	in       io.Reader
-	out, err io.Writer
+	out, err io.Writer // what a terminal would act on does not pass; see execute
 	env      func(string) string
 	terminal bool // err is a terminal
-	servers  serverCommands
+	// export and screen are out and err as they are: for exports, of which no
+	// byte may change, and for what draws on the terminal, such as bars, with
+	// text that is cleaned.
+	export, screen io.Writer
+	servers        serverCommands
 }
 
 // serverCommands are the commands that start servers. They bring every part
@@ -25,8 +31,12 @@ type serverCommands struct {
 	runPOP func(cmd *cobra.Command, config string) error // `freshet pop --config FILE`
 }
 
-// execute runs the command line and returns the process's exit code.
+// execute runs the command line and returns the process's exit code. Whatever
+// commands print is stripped here of what a terminal acts on, since most of it
+// came from somebody else.
 func execute(ctx context.Context, d deps) int {
+	d.export, d.screen = d.out, d.err
+	d.out, d.err = plaintext.NewWriter(d.out), plaintext.NewWriter(d.err)
 	root, started := newRoot(d) //nolint:contextcheck // commands get it from ExecuteContext
 	err := root.ExecuteContext(ctx)
 	if err == nil {
