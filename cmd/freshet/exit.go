@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/fault"
+	faults "github.com/freshet-vod/freshet/internal/fault" // fault is what programs are told
 	"github.com/freshet-vod/freshet/internal/plaintext"
 )
 
@@ -69,7 +69,7 @@ func report(d deps, err error) int {
 		}
 	}
 	if remedy := remedyOf(e); remedy != "" {
-		fmt.Fprintln(d.err, "What to do:", cleanLines(remedy))
+		fmt.Fprintln(d.err, "What to do:", plaintext.Text(remedy))
 	}
 	return codeOf(e.Code)
 }
@@ -77,8 +77,8 @@ func report(d deps, err error) int {
 // remedyOf returns what to do about an error. Where the input is wrong, its
 // message says that already.
 func remedyOf(e *freshet.Error) string {
-	remedy := fault.Of(e).Remedy
-	if plain := fault.Of(&freshet.Error{Code: freshet.CodeInvalid}); remedy == plain.Remedy {
+	remedy := faults.Of(e).Remedy
+	if plain := faults.Of(&freshet.Error{Code: freshet.CodeInvalid}); remedy == plain.Remedy {
 		return ""
 	}
 	return remedy

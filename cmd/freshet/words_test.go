@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/fault"
+	faults "github.com/freshet-vod/freshet/internal/fault" // fault is what programs are told
 )
 
 // TestErrors_SendNobodyToACommandThatIsNotThere follows what the table tells
@@ -23,7 +23,7 @@ func TestErrors_SendNobodyToACommandThatIsNotThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	commands := 0
-	for _, e := range fault.All() {
+	for _, e := range faults.All() {
 		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(e.Remedy, -1) {
 			if line, ok := strings.CutPrefix(m[1], "freshet "); ok {
 				commands++
@@ -52,13 +52,13 @@ func TestErrors_ExitCodesAreInTheTable(t *testing.T) {
 	t.Parallel()
 	ours := []int{exitOK, exitInput, exitUsage, exitFailed, exitTimeout, exitNotFound, exitUnreachable, exitInterrupted}
 	for _, code := range ours {
-		if e, ok := fault.Find(fault.Exit, strconv.Itoa(code)); !ok || e.Status != code {
+		if e, ok := faults.Find(faults.Exit, strconv.Itoa(code)); !ok || e.Status != code {
 			t.Errorf("internal/fault lacks the exit code %d", code)
 		}
 	}
 	n := 0
-	for _, e := range fault.All() {
-		if e.Face == fault.Exit {
+	for _, e := range faults.All() {
+		if e.Face == faults.Exit {
 			n++
 		}
 	}
@@ -70,8 +70,8 @@ func TestErrors_ExitCodesAreInTheTable(t *testing.T) {
 // TestErrors_AreShownWithWhatToDo holds what people read after each error.
 func TestErrors_AreShownWithWhatToDo(t *testing.T) {
 	t.Parallel()
-	for _, e := range fault.All() {
-		if e.Face != fault.Native {
+	for _, e := range faults.All() {
+		if e.Face != faults.Native {
 			continue
 		}
 		t.Run(e.Code, func(t *testing.T) {
