@@ -42,7 +42,8 @@ type control struct {
 	pulls     int
 	denyPulls int
 	beats     map[string]freshet.Heartbeat
-	refuse    int // so many evidence messages are stored, but not acknowledged
+	begins    map[string]freshet.Position // by subject: what stands up to here and does not last is told no more
+	refuse    int                         // so many evidence messages are stored, but not acknowledged
 }
 
 type delivery struct {
@@ -160,8 +161,13 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 		return nil, err
 	}
 	b := wire.EntryBatch{Subject: q.Subject, Prev: q.After}
+	begins := c.begins[q.Subject]
+	if q.After.Before(begins) {
+		b.Forgotten = begins
+	}
 	for _, e := range c.log {
-		if e.Subject() == q.Subject && q.After.Before(e.At) && len(b.Entries) < min(q.Limit, 5) {
+		told := begins.Before(e.At) || e.Kind != freshet.EntryPurge && e.Kind != freshet.EntryPrefetch
+		if e.Subject() == q.Subject && told && q.After.Before(e.At) && len(b.Entries) < min(q.Limit, 5) {
 			b.Entries = append(b.Entries, e)
 		}
 	}

@@ -180,7 +180,9 @@ func (l *life) openGates(ctx context.Context) {
 		w := q.queue[q.opened]
 		switch {
 		case w.flush:
-			l.flushForEnrolment(ctx, w)
+			if !l.startFlushWork(ctx, w) {
+				return
+			}
 		case w.entry.Kind.Lists():
 			if !l.denialDone(w) {
 				return // nothing that comes after it may overtake it

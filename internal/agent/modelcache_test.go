@@ -49,6 +49,7 @@ type modelCache struct {
 	effects     []effect
 	warmings    []warming
 	flushed     []time.Time
+	flushTakes  time.Duration
 	delay       time.Duration
 	transient   float64                                                  // chance that a purge fails for now
 	lateFill    float64                                                  // chance that a fill in flight stores an old body after a purge
@@ -275,6 +276,9 @@ func (h *handle) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 }
 
 func (h *handle) Flush(ctx context.Context, before time.Time) error {
+	if !h.k.before("flush") || !wait(ctx, h.flushTakes) {
+		return errKilled
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.flushed = append(h.flushed, before)
@@ -348,6 +352,13 @@ func (m *modelCache) has(url string) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.stored[url].Stored()
+}
+
+// flushes returns how often the whole content was made to revalidate.
+func (m *modelCache) flushes() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.flushed)
 }
 
 func (m *modelCache) prefetches() []string {

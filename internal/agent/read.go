@@ -38,6 +38,7 @@ type subject struct {
 	name    string
 	cursor  freshet.Position // of the last entry taken in
 	target  freshet.Position // the log reaches at least this far
+	gap     freshet.Position // what lies between the cursor and here is told no more, but for what lasts; zero: nothing is missing
 	tail    bool             // pull to the end once, whatever the target: the start
 	pulling bool
 	behind  time.Time // since when a backlog is read; zero: there is none
@@ -143,6 +144,9 @@ func (l *life) take(s *subject, entries []*freshet.Entry) {
 		}
 		if !l.room(s.name) {
 			return
+		}
+		if s.gap.Before(e.At) {
+			l.crossGap(s)
 		}
 		s.cursor = e.At
 		l.reader.known = freshet.Later(l.reader.known, e.At)
@@ -254,7 +258,11 @@ func (l *life) pulled(ctx context.Context, s *subject, b wire.EntryBatch, err er
 		return
 	}
 	s.failed, s.after = 0, time.Time{}
+	if s.cursor.Before(b.Forgotten) {
+		s.gap = freshet.Later(s.gap, b.Forgotten)
+	}
 	if len(b.Entries) == 0 {
+		l.crossGap(s)
 		// Nothing there, whatever was announced: a node that lags behind, or a
 		// restored log. The next head, within a second, tells.
 		s.tail, s.target = false, s.cursor

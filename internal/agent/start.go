@@ -190,17 +190,3 @@ func (l *life) recall(kept []*freshet.Entry, list []freshet.Exception) {
 		}
 	}
 }
-
-// flushForEnrolment makes the cache revalidate when the POP is enrolled again
-// after a removal: it was no target in between. The watermark waits for it.
-func (l *life) flushForEnrolment(ctx context.Context, w *work) {
-	l.work(ctx, func() func() {
-		err := l.flush(ctx)
-		return func() {
-			if err == nil {
-				w.left = 0
-				l.advance()
-			}
-		}
-	})
-}

@@ -17,7 +17,7 @@ type work struct {
 	again    []string              // of a redo: the parents on whose account it is done again
 	blocked  func(item int) bool   // what a parent could not carry out; nil: nothing
 	executed bool                  // an item was carried out, so a bypassed parent must be made good
-	flush    bool                  // the cache must revalidate everything instead
+	flush    bool                  // the cache must revalidate everything instead; see startFlushWork
 	match    func(url string) bool // of a pattern
 	denial   *denial               // of an entry that changes the deny list, once its turn has come
 }
