@@ -4,7 +4,7 @@ BIN     := .cache/bin
 LINT    := $(BIN)/golangci-lint
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test short lint check bench bench-smoke soak fuzz generate clean
+.PHONY: help build test short lint check bench bench-smoke soak fuzz generate man clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,10 @@ fuzz: ## every fuzz target for FUZZTIME (1m)
 	@scripts/fuzz-all $(FUZZTIME)
 
 generate: ## regenerate what is generated and committed
-	$(GO) test ./internal/config ./internal/fault ./internal/metrics -run Manual -update
+	$(GO) test ./internal/config ./internal/fault ./internal/metrics ./cmd/freshet -run Manual -update
+
+man: ## the man pages, into man/man1
+	$(GO) run ./cmd/freshet man man/man1
 
 clean: ## what builds and tests leave behind
-	rm -rf freshet .cache
+	rm -rf freshet man .cache

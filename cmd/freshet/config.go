@@ -22,7 +22,7 @@ func newConfig(d deps) *cobra.Command {
 				role = "the POP " + c.POP.ID
 			}
 			if asJSON {
-				return writeJSON(d.out, map[string]any{"file": args[0], "ok": true, "role": role}, true)
+				return writeJSON(d.out, configAnswer{args[0], true, role}, true)
 			}
 			_, err = fmt.Fprintf(d.out, "%s is good: %s\n", clean(args[0]), clean(role))
 			return err

@@ -99,7 +99,7 @@ func newDomainRemove(d deps) *cobra.Command {
 		if err := c.RemoveDomain(cmd.Context(), args[0]); err != nil {
 			return err
 		}
-		return r.show(map[string]string{"removed": args[0]}, func() error {
+		return r.show(removed{args[0]}, func() error {
 			r.note("Domain %s is removed.", args[0])
 			return nil
 		})

@@ -86,7 +86,7 @@ func newKeyDelete(d deps) *cobra.Command {
 		if err := c.DeleteKey(cmd.Context(), args[0]); err != nil {
 			return err
 		}
-		return r.show(map[string]any{"id": args[0], "deleted": true}, func() error {
+		return r.show(deleted{args[0], true}, func() error {
 			_, err := fmt.Fprintf(r.out, "%s is deleted\n", clean(args[0]))
 			return err
 		})

@@ -78,7 +78,7 @@ func (r *remote) policyChanged(key, what string, err error) error {
 	if err != nil {
 		return err
 	}
-	return r.show(map[string]any{"id": key, "changed": true}, func() error {
+	return r.show(policyAnswer{key, true}, func() error {
 		_, err := fmt.Fprintf(r.out, "%s %s\n", clean(key), what)
 		return err
 	})
@@ -92,11 +92,14 @@ func newPolicyShow(d deps) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if document == "" {
+		switch {
+		case document == "" && r.json:
+			_, err := fmt.Fprintln(r.out, "null")
+			return err
+		case document == "":
 			r.note("%s has no policy: it may do everything in its account.", args[0])
 			return nil
-		}
-		if r.json {
+		case r.json:
 			_, err := fmt.Fprintln(r.out, document)
 			return err
 		}

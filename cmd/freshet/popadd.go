@@ -110,7 +110,7 @@ func newPOPRemove(d deps) *cobra.Command {
 		if err := c.RemovePOP(cmd.Context(), args[0]); err != nil {
 			return err
 		}
-		return r.show(map[string]string{"removed": args[0]}, func() error {
+		return r.show(removed{args[0]}, func() error {
 			r.note("POP %s is a member no more.", args[0])
 			return nil
 		})

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -76,13 +78,36 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 	root.AddCommand(
 		newDomain(d), newMedia(d), newSubmit(d, purgeWords()), newSubmit(d, prefetchWords()), newPlan(d),
 		newJob(d), newJobs(d), newTask(d), newPOPs(d), newPOP(d), newKey(d), newAccount(d), newPolicy(d),
-		newTakedown(d), newAudit(d), newCallbacks(d), newWebhook(d), newConfig(d), newCompletion(d), newVersion(d),
+		newTakedown(d), newAudit(d), newCallbacks(d), newWebhook(d), newConfig(d), newCompletion(d), newMan(d), newVersion(d),
 	)
 	for _, command := range d.servers.extra {
 		root.AddCommand(command(d))
 	}
+	root.AddCommand(topics()...)
+	root.SetHelpCommand(newHelp())
+	addGroups(root)
+	addExamples(root)
 	addCompletion(root, d)
 	return root, started
+}
+
+// addGroups sorts the commands of the first level for the help.
+func addGroups(root *cobra.Command) {
+	for _, g := range []struct{ id, title, commands string }{
+		{"work", "Purge and prefetch:", "purge prefetch plan takedown job jobs task"},
+		{"catalog", "What there is to purge, and where:", "media domain pop pops"},
+		{"access", "Who may, who did, and who is told:", "account key policy audit evidence callbacks webhook"},
+		{"serve", "Run Freshet:", "serve demo config backup restore secrets"},
+		{"self", "This program:", "completion help man version"},
+	} {
+		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
+		for _, c := range root.Commands() {
+			if slices.Contains(strings.Fields(g.commands), c.Name()) {
+				c.GroupID = g.id
+			}
+		}
+	}
+	root.SetHelpCommandGroupID("self")
 }
 
 // group makes a command that only holds others.

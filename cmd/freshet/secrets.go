@@ -31,7 +31,7 @@ key file. Stop the server first. Session tokens that are out end with it.`,
 				return err
 			}
 			if asJSON {
-				return writeJSON(d.out, map[string]any{"key_file": path, "key": name}, true)
+				return writeJSON(d.out, rotated{path, name}, true)
 			}
 			_, err = fmt.Fprintf(d.out, "%s holds the new key (%s); the old ones open nothing any more\n", clean(path), name)
 			return err

@@ -46,6 +46,7 @@ func argumentValues() map[string]value {
 		"freshet config check":    {files: []string{"yaml", "yml"}},
 		"freshet backup":          anyFile,
 		"freshet restore":         anyFile,
+		"freshet man":             {dir: true},
 		"freshet completion":      {words: []string{"bash", "zsh", "fish"}},
 	}
 }
