@@ -76,6 +76,7 @@ type Entry struct {
 	Soft       bool       // of a purge by pattern: a cache that can revalidates what it has instead of removing it
 	Membership Membership // with EntryMembership
 	Status     int        // with EntryDeny: how viewers are refused; StatusLegal or StatusNotFound
+	Trace      Trace      // in which its deliveries are recorded
 }
 
 // Subject returns the subject on which the entry is pushed.

@@ -23,6 +23,7 @@ type Job struct {
 	UserData string    `json:"user_data,omitempty"`
 	Policy   string    `json:"-"` // the vendor's FilterPolicy text, as echoed by its API
 	Native   bool      `json:"native"`
+	Trace    Trace     `json:"-"` // in which its planning is recorded
 	Created  time.Time `json:"created"`
 	FinishBy time.Time `json:"finish_by,omitzero"` // prefetch only: after it, what is left is given up
 	Rows     []Row     `json:"rows"`

@@ -39,14 +39,14 @@ func (b EntryBatch) Fits() bool {
 const minEntry = 18
 
 // EncodeEntries encodes a batch in the first version that can say it: the
-// third if an entry changes the deny list, or something was forgotten, so that
-// agents of the releases before read everything else.
+// third if an entry changes the deny list or is traced, or something was
+// forgotten, so that agents of the releases before read everything else.
 func EncodeEntries(b EntryBatch) []byte {
 	if !b.Forgotten.IsZero() {
 		return EncodeEntriesAs(Version3, b)
 	}
 	for _, e := range b.Entries {
-		if e.Kind.Lists() {
+		if e.Kind.Lists() || !e.Trace.IsZero() {
 			return EncodeEntriesAs(Version3, b)
 		}
 	}
@@ -140,12 +140,26 @@ func (w *writer) entry(v Version, e *freshet.Entry, before freshet.Position, tar
 	w.extra(e)
 	w.selector(e.Selector)
 	if v >= Version3 {
-		w.uvarint(clamp(int64(e.Status), maxStatus))
+		w.statusAndTrace(e)
 	}
 }
 
-// maxStatus is the greatest status of HTTP.
-const maxStatus = 999
+const (
+	maxStatus = 999  // the greatest status of HTTP
+	traced    = 1024 // added to the status of an entry whose trace follows
+)
+
+// statusAndTrace writes the two in one: an entry that nobody traces, which is
+// nearly every one, takes no byte more for it.
+func (w *writer) statusAndTrace(e *freshet.Entry) {
+	status := clamp(int64(e.Status), maxStatus)
+	if e.Trace.IsZero() {
+		w.uvarint(status)
+		return
+	}
+	w.uvarint(status | traced)
+	w.b = append(append(w.b, e.Trace.ID[:]...), e.Trace.Span[:]...)
+}
 
 // DecodeEntries decodes a batch. Entries with the same targets share one
 // slice of them, which is not to be changed. Empty lists come back as nil.
@@ -208,7 +222,8 @@ func (r *reader) entry(before freshet.Position, sets [][]string, budget *urlBudg
 	r.extra(e)
 	e.Selector = r.selector(budget)
 	if r.v >= Version3 {
-		if e.Status = r.status(); e.Status != 0 && e.Kind != freshet.EntryDeny {
+		r.statusAndTrace(e)
+		if e.Status != 0 && e.Kind != freshet.EntryDeny {
 			r.failf("entry of kind %s has a status", e.Kind)
 		}
 	}
@@ -222,13 +237,26 @@ func lastKind(v Version) freshet.EntryKind {
 	return freshet.EntryMembership
 }
 
-func (r *reader) status() int {
-	v := r.uvarint()
+func (r *reader) status() int { return r.statusOf(r.uvarint()) }
+
+func (r *reader) statusOf(v uint64) int {
 	if v > maxStatus {
 		r.failf("status %d is out of range", v)
 		return 0
 	}
 	return int(v)
+}
+
+func (r *reader) statusAndTrace(e *freshet.Entry) {
+	v := r.uvarint()
+	if e.Status = r.statusOf(v &^ traced); v&traced == 0 {
+		return
+	}
+	copy(e.Trace.ID[:], r.take(len(e.Trace.ID)))
+	copy(e.Trace.Span[:], r.take(len(e.Trace.Span)))
+	if r.err == nil && (e.Trace.ID == [16]byte{} || e.Trace.Span == [8]byte{}) {
+		r.failf("a trace has no number")
+	}
 }
 
 // The two fields of a membership mean something else in entries that change

@@ -46,7 +46,7 @@ type Version byte
 const (
 	Version1 Version = 1 // of the first release
 	Version2 Version = 2 // evidence tells rounds and windows; domains tell how their objects are checked
-	Version3 Version = 3 // entries deny and allow, and tell where the log begins; the deny list can be asked for; domains tell how URLs are signed, and whether the origin is guarded; POPs report, are drained, and are told what to do in silence
+	Version3 Version = 3 // entries deny and allow, and tell where the log begins and in which trace they are; the deny list can be asked for; domains tell how URLs are signed, and whether the origin is guarded; POPs report, are drained, and are told what to do in silence
 )
 
 // Newest is the version in which messages are encoded unless another is asked

@@ -87,6 +87,10 @@ func genEntry() *rapid.Generator[*freshet.Entry] {
 			FinishBy:  genTime().Draw(t, "finish_by"),
 			Created:   genTime().Draw(t, "created"),
 		}
+		if rapid.Bool().Draw(t, "traced") {
+			copy(e.Trace.ID[:], rapid.SliceOfN(rapid.ByteMin(1), 16, 16).Draw(t, "trace"))
+			copy(e.Trace.Span[:], rapid.SliceOfN(rapid.ByteMin(1), 8, 8).Draw(t, "span"))
+		}
 		switch e.Kind { //nolint:exhaustive // the others have nothing of their own
 		case freshet.EntryPurge:
 			e.Soft = rapid.Bool().Draw(t, "soft")

@@ -114,6 +114,11 @@ func sampleBatch3() wire.EntryBatch {
 		At: freshet.Position{Epoch: 3, Pos: 4}, Kind: freshet.EntryAllow, Account: "acme", Job: "41d465e31960",
 		Domain: "vod.example.com", FirstTask: 2003, Targets: []string{"shield"}, Created: at(5),
 		Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://vod.example.com/a/hd.m3u8"}},
+	}, &freshet.Entry{
+		At: freshet.Position{Epoch: 3, Pos: 5}, Kind: freshet.EntryDeny, Account: "acme", Job: "41d465e31961",
+		Domain: "vod.example.com", FirstTask: 2004, Targets: []string{"shield"}, Created: at(6), Status: freshet.StatusNotFound,
+		Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: []string{"http://vod.example.com/a/hd.m3u8"}},
+		Trace:    freshet.Trace{ID: [16]byte([]byte("a trace, sampled")), Span: [8]byte([]byte("its span"))},
 	})
 	return b
 }

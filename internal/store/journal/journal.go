@@ -162,7 +162,14 @@ func apply(ctx context.Context, t *sql.Tx, s store.Step) error {
 }
 
 // encodeEntry encodes an entry by itself, so that it can be dropped by itself.
+// Its trace is left out: an older release, to which the POP may go back, could
+// not read the entry, and a trace that waits over a restart says little.
 func encodeEntry(e *freshet.Entry) []byte {
+	if !e.Trace.IsZero() {
+		plain := *e
+		plain.Trace = freshet.Trace{}
+		e = &plain
+	}
 	return wire.EncodeEntries(wire.EntryBatch{Subject: e.Subject(), Entries: []*freshet.Entry{e}})
 }
 

@@ -224,10 +224,10 @@ func (s *Store) appendEntry(ctx context.Context, t *tx, head *logHead, tasks map
 		return err
 	}
 	return t.exec(ctx, `INSERT INTO log (seq, kind, subject, selector, n, account, job, idx, domain, first_task,
-		targets, last_purge, finish_by, created, closed, failed, grp, type, soft, header, status)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)`,
+		targets, last_purge, finish_by, created, closed, failed, grp, type, soft, header, status, trace)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?, ?)`,
 		head.seq, e.Kind, subjectNumber(e.Subject()), e.Selector.Kind, e.Len(), e.Account, jobKey(e.Job), e.Row, e.Domain,
-		int64(e.FirstTask), targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type, e.Soft, e.Header, e.Status) //nolint:gosec // counts up from ten digits
+		int64(e.FirstTask), targets, lastPurge, millis(e.FinishBy), millis(e.Created), int64(e.Group), e.Type, e.Soft, e.Header, e.Status, packTrace(e.Trace)) //nolint:gosec // counts up from ten digits
 }
 
 // nextTask is the next task ID of an account.

@@ -24,6 +24,7 @@ const (
 	flagTakedown
 	flagReinstate
 	flagDenial
+	flagTrace
 )
 
 var errCutShort = errors.New("packed job is cut short")
@@ -75,6 +76,10 @@ func encodeJob(j *freshet.Job) ([]byte, error) {
 		}
 		b = appendString(b, string(denial))
 	}
+	if !j.Trace.IsZero() {
+		flags |= flagTrace
+		b = append(b, packTrace(j.Trace)...)
+	}
 	b = binary.AppendUvarint(b, uint64(len(j.Rows)))
 	created := millis(j.Created)
 	for i := range j.Rows {
@@ -118,6 +123,9 @@ func decodeJob(b []byte) (*freshet.Job, error) {
 	if flags&flagDenial != 0 {
 		j.Denial = &freshet.Denial{}
 		r.json(j.Denial)
+	}
+	if flags&flagTrace != 0 {
+		j.Trace = unpackTrace(r.take(traceLen))
 	}
 	n := r.uvarint()
 	if r.err == nil && n > uint64(len(r.b)) { // a row is at least two bytes
@@ -190,6 +198,18 @@ func (r *unpacker) string() string {
 	return s
 }
 
+func (r *unpacker) take(n int) []byte {
+	if r.err == nil && n > len(r.b) {
+		r.err = errCutShort
+	}
+	if r.err != nil {
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
 func (r *unpacker) json(v any) {
 	s := r.string()
 	if r.err == nil {
@@ -233,4 +253,24 @@ func fromMillis(ms int64) time.Time {
 		return time.Time{}
 	}
 	return time.UnixMilli(ms).UTC()
+}
+
+// traceLen is the length of a trace as it is kept.
+const traceLen = 24
+
+// packTrace returns nothing for what nobody traces.
+func packTrace(t freshet.Trace) []byte {
+	if t.IsZero() {
+		return []byte{}
+	}
+	return append(t.ID[:], t.Span[:]...)
+}
+
+// unpackTrace takes what is no trace for none: nobody's work depends on it.
+func unpackTrace(b []byte) (t freshet.Trace) {
+	if len(b) == traceLen {
+		copy(t.ID[:], b)
+		copy(t.Span[:], b[len(t.ID):])
+	}
+	return t
 }

@@ -122,7 +122,7 @@ func (t *tx) targetSet(ctx context.Context, pops []string) (int64, error) {
 
 // entryColumns are what scanEntry reads. The selector is packed and comes last.
 const entryColumns = `l.seq, l.kind, l.account, l.job, l.idx, l.domain, l.first_task, l.targets, l.last_purge,
-	l.finish_by, l.created, l.grp, l.type, l.soft, l.header, l.status, m.change, m.pop, s.packed
+	l.finish_by, l.created, l.grp, l.type, l.soft, l.header, l.status, l.trace, m.change, m.pop, s.packed
 	FROM log l LEFT JOIN log_selector s ON s.seq = l.seq LEFT JOIN log_membership m ON m.seq = l.seq `
 
 // entryRow is an entry as it is kept.
@@ -135,18 +135,18 @@ type entryRow struct {
 func scanEntry(rows *sql.Rows, known *epochs) (entryRow, error) {
 	e := &freshet.Entry{}
 	r := entryRow{entry: e}
-	var job []byte
+	var job, trace []byte
 	var firstTask, lastPurge, finishBy, created, group int64
 	var change sql.NullInt16
 	var pop sql.NullString
 	err := rows.Scan(&r.seq, &e.Kind, &e.Account, &job, &e.Row, &e.Domain, &firstTask, &r.targets, &lastPurge,
-		&finishBy, &created, &group, &e.Type, &e.Soft, &e.Header, &e.Status, &change, &pop, &r.packed)
+		&finishBy, &created, &group, &e.Type, &e.Soft, &e.Header, &e.Status, &trace, &change, &pop, &r.packed)
 	if err != nil {
 		return r, err
 	}
 	e.At, e.LastPurge = known.position(r.seq), known.position(lastPurge)
 	e.Job, e.FirstTask, e.Group = jobID(job), uint64(firstTask), uint64(group) //nolint:gosec // stored so
-	e.FinishBy, e.Created = fromMillis(finishBy), fromMillis(created)
+	e.FinishBy, e.Created, e.Trace = fromMillis(finishBy), fromMillis(created), unpackTrace(trace)
 	if change.Valid {
 		//nolint:gosec // stored so
 		e.Membership = freshet.Membership{Change: freshet.MembershipChange(change.Int16), POP: pop.String}

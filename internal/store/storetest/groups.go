@@ -108,6 +108,30 @@ func entriesKeepHeaders(t *testing.T, s Everything) {
 	same(t, back, []*freshet.Entry{e})
 }
 
+// tracesAreKept holds that the trace of a job and those of its entries come
+// back, and that what nobody traces stays so.
+func tracesAreKept(t *testing.T, s Everything) {
+	trace := func(b byte) freshet.Trace { return freshet.Trace{ID: [16]byte{15: b}, Span: [8]byte{b}} }
+	for i, tr := range []freshet.Trace{trace(1), {}} {
+		j := newJob("a", fmt.Sprintf("j%d", i), "m1")
+		j.Trace = tr
+		ok(t, s.Accept(t.Context(), j, store.Nonce{}))
+		rows := claim(t, s, "w", day0(), 1)
+		same(t, rows[0].Job.Trace, tr)
+		back, err := s.Job(t.Context(), "a", j.ID)
+		ok(t, err)
+		same(t, back.Trace, tr)
+		e := purge("a", j.ID, 0, 2)
+		if i == 0 {
+			e.Trace = trace(2)
+		}
+		ok(t, s.SavePlan(t.Context(), planned(rows[0], e)))
+		kept, err := s.Entry(t.Context(), e.At)
+		ok(t, err)
+		same(t, kept, e)
+	}
+}
+
 func headsFilterByType(t *testing.T, s Everything) {
 	plain, regex, bare := purge("a", "j", 0, 1), purge("a", "j", 0, 1), purge("a", "j", 0, 1)
 	prefix := purge("a", "j", 0, 0)

@@ -26,6 +26,7 @@ func runTasks(t *testing.T, open Open) {
 		"GroupEntriesAreTheAccounts":   groupEntries,
 		"HeadsFilterByType":            headsFilterByType,
 		"EntriesKeepTheirHeaders":      entriesKeepHeaders,
+		"TracesAreKept":                tracesAreKept,
 		"EntriesMayBeForSomePOPsOnly":  amongSome,
 		"KnownURLsAreTheAccounts":      knownURLs,
 	})
