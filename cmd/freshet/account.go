@@ -62,7 +62,7 @@ func newAccountSet(d deps, disable bool) *cobra.Command {
 }
 
 func showAccounts(r *remote, list ...client.Account) error {
-	t := newTable(r.out, "NAME", "STATE", "CREATED")
+	t := r.table("NAME", "STATE", "CREATED")
 	for _, a := range list {
 		state := "enabled"
 		if a.Disabled {

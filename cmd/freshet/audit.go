@@ -92,7 +92,7 @@ whose caller could not be established are not in it.`,
 			}
 		}
 		return r.show(map[string]any{"records": records}, func() error {
-			t := newTable(r.out, "TIME", "ACCOUNT", "KEY", "FROM", "ACTION", "OUTCOME", "JOB", "OBJECT")
+			t := r.table("TIME", "ACCOUNT", "KEY", "FROM", "ACTION", "OUTCOME", "JOB", "OBJECT")
 			for _, a := range records {
 				t.row(when(a.Time), a.Account, a.KeyID, a.Address, a.Action, a.Outcome, a.Job, clip(a.Object))
 			}

@@ -63,7 +63,7 @@ func newCallbacksList(d deps) *cobra.Command {
 }
 
 func showCallbacks(r *remote, list []client.Callback) error {
-	t := newTable(r.out, "ID", "EVENT", "ABOUT", "STATE", "ATTEMPTS", "NEXT", "ERROR")
+	t := r.table("ID", "EVENT", "ABOUT", "STATE", "ATTEMPTS", "NEXT", "ERROR")
 	for i := range list {
 		c := &list[i]
 		about := c.Media

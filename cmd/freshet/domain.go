@@ -108,7 +108,7 @@ func newDomainRemove(d deps) *cobra.Command {
 }
 
 func showDomains(r *remote, domains ...freshet.Domain) error {
-	t := newTable(r.out, "NAME", "ACCOUNT", "STATUS", "ORIGIN", "ALIASES", "TLS", "SIGNED", "VERIFY", "IGNORED PARAMETERS")
+	t := r.table("NAME", "ACCOUNT", "STATUS", "ORIGIN", "ALIASES", "TLS", "SIGNED", "VERIFY", "IGNORED PARAMETERS")
 	for _, d := range domains {
 		t.row(d.Name, d.Account, string(d.Status()), d.Origin, strings.Join(d.Aliases, ","), yes(d.TLS), signed(d.URLAuth),
 			string(d.Verify.OrDefault()), strings.Join(d.IgnoreParams, ","))

@@ -86,7 +86,7 @@ func jobState(j *freshet.JobReport) string {
 }
 
 func jobTables(r *remote, j *freshet.JobReport) error {
-	head := newTable(r.out)
+	head := r.table()
 	head.row("job", j.ID)
 	head.row("type", string(j.Type))
 	head.row("state", jobState(j))
@@ -100,7 +100,7 @@ func jobTables(r *remote, j *freshet.JobReport) error {
 		return err
 	}
 	fmt.Fprintln(r.out)
-	rows := newTable(r.out, "MEDIA", "STATE", "TASKS", "COMPLETE", "FAILED", "PROBLEMS", "TASK IDS", "MESSAGE")
+	rows := r.table("MEDIA", "STATE", "TASKS", "COMPLETE", "FAILED", "PROBLEMS", "TASK IDS", "MESSAGE")
 	for _, row := range j.Rows {
 		message := row.Message
 		if row.Fault != "" {
@@ -112,7 +112,7 @@ func jobTables(r *remote, j *freshet.JobReport) error {
 		return err
 	}
 	fmt.Fprintln(r.out)
-	pops := newTable(r.out, "POP", "FINAL", "OF", "FAILED", "EXCUSED", "OVERDUE")
+	pops := r.table("POP", "FINAL", "OF", "FAILED", "EXCUSED", "OVERDUE")
 	for _, p := range j.POPs {
 		pops.row(p.POP, num(p.Final), num(p.Targets), num(p.Failed), num(p.Excused), num(p.Overdue))
 	}
@@ -152,10 +152,7 @@ func spans(list []freshet.TaskSpan) string {
 }
 
 func listTasks(cmd *cobra.Command, r *remote, c *client.Client, id string) error {
-	t := newTable(r.out)
-	if !r.json {
-		t.row("TASK", "MEDIA", "URL")
-	}
+	t := r.table("TASK", "MEDIA", "URL")
 	for offset := 0; ; {
 		page, err := c.JobTasks(cmd.Context(), id, offset)
 		if err != nil {
@@ -168,8 +165,11 @@ func listTasks(cmd *cobra.Command, r *remote, c *client.Client, id string) error
 				return err
 			}
 		}
-		if page.Next == 0 {
-			return t.flush()
+		if !r.json {
+			err = t.flush()
+		}
+		if err != nil || page.Next == 0 {
+			return err
 		}
 		offset = page.Next
 	}
@@ -218,7 +218,7 @@ func newJobs(d deps) *cobra.Command {
 			return err
 		}
 		return r.show(page, func() error {
-			t := newTable(r.out, "JOB", "TYPE", "CREATED", "MEDIA", "PLANNED", "FAILED")
+			t := r.table("JOB", "TYPE", "CREATED", "MEDIA", "PLANNED", "FAILED")
 			for _, j := range page.Jobs {
 				planned, failed := 0, 0
 				for _, row := range j.Rows {

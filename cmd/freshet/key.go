@@ -95,7 +95,7 @@ func newKeyDelete(d deps) *cobra.Command {
 }
 
 func showKeys(r *remote, keys ...client.Key) error {
-	t := newTable(r.out, "ID", "STATE", "POLICY", "CREATED", "LAST USED")
+	t := r.table("ID", "STATE", "POLICY", "CREATED", "LAST USED")
 	for _, k := range keys {
 		state, policy, used := "enabled", "-", "never"
 		if k.Disabled {

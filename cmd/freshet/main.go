@@ -24,7 +24,19 @@ func run() int {
 	context.AfterFunc(ctx, stop)
 	return execute(ctx, deps{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
-		terminal: term.IsTerminal(int(os.Stderr.Fd())),
-		servers:  servers(),
+		terminal: term.IsTerminal(int(os.Stderr.Fd())), columns: columns(os.Stdout),
+		servers: servers(),
 	})
+}
+
+// columns is the width of the terminal that a file is; 0 = it is none.
+func columns(f *os.File) int {
+	fd := int(f.Fd())
+	if !term.IsTerminal(fd) {
+		return 0
+	}
+	if width, _, err := term.GetSize(fd); err == nil && width > 0 {
+		return width
+	}
+	return 80 // a terminal that does not say
 }

@@ -25,6 +25,7 @@ func environment() []manual.Variable {
 		{Name: envData, Text: "the server's data folder, for its credentials file; --data comes first (default " + config.Default().Data + ")"},
 		{Name: config.EnvAccessKeyID + ", " + config.EnvAccessKeySecret, Text: "the access key; without them, that of the credentials file"},
 		{Name: config.EnvSecurityToken, Text: "the security token of a temporary access key"},
+		{Name: "NO_COLOR", Text: "if it is set, nothing is coloured; --color comes first"},
 		{Name: config.EnvSecretsKey, Text: "for serve: the keys of the secrets in the database, in place of a key file"},
 	}
 }

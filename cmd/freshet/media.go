@@ -99,10 +99,7 @@ func newMediaList(d deps) *cobra.Command {
 	}
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
-		t := newTable(r.out)
-		if !r.json {
-			t.row("MEDIA", "TYPE", "STATUS", "STREAMS", "UPDATED", "TITLE")
-		}
+		t := r.table("MEDIA", "TYPE", "STATUS", "STREAMS", "UPDATED", "TITLE")
 		for after := ""; ; {
 			page, err := c.ListMedia(cmd.Context(), after, 0)
 			if err != nil {
@@ -115,8 +112,11 @@ func newMediaList(d deps) *cobra.Command {
 					return err
 				}
 			}
-			if page.Next == "" {
-				return t.flush()
+			if !r.json {
+				err = t.flush()
+			}
+			if err != nil || page.Next == "" {
+				return err
 			}
 			after = page.Next
 		}
@@ -133,7 +133,7 @@ func newMediaShow(d deps) *cobra.Command {
 			return err
 		}
 		return r.show(m, func() error {
-			head := newTable(r.out)
+			head := r.table()
 			head.row("media", m.ID)
 			head.row("title", m.Title)
 			head.row("type", m.Type)
@@ -143,7 +143,7 @@ func newMediaShow(d deps) *cobra.Command {
 				return err
 			}
 			fmt.Fprintln(r.out)
-			t := newTable(r.out, "DEFINITION", "FORMAT", "TYPE", "SIZE", "CREATED", "URL")
+			t := r.table("DEFINITION", "FORMAT", "TYPE", "SIZE", "CREATED", "URL")
 			for _, s := range m.Streams {
 				t.row(string(s.Definition), string(s.Format), string(s.Type), size(s.Size), when(s.Created), s.URL)
 			}

@@ -7,7 +7,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode/utf16"
 
@@ -46,32 +45,6 @@ func writeJSON(w io.Writer, v any, indent bool) error {
 	_, err := io.WriteString(w, out.String())
 	return err
 }
-
-// table prints rows in columns. Cells are cleaned; the first row is the head.
-type table struct{ w *tabwriter.Writer }
-
-func newTable(w io.Writer, head ...string) *table {
-	t := &table{tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)}
-	if len(head) > 0 {
-		t.row(head...)
-	}
-	return t
-}
-
-func (t *table) row(cells ...string) {
-	for i, c := range cells {
-		if c == "" {
-			c = "-"
-		}
-		if i > 0 {
-			_, _ = io.WriteString(t.w, "\t")
-		}
-		_, _ = io.WriteString(t.w, clean(c))
-	}
-	_, _ = io.WriteString(t.w, "\n")
-}
-
-func (t *table) flush() error { return t.w.Flush() }
 
 func num(n int) string { return strconv.Itoa(n) }
 

@@ -54,7 +54,7 @@ func newPlanOf(d deps, w submitWords) *cobra.Command {
 }
 
 func showPlan(r *remote, run freshet.DryRun) error {
-	t := newTable(r.out, "MEDIA", "KIND", "STREAM", "URL")
+	t := r.table("MEDIA", "KIND", "STREAM", "URL")
 	urls := 0
 	for _, row := range run.Rows {
 		for _, u := range row.URLs {

@@ -60,7 +60,7 @@ func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
 }
 
 func showPOPs(r *remote, pops ...freshet.POPStatus) error {
-	t := newTable(r.out, "POP", "STATE", "READY", "LAG", "BEHIND", "PURGES", "PREFETCHES", "EXCEPTIONS", "DENY LIST", "PARENTS",
+	t := r.table("POP", "STATE", "READY", "LAG", "BEHIND", "PURGES", "PREFETCHES", "EXCEPTIONS", "DENY LIST", "PARENTS",
 		"LAST CONTACT", "URL", "ACCESS", "RELEASE", "WATERMARK", "INCARNATION")
 	now := time.Now()
 	for _, p := range pops {

@@ -19,6 +19,8 @@ type deps struct {
 	out, err io.Writer // what a terminal would act on does not pass; see execute
 	env      func(string) string
 	terminal bool // err is a terminal
+	columns  int  // of the terminal that out is; 0 = it is none
+	look     *look
 	// export and screen are out and err as they are: for exports, of which no
 	// byte may change, and for what draws on the terminal, such as bars, with
 	// text that is cleaned.
@@ -39,6 +41,7 @@ type serverCommands struct {
 func execute(ctx context.Context, d deps) int {
 	d.export, d.screen = d.out, d.err
 	d.out, d.err = plaintext.NewWriter(d.out), plaintext.NewWriter(d.err)
+	d.look = &look{columns: d.columns}
 	root, started := newRoot(d) //nolint:contextcheck // commands get it from ExecuteContext
 	err := root.ExecuteContext(ctx)
 	if err == nil {
@@ -66,9 +69,12 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 		SilenceUsage: true, SilenceErrors: true,
 		Args: needsSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
-		PersistentPreRun: func(*cobra.Command, []string) {
-			*started = true
-		},
+	}
+	var colour string
+	root.PersistentFlags().StringVar(&colour, "color", "auto", "colour statuses in tables: `WHEN` is auto (on a terminal, unless $NO_COLOR is set), always or never")
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		*started = true
+		return d.paint(colour)
 	}
 	root.SetArgs(d.args)
 	root.SetIn(d.in)
@@ -90,6 +96,19 @@ Exit codes: 0 all complete, 1 bad input or partial import, 2 wrong usage,
 	addCompletion(root, d)
 	return root, started
 }
+
+// paint settles whether tables are coloured.
+func (d *deps) paint(when string) error {
+	if !slices.Contains(colours(), when) {
+		return usageError{fmt.Errorf("--color is auto, always or never, not %q%s", when, meant(nearest(when, colours())))}
+	}
+	if d.look != nil {
+		d.look.colour = when == "always" || when == "auto" && d.columns > 0 && d.env("NO_COLOR") == "" && d.env("TERM") != "dumb"
+	}
+	return nil
+}
+
+func colours() []string { return []string{"auto", "always", "never"} }
 
 // addGroups sorts the commands of the first level for the help.
 func addGroups(root *cobra.Command) {

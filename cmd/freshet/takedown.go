@@ -92,7 +92,7 @@ func (f *takedownFlags) show(cmd *cobra.Command, r *remote, c *client.Client) er
 		return err
 	}
 	return r.show(map[string]any{"takedowns": records}, func() error {
-		t := newTable(r.out, "MEDIA", "SINCE", "UNTIL", "STATUS", "URLS", "JOB", "BY", "REASON")
+		t := r.table("MEDIA", "SINCE", "UNTIL", "STATUS", "URLS", "JOB", "BY", "REASON")
 		for _, k := range records {
 			until := "holds"
 			if !k.Active() {

@@ -37,7 +37,7 @@ func newTask(d deps) *cobra.Command {
 }
 
 func taskTables(r *remote, task *freshet.TaskReport) error {
-	head := newTable(r.out)
+	head := r.table()
 	head.row("task", strconv.FormatUint(task.ID, 10))
 	head.row("url", task.URL)
 	head.row("kind", task.ObjectType)
@@ -53,7 +53,7 @@ func taskTables(r *remote, task *freshet.TaskReport) error {
 		return err
 	}
 	fmt.Fprintln(r.out)
-	t := newTable(r.out, "POP", "OUTCOME", "REASON", "ATTEMPTS", "EXECUTED", "BEFORE", "→", "AFTER", "VERIFIED", "ROUNDS", "WINDOW")
+	t := r.table("POP", "OUTCOME", "REASON", "ATTEMPTS", "EXECUTED", "BEFORE", "→", "AFTER", "VERIFIED", "ROUNDS", "WINDOW")
 	for _, d := range task.Deliveries {
 		outcome := d.Outcome.String()
 		if d.CoveredBy != nil {

@@ -59,6 +59,7 @@ func flagValues() map[string]value {
 		"--account":                    {known: knownAccounts},
 		"--area":                       {words: words(freshet.Scopes()[:2])},
 		"--backup-key-file":            anyFile,
+		"--color":                      {words: colours()},
 		"--config":                     config,
 		"--data":                       {dir: true},
 		"--definitions":                {words: words(freshet.Definitions()), list: true},

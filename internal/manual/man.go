@@ -35,7 +35,7 @@ func (m *Manual) page(c *cobra.Command) string {
 			fmt.Fprintf(&b, ".TP\n.B %s\n%s", roff(sub.CommandPath()), roffLines(sub.Short))
 		}
 	}
-	if list := flags(c); len(list) > 0 {
+	if list := append(flags(c), shown(c.InheritedFlags())...); len(list) > 0 {
 		b.WriteString(".SH OPTIONS\n")
 		for _, f := range list {
 			names, value, usage := flagText(f)

@@ -74,15 +74,17 @@ func group(c *cobra.Command) bool { return c.HasSubCommands() && !hasFlags(c) }
 
 func hasFlags(c *cobra.Command) bool { return len(flags(c)) > 0 }
 
-// flags returns the command's flags in order; --help goes without saying.
-func flags(c *cobra.Command) []*pflag.Flag {
+// flags returns the command's own flags in order; --help goes without saying.
+func flags(c *cobra.Command) []*pflag.Flag { return shown(c.LocalFlags()) }
+
+// shown leaves out what a command has for programs, and --help.
+func shown(set *pflag.FlagSet) []*pflag.Flag {
 	var out []*pflag.Flag
-	visit := func(f *pflag.Flag) {
+	set.VisitAll(func(f *pflag.Flag) {
 		if !f.Hidden && f.Name != "help" {
 			out = append(out, f)
 		}
-	}
-	c.LocalFlags().VisitAll(visit)
+	})
 	return out
 }
 

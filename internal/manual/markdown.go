@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 )
 
 // Markdown returns the manual as one page, below its head.
@@ -17,6 +18,10 @@ func (m *Manual) Markdown() string {
 	b.WriteString("\n## Environment\n\n| variable | meaning |\n| --- | --- |\n")
 	for _, v := range m.Environment {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", v.Name, cell(v.Text))
+	}
+	if list := flags(m.Root); len(list) > 0 {
+		b.WriteString("\n## Flags of every command\n\n")
+		flagTable(&b, list)
 	}
 	b.WriteString("\n## Commands\n\n| command | what it does |\n| --- | --- |\n")
 	for _, c := range m.commands() {
@@ -37,14 +42,7 @@ func (m *Manual) chapter(b *strings.Builder, c *cobra.Command) {
 	fmt.Fprintf(b, "    %s\n\n", synopsis(c))
 	markdownText(b, description(c))
 	if list := flags(c); len(list) > 0 {
-		b.WriteString("| flag | meaning |\n| --- | --- |\n")
-		for _, f := range list {
-			names, value, usage := flagText(f)
-			if value != "" {
-				names += " " + value
-			}
-			fmt.Fprintf(b, "| `%s` | %s |\n", names, cell(usage))
-		}
+		flagTable(b, list)
 		b.WriteString("\n")
 	}
 	if c.Example != "" {
@@ -63,6 +61,17 @@ func (m *Manual) chapter(b *strings.Builder, c *cobra.Command) {
 	text := strings.TrimRight(b.String(), "\n") + "\n"
 	b.Reset()
 	b.WriteString(text)
+}
+
+func flagTable(b *strings.Builder, list []*pflag.Flag) {
+	b.WriteString("| flag | meaning |\n| --- | --- |\n")
+	for _, f := range list {
+		names, value, usage := flagText(f)
+		if value != "" {
+			names += " " + value
+		}
+		fmt.Fprintf(b, "| `%s` | %s |\n", names, cell(usage))
+	}
 }
 
 // markdownText writes paragraphs, and those that are indented as code.
