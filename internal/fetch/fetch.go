@@ -22,14 +22,19 @@ import (
 
 // Options say how a Client fetches. A zero field means the default.
 type Options struct {
-	MaxBytes      int64         // of an answer, before and after decompression; 4 MiB
+	MaxBytes      int64         // of an answer; compressed, a quarter of it; 4 MiB
 	Timeout       time.Duration // of one attempt as a whole; 10 s
 	HeaderTimeout time.Duration // until the answer begins; 5 s
-	MaxRedirects  int           // within the same origin; 0: a redirect is a fault
-	PerHost       int           // requests at a time to one origin; 16
-	Retries       int           // further attempts after a fault that may pass; 1, negative: none
-	RetryDelay    time.Duration // before each of them; 200 ms
-	UserAgent     string        // "Freshet"
+	// MinRate is how many bytes of the answer must come each second, after the
+	// first MinRateAfter of it; 1 KiB, negative: any.
+	MinRate      int64
+	MinRateAfter time.Duration // 3 s
+	MaxRedirects int           // within the same origin; 0: a redirect is a fault
+	PerHost      int           // requests at a time to one origin; 16
+	Retries      int           // further attempts after a fault that may pass; 1, negative: none
+	RetryDelay   time.Duration // before each of them; 200 ms
+	UserAgent    string        // "Freshet"
+	Resolver     *net.Resolver // of the names of origins; the system's
 	// Guard decides at the last moment whether an address may be connected to,
 	// as the Control of a net.Dialer; nil: any may.
 	Guard func(network, address string, c syscall.RawConn) error
@@ -44,6 +49,12 @@ func (o Options) withDefaults() Options {
 	}
 	if o.HeaderTimeout <= 0 {
 		o.HeaderTimeout = min(5*time.Second, o.Timeout)
+	}
+	if o.MinRate == 0 {
+		o.MinRate = 1 << 10
+	}
+	if o.MinRateAfter <= 0 {
+		o.MinRateAfter = 3 * time.Second
 	}
 	if o.PerHost <= 0 {
 		o.PerHost = 16
@@ -75,7 +86,7 @@ type Client struct {
 // New makes a Client.
 func New(o Options) *Client {
 	o = o.withDefaults()
-	dialer := &net.Dialer{Timeout: o.HeaderTimeout, KeepAlive: 30 * time.Second}
+	dialer := &net.Dialer{Timeout: o.HeaderTimeout, KeepAlive: 30 * time.Second, Resolver: o.Resolver}
 	if o.Guard != nil {
 		dialer.Control = func(network, address string, c syscall.RawConn) error {
 			if err := o.Guard(network, address, c); err != nil {
@@ -174,6 +185,8 @@ func pause(ctx context.Context, d time.Duration) error {
 func (c *Client) attempt(ctx context.Context, t target) (body []byte, at string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
+	ctx, slow := context.WithCancelCause(ctx)
+	defer slow(nil)
 	for hops := 0; ; hops++ {
 		resp, err := c.send(ctx, t)
 		if err != nil {
@@ -181,7 +194,7 @@ func (c *Client) attempt(ctx context.Context, t target) (body []byte, at string,
 		}
 		switch {
 		case resp.StatusCode == http.StatusOK:
-			body, err := c.read(resp)
+			body, err := c.read(resp, slow)
 			if err != nil {
 				return nil, "", c.fault(ctx, t, err)
 			}
@@ -219,17 +232,49 @@ func (c *Client) ask(ctx context.Context, t target, method string, header http.H
 	return c.transport.RoundTrip(req)
 }
 
-// read returns the whole body, decompressed, or an error.
-func (c *Client) read(resp *http.Response) ([]byte, error) {
+// read returns the whole body, decompressed, or an error. slow ends the request
+// if the body comes too slowly.
+func (c *Client) read(resp *http.Response, slow context.CancelCauseFunc) ([]byte, error) {
 	defer func() { _ = resp.Body.Close() }()
 	limit := c.options.MaxBytes
 	if resp.ContentLength > limit {
-		return nil, errTooLarge
+		return nil, &tooLargeError{limit: limit}
 	}
-	raw := &capped{r: resp.Body, left: limit}
-	r, err := decoded(raw, resp.Header.Get("Content-Encoding"))
+	in := io.Reader(resp.Body)
+	if c.options.MinRate > 0 {
+		p := newPaced(in, c.options.MinRate, c.options.MinRateAfter, slow)
+		defer p.timer.Stop()
+		in = p
+	}
+	r, err := decoded(in, resp.Header.Values("Content-Encoding"), limit)
 	if err != nil {
 		return nil, err
 	}
-	return io.ReadAll(&capped{r: r, left: limit})
+	return io.ReadAll(r)
+}
+
+// paced ends a body that comes too slowly: by the time that n bytes take at the
+// least rate, after a first while that is free, n bytes must be there. A timer
+// that only a read moves would not do: a read may never return.
+type paced struct {
+	r     io.Reader
+	rate  int64
+	until time.Time // without the bytes
+	n     int64
+	timer *time.Timer
+}
+
+func newPaced(r io.Reader, rate int64, free time.Duration, slow context.CancelCauseFunc) *paced {
+	return &paced{
+		r: r, rate: rate, until: time.Now().Add(free),
+		timer: time.AfterFunc(free, func() { slow(errSlow) }),
+	}
+}
+
+// Read implements io.Reader.
+func (p *paced) Read(b []byte) (int, error) {
+	n, err := p.r.Read(b)
+	p.n += int64(n)
+	p.timer.Reset(time.Until(p.until) + time.Duration(float64(p.n)/float64(p.rate)*float64(time.Second)))
+	return n, err
 }

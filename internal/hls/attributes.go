@@ -13,9 +13,14 @@ var (
 
 // attributes reads NAME=value,NAME="value, with commas",… and expands the
 // variables in quoted values. Of a name that stands twice the first counts.
-// Blanks around names and behind values are tolerated: packagers write them.
+// Blanks around names and behind values are tolerated: packagers write them. The
+// map is good until the next tag.
 func (p *parser) attributes(s string) (map[string]string, error) {
-	out, n := make(map[string]string, 8), 0
+	if p.attrs == nil {
+		p.attrs = make(map[string]string, 8)
+	}
+	out, n := p.attrs, 0
+	clear(out)
 	for s = strings.TrimSpace(s); s != ""; {
 		name, rest, ok := strings.Cut(s, "=")
 		name = strings.TrimSpace(name)

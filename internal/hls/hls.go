@@ -91,6 +91,7 @@ type Limits struct {
 	Line      int // bytes of one line, before and after its variables are put in; 64 KiB
 	Refs      int // references and problems together; 100,000
 	Problems  int // references that cannot be read; 10,000, at most Refs
+	URLBytes  int // of all references together, once they are absolute; 32 MiB
 	Attrs     int // attributes of one tag; 256
 	Expansion int // bytes that variables may expand to, in all; 4 MiB
 }
@@ -106,6 +107,7 @@ func (l Limits) withDefaults() Limits {
 	set(&l.Line, 64<<10)
 	set(&l.Refs, 100_000)
 	set(&l.Problems, min(10_000, l.Refs))
+	set(&l.URLBytes, 32<<20)
 	set(&l.Attrs, 256)
 	set(&l.Expansion, 4<<20)
 	return l

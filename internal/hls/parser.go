@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/url"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -26,12 +27,14 @@ type parser struct {
 	counts  map[Kind]int
 	shape   shape
 
-	folder   string     // of the playlist, for names that need no resolving; see simple
-	query    url.Values // of base, once a tag asked for it
-	expanded int        // bytes that variables have expanded to
-	next     pending    // what the tags said of the URI line to come
-	lastURL  string     // of the last ranged segment or part, for ranges without offset
-	lastEnd  uint64     // where its range ended
+	folder   string            // of the playlist, for names that need no resolving; see simple
+	query    url.Values        // of base, once a tag asked for it
+	expanded int               // bytes that variables have expanded to
+	urlBytes int               // of the references so far
+	attrs    map[string]string // of the tag at hand; one for all spares a playlist of parts most of its garbage
+	next     pending           // what the tags said of the URI line to come
+	lastURL  string            // of the last ranged segment or part, for ranges without offset
+	lastEnd  uint64            // where its range ended
 }
 
 // pending collects the tags that stand before a URI line.
@@ -46,61 +49,42 @@ func (p *parser) run(body []byte) error {
 		return p.tooMuch("Bytes", "the playlist has more bytes", p.limits.Bytes)
 	}
 	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // forbidden by the standard, sent by Windows
+	begin, err := p.header(body)
+	if err != nil {
+		return err
+	}
 	if err := p.count(body); err != nil {
 		return err
 	}
-	started := false
 	// One copy of the whole: lines are parts of it and allocate nothing.
 	for raw := range strings.Lines(string(body)) {
-		p.line++
-		if p.line > p.limits.Lines {
-			return p.tooMuch("Lines", "the playlist has more lines", p.limits.Lines)
+		if p.line++; p.line <= begin {
+			continue
 		}
 		if len(raw) > p.limits.Line {
 			return p.tooMuch("Line", "the line has more bytes", p.limits.Line)
 		}
-		trimmed := strings.TrimSpace(raw)
-		if !started && len(trimmed) > 0 {
-			if !isHeader(trimmed) {
-				return p.errorf("it does not begin with #EXTM3U but with %s", found(body))
-			}
-			started = true
-			continue
-		}
-		if !utf8.ValidString(trimmed) {
-			return p.errorf("it is not valid UTF-8")
-		}
-		if err := p.one(trimmed); err != nil {
+		if err := p.one(strings.TrimSpace(raw)); err != nil {
 			return err
 		}
-	}
-	if !started {
-		return &Error{Message: "it does not begin with #EXTM3U but with nothing"}
 	}
 	p.line++
 	return p.dropVariant()
 }
 
-// count makes room for the references of a playlist's lines, or refuses a
-// playlist that has too many before anything is spent on them.
-func (p *parser) count(body []byte) error {
-	n, line := 0, 0
-	for len(body) > 0 {
-		end := bytes.IndexByte(body, '\n')
-		if end < 0 {
-			end = len(body) - 1
-		}
-		line++
-		if c := body[0]; c > ' ' && c != '#' && !inline(string(body[:min(end, 8)])) {
-			if n++; n > p.limits.Refs {
-				p.line = line
-				return p.tooMuch("Refs", "the playlist has more references", p.limits.Refs)
-			}
-		}
-		body = body[end+1:]
+// header returns the line of #EXTM3U, before which there are blanks only.
+func (p *parser) header(body []byte) (line int, err error) {
+	text := bytes.TrimLeftFunc(body, unicode.IsSpace)
+	line = 1 + bytes.Count(body[:len(body)-len(text)], []byte{'\n'})
+	first, _, _ := bytes.Cut(text, []byte{'\n'})
+	first = bytes.TrimSpace(first)
+	switch {
+	case len(first) == 0:
+		return 0, &Error{Message: "it does not begin with #EXTM3U but with nothing"}
+	case !isHeader(string(first[:min(len(first), p.limits.Line)])):
+		return 0, &Error{Line: line, Message: "it does not begin with #EXTM3U but with " + found(body)}
 	}
-	p.out.Refs = make([]Ref, 0, n)
-	return nil
+	return line, nil
 }
 
 func isHeader(line string) bool {
@@ -194,6 +178,9 @@ func (p *parser) add(ref Ref, raw string) error {
 func (p *parser) push(ref Ref) error {
 	if err := p.room(); err != nil {
 		return err
+	}
+	if p.urlBytes += len(ref.URL); p.urlBytes > p.limits.URLBytes {
+		return p.tooMuch("URLBytes", "the references together have more bytes", p.limits.URLBytes)
 	}
 	ref.Line = p.line
 	ref.Index = p.counts[ref.Kind]

@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -82,6 +83,10 @@ func (d *draft) problem(url, format string, args ...any) {
 	if len(d.problems) >= d.maxProblems {
 		d.moreProblems++
 		return
+	}
+	// A playlist's line can have sixteen times as many bytes as a URL may.
+	if len(url) > freshet.MaxURL {
+		url = strings.ToValidUTF8(url[:freshet.MaxURL], "") + "…"
 	}
 	d.problems = append(d.problems, freshet.Problem{URL: url, Reason: fmt.Sprintf(format, args...)})
 }

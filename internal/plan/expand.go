@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -161,6 +162,23 @@ func (g *graph) readOne(ctx context.Context, n *node) (fault string) {
 	return fmt.Sprintf("reading the playlists of the media took longer than %v (limit time)", g.planner.limits.Time)
 }
 
+// withoutUser hides the user information of a URL that is told to somebody.
+func withoutUser(raw string) string {
+	scheme, rest, ok := strings.Cut(raw, "://")
+	if !ok {
+		return raw
+	}
+	end := len(rest)
+	if i := strings.IndexAny(rest, "/?#"); i >= 0 {
+		end = i
+	}
+	at := strings.LastIndexByte(rest[:end], '@')
+	if at < 0 {
+		return raw
+	}
+	return scheme + "://…" + rest[at:]
+}
+
 // reason returns what a user is told of an error: never its text, which may
 // hold addresses of the operator's network.
 func reason(err error) string {
@@ -208,7 +226,7 @@ func (g *graph) parse(n *node, body []byte, at string) (fault string) {
 		}
 		seen[ref.URL] = true
 		if it.url, it.dom, err = g.draft.named(ref.URL); err != nil {
-			it.url, it.fault = ref.URL, err.Error()
+			it.url, it.fault = withoutUser(ref.URL), err.Error()
 		}
 		n.items = append(n.items, it)
 	}
