@@ -1,11 +1,18 @@
 package agent_test
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/agent"
+	"github.com/freshet-vod/freshet/internal/bus"
+	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/health"
+	"github.com/freshet-vod/freshet/internal/wire"
 )
 
 // forget makes the log begin after a position.
@@ -195,3 +202,103 @@ func TestP5_ALifeThatWasCutOffForLongCrossesTheGap(t *testing.T) {
 		}
 	})
 }
+
+// TestP5_AFlushedPOPWaitsForItsTurn: while another POP of the tier asks about
+// all that it holds, this one catches up, says what it waits for, and takes no
+// traffic.
+func TestP5_AFlushedPOPWaitsForItsTurn(t *testing.T) {
+	t.Parallel()
+	for name, gap := range map[string]bool{"at a start": false, "in a life": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, pops(pop("a")), func(w *world) {
+				t, a := w.t, w.sites["a"]
+				a.start("", 0)
+				w.append(purge(u1))
+				pass(3 * time.Second)
+				a.kill()
+				flushes := a.cache.flushes()
+				if gap {
+					w.forget(w.append(purge(u2)).At)
+				} else {
+					a.cache.incarnation, a.cache.cursor = "second", freshet.Position{}
+				}
+				last := w.append(purge(u1))
+				w.with(func() { w.busy, w.asks = time.Now().Add(time.Hour), nil })
+				a.again("")
+				pass(50 * time.Minute)
+				a.hinders("waits for its turn", health.Turn)
+				if a.isReady() || a.cache.flushes() != flushes+1 || w.beat("a").Watermark != last.At {
+					t.Fatalf("ready: %t, %d flushes, watermark %s before its turn", a.isReady(), a.cache.flushes()-flushes, w.beat("a").Watermark)
+				}
+				pass(11 * time.Minute)
+				a.hinders("")
+				asked := len(w.asks)
+				pass(time.Minute)
+				if !a.isReady() || len(w.asks) != asked {
+					t.Fatalf("ready: %t after its turn came; asked %d times since", a.isReady(), len(w.asks)-asked)
+				}
+			})
+		})
+	}
+}
+
+// TestP5_NobodyWaitsForASilentControlPlanesTurn for longer than is set.
+func TestP5_NobodyWaitsForASilentControlPlanesTurn(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("a")), func(w *world) {
+		t, a := w.t, w.sites["a"]
+		a.opts = func(o *agent.Options) { o.Bus = mute{o.Bus} }
+		a.start("", 0)
+		pass(55 * time.Second)
+		a.hinders("waits for its turn", health.Turn)
+		pass(30 * time.Second)
+		a.hinders("")
+		if a.cache.flushes() != 1 || !a.isReady() {
+			t.Fatalf("%d flushes, ready: %t", a.cache.flushes(), a.isReady())
+		}
+	})
+}
+
+// mute is a bus on which nobody answers about turns.
+type mute struct{ bus.Agent }
+
+func (m mute) Do(ctx context.Context, call bus.Call, req []byte) ([]byte, error) {
+	if call == bus.CallTurn {
+		return nil, errors.New("model: nobody answers")
+	}
+	return m.Agent.Do(ctx, call, req)
+}
+
+// TestP5_WhoNeedsNoTurnAsksForNone: an empty cache, and a control plane of an
+// older release.
+func TestP5_WhoNeedsNoTurnAsksForNone(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(*world){
+		"an empty cache": func(w *world) {
+			w.sites["a"].opts = func(o *agent.Options) { o.Driver = emptyCache{o.Driver, o.Driver.(cache.Denier)} }
+		},
+		"an older control plane": func(w *world) { w.release(wire.Version2, 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, pops(pop("a")), func(w *world) {
+				prepare(w)
+				w.with(func() { w.busy = time.Now().Add(time.Hour) })
+				a := w.sites["a"]
+				a.start("", 0)
+				pass(5 * time.Second)
+				if n := a.cache.flushes(); n != 1 || !a.isReady() || len(w.asks) != 0 {
+					w.t.Fatalf("%d flushes, ready: %t, asked %v", n, a.isReady(), w.asks)
+				}
+			})
+		})
+	}
+}
+
+type emptyCache struct {
+	cache.Driver
+	cache.Denier
+}
+
+func (emptyCache) Empty() bool { return true }

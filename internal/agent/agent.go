@@ -135,6 +135,7 @@ type life struct {
 	awaited  atomic.Bool                      // some POP waits for this one's watermark
 	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
+	rush     rush
 }
 
 // loop runs until ctx ends. Each turn does everything that can be done, then
@@ -183,7 +184,7 @@ func (l *life) turn(ctx context.Context) {
 	l.pull(ctx)
 	l.commit(ctx)
 	l.saveTopology(ctx)
-	l.judgeReady()
+	l.judgeReady(ctx)
 }
 
 // wakeAt asks for a turn at a time at the latest.

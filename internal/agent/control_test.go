@@ -43,6 +43,8 @@ type control struct {
 	denyPulls int
 	beats     map[string]freshet.Heartbeat
 	begins    map[string]freshet.Position // by subject: what stands up to here and does not last is told no more
+	asks      []string                    // the POPs that asked for their turn, in order
+	busy      time.Time                   // until then it is another's turn
 	refuse    int                         // so many evidence messages are stored, but not acknowledged
 }
 
@@ -153,6 +155,8 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 		return nil, c.store(pop, req)
 	case bus.CallDenied:
 		return c.deniedPage(req)
+	case bus.CallTurn:
+		return c.turn(pop, req)
 	case bus.CallPull:
 	}
 	c.pulls++
@@ -279,4 +283,16 @@ func (c *control) with(fn func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	fn()
+}
+
+// turn grants whoever asks, unless it is another's turn.
+func (c *control) turn(pop string, req []byte) ([]byte, error) {
+	if _, err := understood(c.speaks, wire.DecodeTurn, req); err != nil || c.speaks < wire.Version3 {
+		return nil, errors.New("model: the call is unknown")
+	}
+	c.asks = append(c.asks, pop)
+	if left := time.Until(c.busy); left > 0 {
+		return wire.EncodeTurn(wire.Turn{For: left}), nil
+	}
+	return wire.EncodeTurn(wire.Turn{Granted: true, For: time.Minute}), nil
 }

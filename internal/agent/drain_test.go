@@ -73,6 +73,8 @@ func (b *backlog) call(_ context.Context, _ string, call bus.Call, req []byte) (
 		return wire.EncodeTopology(freshet.Topology{Version: 1, POPs: pops(pop("a"))}), nil
 	case bus.CallDenied:
 		return wire.EncodeDenyPage(wire.DenyPage{}), nil
+	case bus.CallTurn:
+		return wire.EncodeTurn(wire.Turn{Granted: true}), nil
 	case bus.CallEvidence:
 		b.mu.Lock()
 		defer b.mu.Unlock()

@@ -56,6 +56,7 @@ func (l *life) startFlushWork(ctx context.Context, w *work) bool {
 		return func() {
 			if err == nil {
 				w.left = 0
+				l.flushed()
 				l.advance()
 			}
 		}

@@ -51,6 +51,7 @@ type Options struct {
 	GatherFor      time.Duration // how long facts of prefetches are gathered; default 100 ms
 	TopologyEvery  time.Duration // how often the topology is asked for again; default 30 s
 	CallTimeout    time.Duration // of one call to the control plane; default 15 s
+	TurnWait       time.Duration // how long a POP that was flushed waits for its turn if the control plane does not answer; default 1 min
 	RetryMin       time.Duration // first pause after a failure; default 100 ms
 	RetryMax       time.Duration // longest pause after failures; default 30 s
 }
@@ -98,6 +99,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.GatherFor, 100*time.Millisecond)
 	orDefault(&o.TopologyEvery, 30*time.Second)
 	orDefault(&o.CallTimeout, 15*time.Second)
+	orDefault(&o.TurnWait, time.Minute)
 	orDefault(&o.RetryMin, 100*time.Millisecond)
 	orDefault(&o.RetryMax, 30*time.Second)
 	// A cache that says nothing of its batch size takes one object at a time.

@@ -36,11 +36,14 @@ func (l *life) mustReach(at freshet.Position) {
 
 // judgeReady tells OnReady of a change. Only the durable watermark counts:
 // after a crash the POP would otherwise have served what it does not know.
-func (l *life) judgeReady() {
+func (l *life) judgeReady(ctx context.Context) {
 	if l.ready.contact && !l.ledger.durable.Before(l.ready.reach) {
 		l.ready.caught = true
 	}
 	why := l.obstacles()
+	if len(why) == 1 && why[0].Check == health.Turn {
+		l.takeTurn(ctx)
+	}
 	l.hindered(why)
 	now := len(why) == 0
 	if now == l.ready.told {
@@ -76,6 +79,9 @@ func (l *life) obstacles() []Obstacle {
 	if !l.ready.caught && l.ready.contact {
 		add(health.CaughtUp, fmt.Sprintf("purges up to %s have to be carried out first, and are up to %s",
 			l.ready.reach, l.ledger.durable))
+	}
+	if l.rush.wanted && len(list) == 0 { // its turn is asked for when nothing else is in the way
+		add(health.Turn, "the cache has to ask about all that it holds, and waits for its turn to do so")
 	}
 	return list
 }

@@ -116,6 +116,7 @@ func (l *life) reconcile(ctx context.Context, st store.AgentState, saved bool) e
 		if err := l.flush(ctx); err != nil {
 			return err
 		}
+		l.flushed()
 	}
 	l.log.LogAttrs(ctx, slog.LevelInfo, "agent begins", slog.String("watermark", from.String()),
 		slog.String("journal", st.Watermark.String()), slog.String("cache", cursor.String()),
@@ -124,18 +125,6 @@ func (l *life) reconcile(ctx context.Context, st store.AgentState, saved bool) e
 	l.written.Store(&cursor)
 	l.ledger.watermark, l.ledger.durable = from, from
 	return nil
-}
-
-// flush makes everything that the cache holds revalidate. A cache that cannot
-// do that is left alone, loudly: nothing else is known to help.
-func (l *life) flush(ctx context.Context) error {
-	if !l.powers.Soft {
-		l.log.LogAttrs(ctx, slog.LevelWarn, "cache holds content of unknown age and cannot be made to revalidate it")
-		return nil
-	}
-	return l.insist(ctx, "cache could not be made to revalidate, trying on", func() error {
-		return l.o.Driver.Flush(ctx, time.Now())
-	})
 }
 
 // insist calls fn until it succeeds or ctx ends.

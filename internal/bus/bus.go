@@ -32,6 +32,7 @@ const (
 	CallPull     Call = "pull"     // entries of a subject after a position
 	CallTopology Call = "topology" // the topology now; the request is the one that the agent has, of which the version counts
 	CallDenied   Call = "denied"   // a page of the present deny list
+	CallTurn     Call = "turn"     // may the whole cache be made to revalidate now? One POP of a tier at a time
 	CallEvidence Call = "evidence" // store evidence; the answer comes after the commit
 )
 

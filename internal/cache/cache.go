@@ -99,6 +99,10 @@ type Follower interface {
 	SetTopology(t freshet.Topology)
 }
 
+// Emptier is a Driver that can tell that nothing is stored: making that
+// revalidate costs nothing.
+type Emptier interface{ Empty() bool }
+
 // Object names one object to a driver.
 type Object struct {
 	URL        string           // canonical

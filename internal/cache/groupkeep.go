@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,6 +19,14 @@ func (g *Group) Flush(ctx context.Context, before time.Time) error {
 		}
 	}
 	return nil
+}
+
+// Empty implements Emptier: no cache holds anything.
+func (g *Group) Empty() bool {
+	return !slices.ContainsFunc(g.all, func(d Driver) bool {
+		e, ok := d.(Emptier)
+		return !ok || !e.Empty()
+	})
 }
 
 // Incarnation implements Driver: it changes when that of any cache does. Before

@@ -279,6 +279,13 @@ func (c *Cache) Flush(ctx context.Context, before time.Time) error {
 	return c.index.commit(ctx, change{flushed: &flushed})
 }
 
+// Empty reports whether nothing is stored, nor on its way to be.
+func (c *Cache) Empty() bool {
+	c.shelf.mu.Lock()
+	defer c.shelf.mu.Unlock()
+	return c.shelf.lru.Len() == 0 && len(c.shelf.flights) == 0
+}
+
 // Incarnation names the content of the directory: it is chosen when the
 // directory is made.
 func (c *Cache) Incarnation() string { return c.incarn }

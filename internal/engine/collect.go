@@ -31,6 +31,8 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 		return e.pull(ctx, pop, req)
 	case bus.CallDenied:
 		return e.denied(ctx, pop, req)
+	case bus.CallTurn:
+		return e.turn(pop), nil
 	case bus.CallTopology:
 		if len(req) > 0 {
 			// What the agent has. One that it cannot name it does not have.

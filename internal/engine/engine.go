@@ -76,6 +76,7 @@ type Options struct {
 	CollectLinger time.Duration // how long a commit of evidence waits for more, and each time more came; 2 ms
 	Keep          time.Duration // how long the log, jobs and evidence are kept; 0: for ever
 	Replay        time.Duration // how long a POP may be away and be told all that it missed; 0: as long as that is kept
+	FlushTurn     time.Duration // how long a POP that makes its whole cache revalidate has its tier to itself; 0: all at once
 	RetainEvery   time.Duration // how often what is older is looked for; 1 h
 	GreetFor      time.Duration // how long planning waits at start to hear from every POP; 10 s
 }
@@ -138,6 +139,7 @@ type Engine struct {
 	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
+	turns   turns         // whose cache may be made to revalidate as a whole
 	horizon horizon       // where the log begins for a POP that was away
 	// reserved are places in the queues of prefetches
 	reserved reserved

@@ -16,9 +16,10 @@ const (
 	Standing = "standing"  // nobody marked it down or removed it
 	Denials  = "denials"   // it knows what it must refuse
 	CaughtUp = "caught_up" // it has carried out what it missed
+	Turn     = "turn"      // it missed too much, and it is its turn to ask about all that it holds
 )
 
 // Checks lists the names.
 func Checks() []string {
-	return []string{Engine, Store, Bus, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp}
+	return []string{Engine, Store, Bus, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp, Turn}
 }

@@ -22,12 +22,13 @@ const (
 	kindDenyPull  kind = 10
 	kindDenyPage  kind = 11
 	kindReport    kind = 12
+	kindTurn      kind = 13
 )
 
 func (k kind) String() string {
 	names := [...]string{
 		"", "entries", "pull request", "heads", "heartbeat", "topology", "evidence",
-		"selector", "facts", "dictionary", "deny list request", "deny list", "report",
+		"selector", "facts", "dictionary", "deny list request", "deny list", "report", "turn",
 	}
 	if k == 0 || int(k) >= len(names) {
 		return fmt.Sprintf("unknown kind %d", byte(k))
@@ -46,7 +47,7 @@ type Version byte
 const (
 	Version1 Version = 1 // of the first release
 	Version2 Version = 2 // evidence tells rounds and windows; domains tell how their objects are checked
-	Version3 Version = 3 // entries deny and allow, and tell where the log begins and in which trace they are; the deny list can be asked for; domains tell how URLs are signed, and whether the origin is guarded; POPs report, are drained, and are told what to do in silence
+	Version3 Version = 3 // entries deny and allow, and tell where the log begins and in which trace they are; the deny list can be asked for; domains tell how URLs are signed, and whether the origin is guarded; POPs report, are drained, are told what to do in silence, and take turns
 )
 
 // Newest is the version in which messages are encoded unless another is asked
@@ -67,7 +68,7 @@ func VersionOf(msg []byte) Version {
 // newest is the version in which messages of a kind are written.
 func (k kind) newest() Version {
 	switch k {
-	case kindTopology, kindEntries, kindPull, kindDenyPull, kindDenyPage, kindReport:
+	case kindTopology, kindEntries, kindPull, kindDenyPull, kindDenyPage, kindReport, kindTurn:
 		return Version3
 	case kindEvidence, kindFacts:
 		return Version2

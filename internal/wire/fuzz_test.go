@@ -101,6 +101,7 @@ func FuzzPull(f *testing.F)      { fuzz(f, 2, wire.EncodePull, wire.DecodePull) 
 func FuzzDenyPull(f *testing.F)  { fuzz(f, 10, wire.EncodeDenyPull, wire.DecodeDenyPull) }
 func FuzzDenyPage(f *testing.F)  { fuzz(f, 11, wire.EncodeDenyPage, wire.DecodeDenyPage) }
 func FuzzReport(f *testing.F)    { fuzz(f, 12, wire.EncodeReport, wire.DecodeReport) }
+func FuzzTurn(f *testing.F)      { fuzz(f, 13, wire.EncodeTurn, wire.DecodeTurn) }
 func FuzzHeads(f *testing.F)     { fuzz(f, 3, wire.EncodeHeads, wire.DecodeHeads) }
 func FuzzHeartbeat(f *testing.F) { fuzz(f, 4, wire.EncodeHeartbeat, wire.DecodeHeartbeat) }
 func FuzzSelector(f *testing.F)  { fuzz(f, 7, wire.PackSelector, wire.UnpackSelector) }

@@ -201,6 +201,7 @@ func samples() []sample {
 	pull := wire.PullRequest{Subject: freshet.SubjectPrefetch, After: pos(38), Limit: 256}
 	sel := sampleBatch().Entries[0].Selector
 	tag := sampleBatch().Entries[3].Selector
+	turn := wire.Turn{Granted: true, For: 29_750 * time.Millisecond}
 	denyPull := wire.DenyPull{After: "http://vod.example.com/a", Limit: 100, Able: true}
 	return []sample{
 		{"v3/entries", sampleBatch3(), func() []byte { return wire.EncodeEntries(sampleBatch3()) }, erase(wire.DecodeEntries)},
@@ -208,6 +209,7 @@ func samples() []sample {
 		{"v3/deny-pull", denyPull, func() []byte { return wire.EncodeDenyPull(denyPull) }, erase(wire.DecodeDenyPull)},
 		{"v3/deny-page", sampleDenyPage(), func() []byte { return wire.EncodeDenyPage(sampleDenyPage()) }, erase(wire.DecodeDenyPage)},
 		{"v3/report", sampleReport(), func() []byte { return wire.EncodeReport(sampleReport()) }, erase(wire.DecodeReport)},
+		{"v3/turn", turn, func() []byte { return wire.EncodeTurn(turn) }, erase(wire.DecodeTurn)},
 		{"v3/topology", sampleTopology3(), func() []byte { return wire.EncodeTopology(sampleTopology3()) }, erase(wire.DecodeTopology)},
 		{"v1/entries", sampleBatch(), func() []byte { return wire.EncodeEntries(sampleBatch()) }, erase(wire.DecodeEntries)},
 		{"v1/pull", pull, func() []byte { return wire.EncodePullAs(wire.Version2, pull) }, erase(wire.DecodePull)},

@@ -197,3 +197,13 @@ func TestRoundTrip_Report(t *testing.T) {
 	t.Parallel()
 	roundTrip(t, genReport(), wire.EncodeReport, wire.DecodeReport)
 }
+
+func TestRoundTrip_Turn(t *testing.T) {
+	t.Parallel()
+	roundTrip(t, rapid.Custom(func(t *rapid.T) wire.Turn {
+		return wire.Turn{
+			Granted: rapid.Bool().Draw(t, "granted"),
+			For:     time.Duration(rapid.Int64Range(0, 1<<40).Draw(t, "for")) * time.Millisecond,
+		}
+	}), wire.EncodeTurn, wire.DecodeTurn)
+}

@@ -29,6 +29,8 @@ type Driver struct{ c *edge.Cache }
 var (
 	_ cache.Driver = (*Driver)(nil)
 	_ cache.Denier = (*Driver)(nil)
+
+	_ cache.Emptier = (*Driver)(nil)
 )
 
 // New makes the driver of c.
@@ -87,6 +89,9 @@ func (d *Driver) Inspect(ctx context.Context, objs []cache.Object, mode cache.In
 
 // Flush implements cache.Driver.
 func (d *Driver) Flush(ctx context.Context, before time.Time) error { return d.c.Flush(ctx, before) }
+
+// Empty implements cache.Emptier.
+func (d *Driver) Empty() bool { return d.c.Empty() }
 
 // Incarnation implements cache.Driver.
 func (d *Driver) Incarnation(context.Context) (string, error) { return d.c.Incarnation(), nil }
