@@ -1,11 +1,16 @@
 package fetch_test
 
 import (
+	"context"
 	"errors"
+	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/guard"
@@ -28,5 +33,106 @@ func TestP9_AGuardedClientLooksAtTheAddress(t *testing.T) {
 	}
 	if asked.Load() != 0 {
 		t.Error("the origin was asked")
+	}
+}
+
+// names answers every question for an IPv4 address with the next of a list, and
+// goes on with the last. Each answer may hold several, with blanks.
+func names(t *testing.T, answers ...string) *net.Resolver {
+	t.Helper()
+	pc, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = pc.Close() })
+	go func() {
+		buf, asked := make([]byte, 1500), 0
+		for {
+			n, from, err := pc.ReadFrom(buf)
+			if err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
+				continue
+			}
+			m.Response, m.Additionals = true, nil
+			q := m.Questions[0]
+			if q.Type == dnsmessage.TypeA {
+				for a := range strings.FieldsSeq(answers[min(asked, len(answers)-1)]) {
+					m.Answers = append(m.Answers, dnsmessage.Resource{
+						Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
+						Body:   &dnsmessage.AResource{A: netip.MustParseAddr(a).As4()},
+					})
+				}
+				asked++
+			}
+			if out, err := m.Pack(); err == nil {
+				_, _ = pc.WriteTo(out, from)
+			}
+		}
+	}()
+	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
+	}}
+}
+
+// TestP9_NoNotationOfAnAddressPasses: neither one that is an address to the
+// program, nor one that is only to a resolver, which answers for it here.
+func TestP9_NoNotationOfAnAddressPasses(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	c, origin := serve(t, fetch.Options{Guard: guard.New().Control, Resolver: names(t, "127.0.0.1"), Retries: -1},
+		func(http.ResponseWriter, *http.Request) { asked.Add(1) })
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
+	for _, host := range []string{
+		"127.0.0.1", "127.0.0.1.", "2130706433", "0x7f000001", "017700000001", "0177.0.0.1", "0x7f.1", "127.1", "127.0.1", "0", "0.0.0.0",
+		"[::1]", "[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]",
+		"[2001:0:7f00:1::]", "[fe80::1%25lo]", "[fec0::1]", "[fd00:ec2::254]", "169.254.169.254", "100.100.100.200", "168.63.129.16",
+		"192.0.0.192", "10.0.0.1", "172.16.0.1", "192.168.0.1", "198.18.0.1", "224.0.0.1", "255.255.255.255", "localhost", "localhost.",
+		"metadata.google.internal", "rebind.example.net", "xn--vd-fmc.example.net", "127.0.0.1.nip.example.net",
+	} {
+		_, _, err := c.Get(t.Context(), "http://"+host+":"+port, object)
+		e, ok := errors.AsType[*fetch.Error](err)
+		// Go's resolver takes what has no letters for no name at all, and a zone is
+		// no part of a URL.
+		none := strings.Trim(host, "0123456789.") == "" && netip.Addr{} == addr(host) || strings.Contains(host, "%")
+		if !ok || e.Kind != fetch.KindGuarded && (!none || e.Kind != fetch.KindUnreachable) || strings.Contains(e.Reason(), "127.0.0.1") {
+			t.Errorf("%s: %v", host, err)
+		}
+	}
+	if asked.Load() != 0 {
+		t.Error("the origin was asked")
+	}
+}
+
+func addr(host string) netip.Addr {
+	a, _ := netip.ParseAddr(host)
+	return a
+}
+
+// TestP9_ANameThatChangesItsMindIsRefused: it leads to an allowed address at
+// first, and into the server's own network afterwards.
+func TestP9_ANameThatChangesItsMindIsRefused(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int64
+	c, origin := serve(t, fetch.Options{
+		Guard: guard.New(netip.MustParsePrefix("127.0.0.1/32")).Control, Retries: -1,
+		Resolver: names(t, "127.0.0.1", "127.0.0.2", "169.254.169.254", "127.0.0.2 127.0.0.1"),
+	}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Connection", "close") // a kept connection must not stand for the name
+		asked.Add(1)
+	})
+	_, port, _ := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
+	for i, allowed := range []bool{true, false, false, true} {
+		_, _, err := c.Get(t.Context(), "http://rebind.example.net:"+port, object)
+		if allowed && err != nil {
+			t.Errorf("%d: %v", i, err)
+		} else if !allowed {
+			wantKind(t, err, fetch.KindGuarded)
+		}
+	}
+	if n := asked.Load(); n != 2 {
+		t.Errorf("the origin was asked %d times, want 2", n)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -94,18 +95,50 @@ func (g *Guard) Control(network, address string, _ syscall.RawConn) error {
 }
 
 // CheckHost refuses at once the host of a URL (without its port) that can
-// never be reached: an address that may not be connected to, or a name that
-// always stands for this machine. Any other name passes; what it resolves to is
-// looked at by Control.
+// never be reached: an address that may not be connected to, in any notation, or
+// a name that always stands for this machine. Any other name passes; what it
+// resolves to is looked at by Control.
 func (g *Guard) CheckHost(host string) error {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
+	host = strings.TrimRight(strings.ToLower(host), ".")
 	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+		return g.Check(a)
+	}
+	if a, ok := numeric(host); ok {
 		return g.Check(a)
 	}
 	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
 		return g.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	}
 	return nil
+}
+
+// numeric reads an IPv4 address in the notations of old that many resolvers
+// understand (inet_aton): one to four numbers, decimal, octal or hexadecimal, of
+// which the last fills what is left, as in 127.1 or 2130706433.
+func numeric(host string) (netip.Addr, bool) {
+	parts := strings.Split(host, ".")
+	if len(parts) > 4 {
+		return netip.Addr{}, false
+	}
+	var v uint64
+	for i, part := range parts {
+		bits := 8
+		if i == len(parts)-1 {
+			bits = 8 * (5 - len(parts))
+		}
+		digits, base := part, 10
+		if hex, ok := strings.CutPrefix(part, "0x"); ok {
+			digits, base = hex, 16
+		} else if len(part) > 1 && part[0] == '0' {
+			base = 8
+		}
+		n, err := strconv.ParseUint(digits, base, bits)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		v = v<<bits | n
+	}
+	return netip.AddrFrom4([4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}), true
 }
 
 // Dialer returns a copy of a dialer that connects only where it may. What d has

@@ -130,8 +130,16 @@ func TestP9_WhatTheOperatorAllowsPasses(t *testing.T) {
 func TestCheckHost_RefusesWhatCanNeverBeReached(t *testing.T) {
 	t.Parallel()
 	for host, ok := range map[string]bool{
-		"example.com": true, "8.8.8.8": true, "[2606:4700::1111]": true, "127.1": true, // a name until it is resolved
-		"localhost": false, "LOCALHOST.": false, "a.localhost": false, "127.0.0.1": false, "[::1]": false, "::1": false, "10.0.0.1.": false,
+		"example.com": true, "8.8.8.8": true, "[2606:4700::1111]": true,
+		"localhost": false, "LOCALHOST.": false, "a.localhost": false, "127.0.0.1": false, "[::1]": false, "::1": false, "10.0.0.1.": false, "10.0.0.1..": false,
+		// What resolvers take for addresses, in every notation.
+		"2130706433": false, "0x7f000001": false, "0X7F000001": false, "017700000001": false, "127.1": false, "127.0.1": false, "0177.0.0.1": false,
+		"0x7f.0.0.1": false, "127.0.0.0x1": false, "0": false, "0x0": false, "2852039166": false, "0xa9fea9fe": false, "0x0a00000b": false, "10.0xb.0.1": false, "169.254.43518": false,
+		"0251.0376.0251.0376": false, "[::ffff:127.0.0.1]": false, "[::ffff:7f00:1]": false, "[0:0:0:0:0:ffff:7f00:1]": false,
+		"[64:ff9b::7f00:1]": false, "[64:ff9b::169.254.169.254]": false, "[64:ff9b:1::7f00:1]": false, "[2002:7f00:1::]": false, "[2002:a9fe:a9fe::1]": false,
+		"[fe80::1%eth0]": false, "[2606:4700::1111%1]": false, "[::127.0.0.1]": false, "[::ffff:0:127.0.0.1]": false, "metadata.localhost": false,
+		"134744072": true, "8.8": true, "010.8.8.8": true, "0x8.8.8.8": true, // public, all of them
+		"127.0.0.1.example.com": true, "127.0.0.256": true, "1.2.3.4.5": true, "0b1111111.0.0.1": true, "1_27.0.0.1": true, "": true, ".": true, "xn--vd-fmc.example.com": true,
 	} {
 		if err := guard.New().CheckHost(host); (err == nil) != ok {
 			t.Errorf("CheckHost(%q) = %v, want ok = %t", host, err, ok)
