@@ -32,7 +32,8 @@ check: ## formatting, vet and a tidy go.mod
 	$(GO) mod tidy -diff
 
 bench: ## the figures of docs/benchmarks.md
-	FRESHET_BENCH_MEDIA=$${FRESHET_BENCH_MEDIA:-1000000} $(GO) test -run '^$$' -bench . -benchtime 2s -timeout 60m ./internal/... ./bench/...
+	FRESHET_BENCH_MEDIA=$${FRESHET_BENCH_MEDIA:-1000000} FRESHET_BENCH_IMPORT=$${FRESHET_BENCH_IMPORT:-200000} \
+		FRESHET_BENCH_TASKS=$${FRESHET_BENCH_TASKS:-30000000} $(GO) test -run '^$$' -bench . -benchtime 2s -timeout 60m ./internal/... ./bench/...
 
 bench-smoke: ## each benchmark once: proves that they run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m ./internal/... ./bench/...

@@ -14,7 +14,7 @@ import (
 // batchSize is how many media are stored in one transaction: enough that the
 // sync to disk costs little per media, few enough that writers of other calls
 // wait only milliseconds behind it.
-const batchSize = 500
+const batchSize = 1000
 
 // Store keeps media.
 type Store interface {
@@ -50,16 +50,29 @@ type Import struct {
 // of several lines with one ID the last good one wins. If an error ends the
 // import, what was stored before stays: running it again is harmless.
 func (im *Import) Run(ctx context.Context, r io.Reader) (Summary, error) {
+	st := startStoring(ctx, im.Store)
+	sum, err := im.read(r, st)
+	imported, storeErr := st.end()
+	sum.Imported = imported
+	if errors.Is(err, errStopped) {
+		err = nil // storeErr says why
+	}
+	return sum, errors.Join(err, storeErr)
+}
+
+// read reads and checks lines and hands what is good to st. What it read before
+// an error is handed over too.
+func (im *Import) read(r io.Reader, st *storing) (Summary, error) {
 	var sum Summary
-	b := batch{store: im.Store, at: make(map[string]int, batchSize)}
+	b := newBatch()
 	lines := jsonl.NewReader(r)
 	for {
 		line, err := lines.Next()
 		if errors.Is(err, io.EOF) {
-			break
+			return sum, st.put(b)
 		}
 		if err != nil {
-			return sum, errors.Join(fmt.Errorf("reading media: %w", err), b.flush(ctx, &sum))
+			return sum, errors.Join(fmt.Errorf("reading media: %w", err), st.put(b))
 		}
 		m, err := im.media(line)
 		if err != nil {
@@ -75,12 +88,12 @@ func (im *Import) Run(ctx context.Context, r io.Reader) (Summary, error) {
 		}
 		b.add(m)
 		if b.lines >= batchSize {
-			if err := b.flush(ctx, &sum); err != nil {
+			if err := st.put(b); err != nil {
 				return sum, err
 			}
+			b = newBatch()
 		}
 	}
-	return sum, b.flush(ctx, &sum)
 }
 
 // media reads a line. With an error it returns the media too if its ID is
@@ -98,11 +111,12 @@ func (im *Import) media(line jsonl.Line) (*freshet.Media, error) {
 
 // batch collects media until they are stored.
 type batch struct {
-	store Store
 	media []*freshet.Media
 	at    map[string]int // of each ID in media
 	lines int
 }
+
+func newBatch() *batch { return &batch{at: make(map[string]int, batchSize)} }
 
 func (b *batch) add(m *freshet.Media) {
 	b.lines++
@@ -112,22 +126,4 @@ func (b *batch) add(m *freshet.Media) {
 	}
 	b.at[m.ID] = len(b.media)
 	b.media = append(b.media, m)
-}
-
-func (b *batch) flush(ctx context.Context, sum *Summary) error {
-	if b.lines == 0 {
-		return nil
-	}
-	now := time.Now().UTC().Truncate(time.Millisecond)
-	for _, m := range b.media {
-		m.Updated = now
-	}
-	if err := b.store.PutMedia(ctx, now, b.media); err != nil {
-		return fmt.Errorf("storing media: %w", err)
-	}
-	sum.Imported += b.lines
-	b.lines = 0
-	b.media = nil // the store may keep what it was given
-	clear(b.at)
-	return nil
 }

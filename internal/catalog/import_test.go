@@ -186,7 +186,7 @@ func TestImport_StoresInBatches(t *testing.T) {
 	if err != nil || sum.Imported != 1201 {
 		t.Fatal(sum, err)
 	}
-	if d := cmp.Diff([]int{500, 500, 201}, s.batches); d != "" {
+	if d := cmp.Diff([]int{1000, 201}, s.batches); d != "" {
 		t.Error(d)
 	}
 }

@@ -31,6 +31,14 @@ func Parse(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
 	if !utf8.Valid(line) {
 		return nil, errors.New("the line is not valid UTF-8")
 	}
+	if raw, ok := quickMedia(line); ok {
+		return raw.normal(domains)
+	}
+	return parseSlowly(line, domains)
+}
+
+// parseSlowly is Parse for lines of any kind.
+func parseSlowly(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
 	var probe struct {
 		VideoBase, PlayInfoList json.RawMessage
 	}
@@ -76,6 +84,7 @@ type media struct {
 	UpdatedAt        string // of an exported media; taken and ignored
 
 	vendor bool
+	plain  []stream // in place of Streams: they are decoded already
 }
 
 func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
@@ -100,21 +109,29 @@ func (raw *media) normal(domains []freshet.Domain) (*freshet.Media, error) {
 		}
 		m.Type = string(t)
 	}
+	n := max(len(raw.Streams), len(raw.plain))
 	switch {
-	case raw.Streams == nil:
+	case raw.Streams == nil && raw.plain == nil:
 		return m, &fieldError{"Streams", "is missing; a media without streams says so with []"}
-	case len(raw.Streams) > maxStreams:
-		return m, &fieldError{raw.streamsKey(), fmt.Sprintf("holds %d streams; allowed are %d", len(raw.Streams), maxStreams)}
+	case n > maxStreams:
+		return m, &fieldError{raw.streamsKey(), fmt.Sprintf("holds %d streams; allowed are %d", n, maxStreams)}
 	}
-	m.Streams = make([]freshet.Stream, 0, len(raw.Streams))
-	for i, text := range raw.Streams {
-		s, err := parseStream(text, raw.vendor, domains)
+	m.Streams = make([]freshet.Stream, 0, n)
+	for i := range n {
+		s, err := raw.stream(i, domains)
 		if err != nil {
 			return m, explain(fmt.Sprintf("%s[%d]", raw.streamsKey(), i), err)
 		}
 		m.Streams = append(m.Streams, s)
 	}
 	return m, nil
+}
+
+func (raw *media) stream(i int, domains []freshet.Domain) (freshet.Stream, error) {
+	if raw.plain != nil {
+		return raw.plain[i].normal(domains)
+	}
+	return parseStream(raw.Streams[i], raw.vendor, domains)
 }
 
 func (raw *media) streamsKey() string {

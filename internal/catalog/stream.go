@@ -47,6 +47,10 @@ func parseStream(line []byte, vendor bool, domains []freshet.Domain) (freshet.St
 	if err := decode(line, &raw); err != nil {
 		return freshet.Stream{}, err
 	}
+	return raw.normal(domains)
+}
+
+func (raw *stream) normal(domains []freshet.Domain) (freshet.Stream, error) {
 	s := freshet.Stream{
 		JobID: raw.JobID, Size: raw.Size, Bitrate: string(raw.Bitrate), Encrypted: bool(raw.Encrypt),
 		Duration: string(raw.Duration), FPS: string(raw.Fps), Width: raw.Width, Height: raw.Height,

@@ -14,31 +14,27 @@ import (
 // PutMedia implements [store.Catalog]. It sets Updated of what it stores to
 // now, and Created and Modified where they are zero.
 func (s *Store) PutMedia(ctx context.Context, now time.Time, media []*freshet.Media) error {
+	b := s.newBatch(now, media)
 	return s.w.submit(ctx, &op{
-		do: func(ctx context.Context, t *tx) error {
-			for _, m := range media {
-				if err := t.putMedia(ctx, m, now); err != nil {
-					return fmt.Errorf("storing media %s: %w", m.ID, err)
-				}
-			}
-			return nil
-		},
+		do: b.put,
 		done: func(*tx) {
 			for _, m := range media {
 				s.known.add(m.Account, m.ID)
+			}
+			for k, scope := range b.found {
+				s.scopes.learn(k, scope)
 			}
 		},
 	})
 }
 
-// putMedia is the one way in which a media is written.
+// putMedia writes one media.
 func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) error {
 	old, err := t.oldMedia(ctx, m.Account, m.ID)
 	if err != nil {
 		return err
 	}
-	before := old.media
-	if before == nil {
+	if old.media == nil {
 		c, body, _ := dated(m, nil, now)
 		res, err := t.run(ctx, `INSERT INTO media (account, id, updated, body) VALUES (?, ?, ?, ?)`, m.Account, m.ID, millis(now), body)
 		if err != nil {
@@ -50,6 +46,12 @@ func (t *tx) putMedia(ctx context.Context, m *freshet.Media, now time.Time) erro
 		}
 		return t.index(ctx, old, c)
 	}
+	return t.replaceMedia(ctx, m, old, now)
+}
+
+// replaceMedia writes a media in the place of one that is stored.
+func (t *tx) replaceMedia(ctx context.Context, m *freshet.Media, old storedMedia, now time.Time) (err error) {
+	before := old.media
 	if m.Status == freshet.StatusBlocked && before.Status != freshet.StatusBlocked {
 		// Who read it while it was taken down, and writes it back, has not blocked it.
 		if m, err = t.withOwnStatus(ctx, m, before.Status); err != nil {

@@ -10,10 +10,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/vod"
 )
 
 // The parts of a place.
@@ -66,20 +66,15 @@ func (t *tx) insertPlace(ctx context.Context, key, place, scope int64, after *fr
 	if _, err := t.get(ctx, []any{&down}, `SELECT 1 FROM takedown WHERE account = ? AND media = ? AND ended = 0`, after.Account, after.ID); err != nil {
 		return fmt.Errorf("looking for a takedown: %w", err)
 	}
-	own := notDefault(after.Status, freshet.StatusNormal)
-	status := own
-	if down {
-		status = sql.NullString{String: freshet.StatusBlocked, Valid: true}
-	}
-	err := t.exec(ctx, `INSERT INTO media_find (place, scope, media, own, status, cate, app, storage, size, duration, modified)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, place, scope, key, own, status,
-		sql.NullInt64{Int64: after.CateID, Valid: after.CateID != 0}, notDefault(after.AppID, vod.DefaultApp), notDefault(after.StorageLocation, ""),
-		sql.NullInt64{Int64: after.SourceSize(), Valid: after.SourceSize() > 0},
-		sql.NullFloat64{Float64: after.Length(), Valid: after.Length() > 0}, millis(after.Modified))
-	if err != nil {
+	if err := t.exec(ctx, insertFind, findRow(place, scope, key, after, down)...); err != nil {
 		return fmt.Errorf("placing media: %w", err)
 	}
-	if err := t.exec(ctx, `UPDATE media_scope SET media = media + 1 WHERE scope = ?`, scope); err != nil {
+	return t.countMedia(ctx, scope, 1)
+}
+
+// countMedia changes how many media a scope has.
+func (t *tx) countMedia(ctx context.Context, scope, by int64) error {
+	if err := t.exec(ctx, `UPDATE media_scope SET media = media + ? WHERE scope = ?`, by, scope); err != nil {
 		return fmt.Errorf("counting media: %w", err)
 	}
 	return nil
@@ -98,10 +93,7 @@ func (t *tx) unplace(ctx context.Context, place int64, m *freshet.Media, keepTex
 	if err := t.exec(ctx, `DELETE FROM media_find WHERE place = ?`, place); err != nil {
 		return fmt.Errorf("taking media from its place: %w", err)
 	}
-	if err := t.exec(ctx, `UPDATE media_scope SET media = media - 1 WHERE scope = ?`, scope); err != nil {
-		return fmt.Errorf("counting media: %w", err)
-	}
-	return nil
+	return t.countMedia(ctx, scope, -1)
 }
 
 // textChange is a media whose texts come into the index, or leave it: then the
@@ -117,6 +109,7 @@ type textChange struct {
 // statement of another table may have to be undone.
 func (t *tx) indexTexts(ctx context.Context) error {
 	for _, c := range t.texts {
+		// One row at a time: a statement of several may have to be undone too.
 		long, short := `INSERT INTO media_text (rowid, grams) VALUES (?, ?)`, `INSERT INTO media_short (rowid, grams) VALUES (?, ?)`
 		if c.gone {
 			long = `INSERT INTO media_text (media_text, rowid, grams) VALUES ('delete', ?, ?)`
@@ -137,14 +130,50 @@ func notDefault(v, def string) sql.NullString {
 	return sql.NullString{String: v, Valid: v != "" && v != def}
 }
 
+// scopeKey names the videos, or the audios, of an account.
+type scopeKey struct {
+	account string
+	audio   bool
+}
+
+func scopeOf(m *freshet.Media) scopeKey { return scopeKey{m.Account, m.Kind() == freshet.StreamAudio} }
+
+// scopes keeps numbers of scopes, which never change.
+type scopes struct {
+	mu    sync.RWMutex // guards known
+	known map[scopeKey]int64
+}
+
+// maxScopes bounds them; of those that are left out the number is read again.
+const maxScopes = 1 << 14
+
+func (c *scopes) lookup(k scopeKey) int64 {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.known[k]
+}
+
+// learn notes a number that was committed; 0 is none.
+func (c *scopes) learn(k scopeKey, scope int64) {
+	if scope == 0 || c.lookup(k) != 0 {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.known == nil || len(c.known) >= maxScopes {
+		c.known = map[scopeKey]int64{}
+	}
+	c.known[k] = scope
+}
+
 // scope returns the number of the videos, or the audios, of the account.
 func (t *tx) scope(ctx context.Context, m *freshet.Media) (int64, error) {
 	var scope int64
-	audio := m.Kind() == freshet.StreamAudio
-	exists, err := t.get(ctx, []any{&scope}, `SELECT scope FROM media_scope WHERE account = ? AND audio = ?`, m.Account, audio)
+	k := scopeOf(m)
+	exists, err := t.get(ctx, []any{&scope}, `SELECT scope FROM media_scope WHERE account = ? AND audio = ?`, k.account, k.audio)
 	if err == nil && !exists {
 		var res sql.Result
-		if res, err = t.run(ctx, `INSERT INTO media_scope (account, audio, media) VALUES (?, ?, 0)`, m.Account, audio); err == nil {
+		if res, err = t.run(ctx, `INSERT INTO media_scope (account, audio, media) VALUES (?, ?, 0)`, k.account, k.audio); err == nil {
 			scope, err = res.LastInsertId()
 		}
 	}
@@ -181,35 +210,78 @@ const (
 	gramComment = 'd'
 )
 
-// gramsOf lists the runs of letters of a media's texts.
+// gramsOf lists the runs of letters of a media's texts. It is most of the work
+// of an import that is not SQLite's.
 func gramsOf(scope int64, m *freshet.Media) (long, short string) {
-	var l, s strings.Builder
-	seen := map[string]bool{}
+	tags := ""
+	if len(m.Tags) > 0 {
+		tags = strings.Join(m.Tags, ",")
+	}
+	size := len(m.Title) + len(tags) + len(m.Description)
+	if size == 0 {
+		return "", ""
+	}
+	l, s := make([]byte, 0, 16*size), make([]byte, 0, 28*size)
 	for _, f := range []struct {
 		letter byte
 		text   string
-	}{{gramTitle, m.Title}, {gramTags, strings.Join(m.Tags, ",")}, {gramComment, m.Description}} {
+	}{{gramTitle, m.Title}, {gramTags, tags}, {gramComment, m.Description}} {
 		prefix := gramPrefix(scope, f.letter)
 		text := strings.ToLower(f.text)
+		var seen shortRuns
 		for at := range text {
 			ends := runEnds(text[at:])
 			for n, end := range ends {
-				if end == 0 {
-					break
-				}
-				word := prefix + hex.EncodeToString([]byte(text[at:at+end]))
-				if n == 2 {
-					l.WriteString(word)
-					l.WriteByte(' ')
-				} else if !seen[word] {
-					seen[word] = true
-					s.WriteString(word)
-					s.WriteByte(' ')
+				switch run := text[at : at+end]; {
+				case end == 0:
+				case n == 2:
+					l = appendGram(l, prefix, run)
+				case seen.add(run):
+					s = appendGram(s, prefix, run)
 				}
 			}
 		}
 	}
-	return l.String(), s.String()
+	return string(l), string(s)
+}
+
+func appendGram(b []byte, prefix, run string) []byte {
+	const digits = "0123456789abcdef"
+	b = append(b, prefix...)
+	for i := range len(run) {
+		b = append(b, digits[run[i]>>4], digits[run[i]&15])
+	}
+	return append(b, ' ')
+}
+
+// shortRuns is a set of single letters and pairs. Most are ASCII.
+type shortRuns struct {
+	ascii [128 * 128 / 64]uint64 // a single letter is a pair with NUL
+	other map[string]bool
+}
+
+// add adds a run; false if it was there.
+func (r *shortRuns) add(run string) bool {
+	if len(run) > 2 || run[0] >= utf8.RuneSelf || run[len(run)-1] >= utf8.RuneSelf || run[len(run)-1] == 0 {
+		if r.other[run] {
+			return false
+		}
+		if r.other == nil {
+			r.other = map[string]bool{}
+		}
+		r.other[run] = true
+		return true
+	}
+	n := uint(run[0]) << 7
+	if len(run) == 2 {
+		n |= uint(run[1])
+	}
+	word, bit := &r.ascii[n>>6], uint64(1)<<(n&63)
+	if *word&bit != 0 {
+		return false
+	}
+	*word |= bit
+	return true
 }
 
 // runEnds returns where the first, second and third letter of a text end; 0

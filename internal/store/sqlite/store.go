@@ -63,6 +63,7 @@ type Store struct {
 	epochs   atomic.Pointer[epochs]
 	sets     targetSets
 	known    knownMedia
+	scopes   scopes
 	manyRows int // see the constant
 	// oldest is a number at or before that of the oldest purge or prefetch that
 	// is left in the log.
