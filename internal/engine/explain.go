@@ -39,12 +39,13 @@ func (e *Engine) reasons(ctx context.Context, entry *freshet.Entry) (map[int]map
 	type delivery struct{ item, target int }
 	newest := map[delivery]run{}
 	out := map[int]map[int]freshet.Reason{}
+	place := newTargetSet(entry.Targets).place
 	for msg, err := range e.store.Evidence.EvidenceOf(ctx, entry.At) {
 		if err != nil {
 			return nil, err
 		}
-		t := entry.TargetIndex(msg.POP)
-		if t < 0 {
+		t, target := place[msg.POP]
+		if !target {
 			continue
 		}
 		this := run{stream: msg.Stream, number: msg.Number}

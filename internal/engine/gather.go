@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -21,7 +20,7 @@ const patience = 10
 // waiting would be all loss.
 func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
 	batch := []*arrival{first}
-	others := company{ledger: e.ledger, owing: map[freshet.Position][]string{}}
+	others := company{ledger: e.ledger, owing: map[freshet.Position]*awaited{}}
 	others.joined(first)
 	last := time.Now().Add(patience * e.o.CollectLinger)
 	linger := time.NewTimer(e.o.CollectLinger)
@@ -56,8 +55,16 @@ func (e *Engine) gather(ctx context.Context, first *arrival) []*arrival {
 // company is who else may be about to answer for the entries of a batch.
 type company struct {
 	ledger *ledger
-	owing  map[freshet.Position][]string
+	owing  map[freshet.Position]*awaited
 	many   bool // too many entries to be worth the count: some POP owes something
+}
+
+// awaited is what is known of one entry's debtors. Whoever answered owes nothing
+// any more, so that all before the first one that was found need no second look:
+// a batch of a thousand POPs' messages looks at each POP once.
+type awaited struct {
+	answered map[string]bool // by the batch
+	first    int             // no target before it is a debtor
 }
 
 // countedEntries bounds the entries whose debtors are counted: with more than
@@ -66,14 +73,15 @@ const countedEntries = 8
 
 func (c *company) joined(a *arrival) {
 	for _, facts := range a.msg.Entries {
-		pops, known := c.owing[facts.At]
-		if !known {
+		d := c.owing[facts.At]
+		if d == nil {
 			if c.many = c.many || len(c.owing) >= countedEntries; c.many {
 				return
 			}
-			pops = c.ledger.debtors(facts.At)
+			d = &awaited{answered: map[string]bool{}}
+			c.owing[facts.At] = d
 		}
-		c.owing[facts.At] = slices.DeleteFunc(pops, func(pop string) bool { return pop == a.msg.POP })
+		d.answered[a.msg.POP] = true
 	}
 }
 
@@ -81,8 +89,9 @@ func (c *company) complete() bool {
 	if c.many {
 		return false
 	}
-	for _, pops := range c.owing {
-		if len(pops) > 0 {
+	for at, d := range c.owing {
+		var owes bool
+		if d.first, owes = c.ledger.debtor(at, d.first, d.answered); owes {
 			return false
 		}
 	}

@@ -20,17 +20,32 @@ type ledger struct {
 	// prefetches are the entries that prefetch, by account
 	prefetches map[string]map[freshet.Position]*openEntry
 	members    *members
-	sets       map[string][]string // target lists, kept once
+	sets       map[string]*targetSet // target lists, kept once
 }
 
 type openEntry struct {
-	meta entryMeta
-	fold *fold
+	meta  entryMeta
+	fold  *fold
+	place map[string]int // of each POP in meta.Targets; shared
+}
+
+// targetSet is a list of POPs with the place of each.
+type targetSet struct {
+	pops  []string
+	place map[string]int
+}
+
+func newTargetSet(pops []string) *targetSet {
+	s := &targetSet{pops: pops, place: make(map[string]int, len(pops))}
+	for t, pop := range pops {
+		s.place[pop] = t
+	}
+	return s
 }
 
 func newLedger(m *members) *ledger {
 	return &ledger{
-		entries: map[freshet.Position]*openEntry{}, closing: map[freshet.Position]*openEntry{}, prefetches: map[string]map[freshet.Position]*openEntry{}, members: m, sets: map[string][]string{},
+		entries: map[freshet.Position]*openEntry{}, closing: map[freshet.Position]*openEntry{}, prefetches: map[string]map[freshet.Position]*openEntry{}, members: m, sets: map[string]*targetSet{},
 	}
 }
 
@@ -51,15 +66,16 @@ func (l *ledger) open(entries ...*freshet.Entry) {
 func (l *ledger) put(meta entryMeta, f *fold) {
 	// Entries of one moment share their target set; keep one list for all.
 	key := strings.Join(meta.Targets, "\x00")
-	if set, ok := l.sets[key]; ok {
-		meta.Targets = set
-	} else {
+	set := l.sets[key]
+	if set == nil {
 		if len(l.sets) >= maxSets {
 			clear(l.sets)
 		}
-		l.sets[key] = meta.Targets
+		set = newTargetSet(meta.Targets)
+		l.sets[key] = set
 	}
-	l.add(&openEntry{meta: meta, fold: f})
+	meta.Targets = set.pops
+	l.add(&openEntry{meta: meta, fold: f, place: set.place})
 }
 
 // add makes an entry open; the caller holds mu.
@@ -121,8 +137,8 @@ func (l *ledger) apply(msg *store.Received, facts freshet.EntryFacts) (meta entr
 	if o == nil {
 		return entryMeta{}, false
 	}
-	t := slices.Index(o.meta.Targets, msg.POP)
-	if t < 0 {
+	t, target := o.place[msg.POP]
+	if !target {
 		return o.meta, true // not a target: its word counts for nothing
 	}
 	if msg.Duplicate || !o.fold.apply(t, facts.Facts, msg.Stream, msg.Number) {
@@ -149,12 +165,23 @@ func (l *ledger) debtors(at freshet.Position) []string {
 		return nil
 	}
 	var pops []string
-	for t, pop := range o.meta.Targets {
-		if _, begun := o.fold.part[t]; !begun && !o.fold.done.has(t) && l.members.excuse(pop, o.meta) == excuseNone {
-			pops = append(pops, pop)
-		}
+	for t := l.members.debtor(o.meta, o.fold, 0, nil); t < len(o.meta.Targets); t = l.members.debtor(o.meta, o.fold, t+1, nil) {
+		pops = append(pops, o.meta.Targets[t])
 	}
 	return pops
+}
+
+// debtor returns the place of the first of an open entry's debtors that is not
+// before from and that skip does not name; false if there is none.
+func (l *ledger) debtor(at freshet.Position, from int, skip map[string]bool) (int, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	o := l.entries[at]
+	if o == nil {
+		return 0, false
+	}
+	t := l.members.debtor(o.meta, o.fold, from, skip)
+	return t, t < len(o.meta.Targets)
 }
 
 // close returns the states of those entries that are closed now; the caller
@@ -171,7 +198,8 @@ func (l *ledger) close(at ...freshet.Position) []store.State {
 	var states []store.State
 	for _, p := range at {
 		o := l.entries[p]
-		if o == nil {
+		// Nearly every message leaves somebody to wait for.
+		if o == nil || o.meta.Len > 0 && l.members.debtor(o.meta, o.fold, 0, nil) < len(o.meta.Targets) {
 			continue
 		}
 		if closed, failed := l.members.view(o.meta, o.fold).closed(); closed {
@@ -219,10 +247,8 @@ func (l *ledger) owing(yield func(entryMeta, []string)) {
 	defer l.mu.Unlock()
 	for _, o := range l.entries {
 		var pops []string
-		for t, pop := range o.meta.Targets {
-			if !o.fold.done.has(t) {
-				pops = append(pops, pop)
-			}
+		for t := range o.fold.done.missing(len(o.meta.Targets)) {
+			pops = append(pops, o.meta.Targets[t])
 		}
 		yield(o.meta, pops)
 	}
@@ -252,12 +278,13 @@ func (f *fold) clone() *fold {
 // refold makes the fold of an entry from all its evidence.
 func (e *Engine) refold(ctx context.Context, entry *freshet.Entry) (*fold, error) {
 	f := newFold(entry.Len(), len(entry.Targets))
+	place := newTargetSet(entry.Targets).place
 	for msg, err := range e.store.Evidence.EvidenceOf(ctx, entry.At) {
 		if err != nil {
 			return nil, err
 		}
-		t := entry.TargetIndex(msg.POP)
-		if t < 0 {
+		t, target := place[msg.POP]
+		if !target {
 			continue
 		}
 		for _, facts := range msg.Entries {

@@ -125,6 +125,11 @@ const (
 func (m *members) excuse(pop string, e entryMeta) excuse {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	return m.excused(pop, e)
+}
+
+// excused is excuse for a caller that holds mu.
+func (m *members) excused(pop string, e entryMeta) excuse {
 	s := m.standing[pop]
 	switch {
 	case e.At.Before(s.removed) || !s.enrolled && !s.removed.IsZero():

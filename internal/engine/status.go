@@ -2,8 +2,8 @@ package engine
 
 import (
 	"context"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -91,20 +91,19 @@ func (e *Engine) JobReport(ctx context.Context, account, id string) (*freshet.Jo
 	}
 	report := &freshet.JobReport{Job: *job, Rows: make([]freshet.RowReport, len(job.Rows)), Done: true}
 	report.Job.Rows = nil
-	pops := map[string]*freshet.POPTally{}
+	pops := popTallies{index: map[string]int{}}
 	for i, row := range job.Rows {
 		report.Rows[i].Row = row
 		report.Done = report.Done && row.State.Final()
 		for _, at := range row.Entries {
-			if err := e.reportEntry(ctx, &report.Rows[i], at, pops); err != nil {
+			if err := e.reportEntry(ctx, &report.Rows[i], at, &pops); err != nil {
 				return nil, err
 			}
 		}
 		addTally(&report.Tally, report.Rows[i].Tally)
 	}
-	for _, pop := range slices.Sorted(maps.Keys(pops)) {
-		report.POPs = append(report.POPs, *pops[pop])
-	}
+	slices.SortFunc(pops.list, func(a, b freshet.POPTally) int { return strings.Compare(a.POP, b.POP) })
+	report.POPs = pops.list
 	report.Done = report.Done && report.Tally.Pending+report.Tally.Refreshing == 0
 	return report, nil
 }
@@ -112,19 +111,30 @@ func (e *Engine) JobReport(ctx context.Context, account, id string) (*freshet.Jo
 // reportEntry adds one entry to the report of its row, and to the tallies of
 // its POPs.
 func (e *Engine) reportEntry(
-	ctx context.Context, row *freshet.RowReport, at freshet.Position, pops map[string]*freshet.POPTally,
+	ctx context.Context, row *freshet.RowReport, at freshet.Position, pops *popTallies,
 ) error {
-	entry, err := e.store.Log.Entry(ctx, at)
-	if err != nil {
-		return err
+	// An open entry is in memory but for its URLs, which only failures name.
+	v, open := e.ledger.view(at)
+	var entry *freshet.Entry
+	var tally freshet.Tally
+	if open {
+		tally = v.tally()
 	}
-	v, err := e.viewAt(ctx, entry)
-	if err != nil {
-		return err
+	if !open || tally.Failed > 0 {
+		var err error
+		if entry, err = e.store.Log.Entry(ctx, at); err != nil {
+			return err
+		}
 	}
-	tally := v.tally()
+	if !open {
+		var err error
+		if v, err = e.viewAt(ctx, entry); err != nil {
+			return err
+		}
+		tally = v.tally()
+	}
 	addTally(&row.Tally, tally)
-	row.Tasks = append(row.Tasks, freshet.TaskSpan{First: entry.FirstTask, Count: entry.Len()})
+	row.Tasks = append(row.Tasks, freshet.TaskSpan{First: v.FirstTask, Count: v.Len})
 	if tally.Failed > 0 {
 		v.each(func(item int, s taskState) {
 			if len(row.Failed) < freshet.MaxFailedShown && s.status(len(v.Targets)) == freshet.TaskFailed {
@@ -132,13 +142,36 @@ func (e *Engine) reportEntry(
 			}
 		})
 	}
-	for t, pop := range v.Targets {
-		if pops[pop] == nil {
-			pops[pop] = &freshet.POPTally{POP: pop}
-		}
-		addPOP(pops[pop], v.popTally(t))
+	for t, i := range pops.of(v.Targets) {
+		addPOP(&pops.list[i], v.popTally(t))
 	}
 	return nil
+}
+
+// popTallies are the tallies of a job's POPs.
+type popTallies struct {
+	list   []freshet.POPTally
+	index  map[string]int
+	last   []string // the targets that were asked for last, and
+	places []int    // where their tallies are: entries of one job have the same ones
+}
+
+// of returns where the tallies of some targets are.
+func (p *popTallies) of(targets []string) []int {
+	if len(targets) > 0 && len(targets) == len(p.last) && &targets[0] == &p.last[0] {
+		return p.places
+	}
+	p.last, p.places = targets, make([]int, len(targets))
+	p.list = slices.Grow(p.list, max(0, len(targets)-len(p.list)))
+	for t, pop := range targets {
+		i, known := p.index[pop]
+		if !known {
+			i = len(p.list)
+			p.index[pop], p.list = i, append(p.list, freshet.POPTally{POP: pop})
+		}
+		p.places[t] = i
+	}
+	return p.places
 }
 
 func addTally(sum *freshet.Tally, t freshet.Tally) {

@@ -275,12 +275,13 @@ func (e *Engine) TaskReport(ctx context.Context, account string, id uint64) (*fr
 // addEvidence fills in deliveries from the newest fact of each POP.
 func (e *Engine) addEvidence(ctx context.Context, entry *freshet.Entry, item int, list []freshet.Delivery) error {
 	newest := map[int]run{}
+	place := newTargetSet(entry.Targets).place
 	for msg, err := range e.store.Evidence.EvidenceOf(ctx, entry.At) {
 		if err != nil {
 			return err
 		}
-		t := entry.TargetIndex(msg.POP)
-		if t < 0 {
+		t, target := place[msg.POP]
+		if !target {
 			continue
 		}
 		this := run{stream: msg.Stream, number: msg.Number}

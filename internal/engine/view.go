@@ -39,12 +39,29 @@ type view struct {
 
 func (m *members) view(meta entryMeta, f *fold) view {
 	v := view{entryMeta: meta, fold: f, excuses: make([]excuse, len(meta.Targets))}
-	for t, pop := range meta.Targets {
-		if !f.done.has(t) {
-			v.excuses[t] = m.excuse(pop, meta)
-		}
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for t := range f.done.missing(len(meta.Targets)) {
+		v.excuses[t] = m.excused(meta.Targets[t], meta)
 	}
 	return v
+}
+
+// debtor returns the first target, not before from, that nothing is known of
+// and that nothing excuses, and that skip does not name; the number of targets
+// if there is none.
+func (m *members) debtor(meta entryMeta, f *fold, from int, skip map[string]bool) int {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	for t := from; t < len(meta.Targets); t++ {
+		if f.done.has(t) || skip[meta.Targets[t]] {
+			continue
+		}
+		if _, begun := f.part[t]; !begun && m.excused(meta.Targets[t], meta) == excuseNone {
+			return t
+		}
+	}
+	return len(meta.Targets)
 }
 
 // taskState counts the deliveries of one task.
@@ -151,17 +168,24 @@ func (v view) closed() (bool, int) {
 // popTally counts the entry's deliveries at one target.
 func (v view) popTally(t int) freshet.POPTally {
 	p := freshet.POPTally{POP: v.Targets[t], Targets: v.Len}
-	for item := range v.Len {
-		final, failed := v.fold.at(t, item)
-		s := v.target(t, item)
-		p.Final += s.final
-		p.Overdue += s.overdue
-		if failed {
-			p.Failed++
+	if v.fold.done.has(t) {
+		p.Final = v.Len
+		return p
+	}
+	for _, r := range v.fold.part[t] { // which do not overlap
+		p.Final += r.hi - r.lo
+		if r.failed {
+			p.Failed += r.hi - r.lo
 		}
-		if !final && v.excuses[t] == excuseDown {
-			p.Excused++
-		}
+	}
+	switch rest := v.Len - p.Final; v.excuses[t] {
+	case excuseDown:
+		p.Final, p.Excused = v.Len, rest
+	case excuseRemoved:
+		p.Final = v.Len
+	case excuseOverdue:
+		p.Overdue = rest
+	case excuseNone:
 	}
 	return p
 }

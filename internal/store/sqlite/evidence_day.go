@@ -38,6 +38,7 @@ type dayWriter struct {
 	dicts   map[freshet.Position]*wire.Dict
 	chain   []byte
 	last    int64 // newest message
+	indexed bool  // see loadDict
 
 	messages, parts bulk       // of the present transaction, not yet inserted
 	added           []dictPart // likewise
@@ -103,6 +104,9 @@ func (w *dayWriter) load(ctx context.Context, carry carried) error {
 	case evidenceVersion:
 	default:
 		return fmt.Errorf("file has version %d, this release writes %d", version, evidenceVersion)
+	}
+	if _, err := w.tx.get(ctx, []any{&w.indexed}, hasDictIndex); err != nil {
+		return err
 	}
 	if _, err := w.tx.get(ctx, []any{&w.chain}, `SELECT chain FROM origin`); err != nil {
 		return err
@@ -345,7 +349,7 @@ func (w *dayWriter) pack(ctx context.Context, entries []freshet.EntryFacts) ([]b
 		if w.dicts[f.At] != nil {
 			continue
 		}
-		d, err := loadDict(f.At, func(row func(*sql.Rows) error, query string, args ...any) error {
+		d, err := loadDict(f.At, w.indexed, func(row func(*sql.Rows) error, query string, args ...any) error {
 			return w.tx.each(ctx, row, query, args...)
 		})
 		if err != nil {
@@ -365,16 +369,24 @@ func (w *dayWriter) pack(ctx context.Context, entries []freshet.EntryFacts) ([]b
 	return packed, added, nil
 }
 
-// loadDict reads the dictionary of an entry.
-func loadDict(at freshet.Position, each func(func(*sql.Rows) error, string, ...any) error) (*wire.Dict, error) {
+// hasDictIndex asks whether a file has the index of dictionaries by entry.
+const hasDictIndex = `SELECT count(*) FROM sqlite_master WHERE type = 'index' AND name = 'dict_at'`
+
+// loadDict reads the dictionary of an entry. In a file without the index, it is
+// looked for among all messages about the entry.
+func loadDict(at freshet.Position, indexed bool, each func(func(*sql.Rows) error, string, ...any) error) (*wire.Dict, error) {
 	var parts [][]byte
+	query := `SELECT part FROM dict WHERE epoch = ? AND pos = ? ORDER BY message`
+	if !indexed {
+		query = `SELECT d.part FROM part p JOIN dict d ON d.message = p.message AND d.epoch = p.epoch AND d.pos = p.pos
+		WHERE p.epoch = ? AND p.pos = ? ORDER BY p.message`
+	}
 	err := each(func(rows *sql.Rows) error {
 		var part []byte
 		err := rows.Scan(&part)
 		parts = append(parts, part)
 		return err
-	}, `SELECT d.part FROM part p JOIN dict d ON d.message = p.message AND d.epoch = p.epoch AND d.pos = p.pos
-		WHERE p.epoch = ? AND p.pos = ? ORDER BY p.message`, at.Epoch, int64(at.Pos)) //nolint:gosec // checked at the door
+	}, query, at.Epoch, int64(at.Pos)) //nolint:gosec // checked at the door
 	if err != nil {
 		return nil, fmt.Errorf("reading dictionary of %s: %w", at, err)
 	}

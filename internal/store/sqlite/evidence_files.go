@@ -33,7 +33,8 @@ type posRange struct{ lo, hi freshet.Position }
 
 type dayReader struct {
 	*reader
-	users int
+	users   int
+	indexed bool // see loadDict
 }
 
 func newDayFiles(dir string, days []string) *dayFiles {
@@ -111,6 +112,9 @@ func (f *dayFiles) acquire(ctx context.Context, day string) (*dayReader, error) 
 		if err == nil {
 			err = fmt.Errorf("file has version %d, this release reads up to %d", version, evidenceVersion)
 		}
+		return nil, errors.Join(fmt.Errorf("opening evidence of %s: %w", day, err), r.close())
+	}
+	if _, err := r.get(ctx, []any{&r.indexed}, hasDictIndex); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening evidence of %s: %w", day, err), r.close())
 	}
 	f.mu.Lock()

@@ -135,7 +135,7 @@ func (d *dayReader) page(ctx context.Context, row int64, at *freshet.Position) (
 		if have := dicts[at]; have != nil {
 			return have, nil
 		}
-		made, err := loadDict(at, func(row func(*sql.Rows) error, query string, args ...any) error {
+		made, err := loadDict(at, d.indexed, func(row func(*sql.Rows) error, query string, args ...any) error {
 			return d.each(ctx, row, query, args...)
 		})
 		dicts[at] = made

@@ -41,6 +41,10 @@ CREATE TABLE dict (
   PRIMARY KEY (message, epoch, pos)
 ) STRICT, WITHOUT ROWID;
 
+-- The dictionary of an entry is a row or two, whose messages are a thousand with
+-- a thousand POPs. Files of earlier releases lack this.
+CREATE INDEX dict_at ON dict (epoch, pos);
+
 -- Which messages hold facts about an entry.
 CREATE TABLE part (
   epoch   INTEGER NOT NULL,

@@ -91,7 +91,11 @@ func (s *Store) targets(ctx context.Context, t *tx, enrolled int64, e *freshet.E
 	if e.Among == nil {
 		return enrolled, nil
 	}
-	chosen := slices.DeleteFunc(slices.Clone(pops), func(p string) bool { return !slices.Contains(e.Among, p) })
+	among := make(map[string]bool, len(e.Among))
+	for _, p := range e.Among {
+		among[p] = true
+	}
+	chosen := slices.DeleteFunc(slices.Clone(pops), func(p string) bool { return !among[p] })
 	if len(chosen) == len(pops) {
 		return enrolled, nil
 	}

@@ -42,6 +42,7 @@ func bounded() map[string]string {
 		"stream":          "a row for each POP and life of an agent, in the file of a day",
 		"earlier":         "some rows for each life of an agent, in the file of a day",
 		"origin":          "one row",
+		"sqlite_master":   "a row for each table and index",
 		"quota":           "a row for each account and kind of task",
 	}
 }
