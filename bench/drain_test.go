@@ -215,7 +215,7 @@ func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]
 	case bus.CallEvidence:
 		s.messages.Add(1)
 		return nil, nil
-	case bus.CallPull, bus.CallDenied:
+	case bus.CallPull, bus.CallDenied, bus.CallTurn:
 	}
 	q, err := wire.DecodePull(req)
 	if err != nil {

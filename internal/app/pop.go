@@ -35,6 +35,7 @@ type popSpec struct {
 	guard     *guard.Guard // of origins that tenants declared
 	peerKey   []byte
 	limits    config.Limits
+	flush     config.Flush
 	release   string
 	metrics   *metrics.Registry
 	log       *slog.Logger
@@ -79,7 +80,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
-		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin,
+		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin, TurnWait: s.flush.Wait.Std(),
 		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
 	})
 	if err != nil {
@@ -96,7 +97,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	cache, err := edge.Open(ctx, edge.Options{
 		Dir: filepath.Join(s.dir, "cache"), POP: s.id, PeerKey: s.peerKey, Trusted: k.Trusted, Guard: s.guard.Control,
 		MaxBytes: k.MaxBytes.Bytes(), MaxObject: k.MaxObjectBytes.Bytes(),
-		DefaultTTL: k.DefaultTTL.Std(), Log: log,
+		DefaultTTL: k.DefaultTTL.Std(), FlushRate: s.flush.Rate, Log: log,
 	})
 	if err != nil {
 		return worked{}, fmt.Errorf("pop %s: %w", s.id, err)

@@ -59,7 +59,7 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	private := newPrivate(o.Log)
 	p, err := newPOP(ctx, group, popSpec{
 		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire, guard: sourceGuard(c),
-		peerKey: proof.peerKey, limits: c.Limits, release: o.Release, metrics: private.metrics, log: o.Log,
+		peerKey: proof.peerKey, limits: c.Limits, flush: c.Flush, release: o.Release, metrics: private.metrics, log: o.Log,
 	})
 	if err != nil {
 		return nil, err

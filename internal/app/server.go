@@ -134,7 +134,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 			Takedowns: s.store, Retention: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
-		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(),
+		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(), Replay: c.ReplayFor(), FlushTurn: c.Flush.Turn.Std(),
 		Limits:   s.quotas,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
@@ -159,7 +159,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire, guard: sourceGuard(o.Config),
-			peerKey: peerKey, limits: o.Config.Limits, release: o.Release, metrics: s.private.metrics, log: o.Log,
+			peerKey: peerKey, limits: o.Config.Limits, flush: o.Config.Flush, release: o.Release, metrics: s.private.metrics, log: o.Log,
 		})
 		if err != nil {
 			return err

@@ -41,6 +41,12 @@ func (c *Config) checkNumbers(f *faults) {
 	if c.Keep != 0 {
 		inRange(f, "keep", c.Keep, Duration(14*24*time.Hour), Duration(36500*24*time.Hour))
 	}
+	if c.Replay != 0 {
+		inRange(f, "replay", c.Replay, Duration(14*24*time.Hour), Duration(36500*24*time.Hour))
+	}
+	inRange(f, "flush.turn", c.Flush.Turn, 0, Duration(time.Hour))
+	inRange(f, "flush.wait", c.Flush.Wait, Duration(time.Second), Duration(time.Hour))
+	between(f, "flush.revalidations_per_second", c.Flush.Rate, 1, 1_000_000)
 	inRange(f, "audit.keep", c.Audit.Keep, Duration(24*time.Hour), Duration(36500*24*time.Hour))
 	c.checkLimits(f)
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)

@@ -70,9 +70,19 @@ type Config struct {
 	Limits Limits `yaml:"limits"`
 
 	// Keep is how long purges, prefetches, jobs and the evidence about them are
-	// kept, 14 days at least; 0 keeps them for ever. What a POP has not passed
-	// yet is kept until it has, or is removed.
+	// kept, 14 days at least; 0 keeps them for ever.
 	Keep Duration `yaml:"keep"`
+
+	// Replay is how long a POP may be away and be told, when it is back, each
+	// purge that it missed, 14 days at least and no longer than `keep`. What it
+	// owes beyond that is recorded as failed (`absent`), and at its return its
+	// whole cache asks the origin, or its parents, about all that it holds. With 0
+	// a POP may be away for as long as it likes, and nothing that it owes is
+	// deleted until it is back or removed.
+	Replay Duration `yaml:"replay"`
+
+	// Flush bounds what it costs that a cache must ask about all that it holds.
+	Flush Flush `yaml:"flush"`
 
 	// Audit is the trail of who called what.
 	Audit Audit `yaml:"audit"`
@@ -298,6 +308,8 @@ func Default() *Config {
 		Timeouts:  Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
 		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Planners: 4, PrefetchWorkers: 8},
 		Keep:      Duration(400 * 24 * time.Hour),
+		Replay:    Duration(30 * 24 * time.Hour),
+		Flush:     Flush{Turn: Duration(30 * time.Second), Wait: Duration(time.Minute), Rate: 500},
 		Audit:     Audit{Keep: Duration(400 * 24 * time.Hour)},
 		Log:       Log{Level: "info", Format: "text"},
 		Callbacks: Callbacks{Workers: 64, PerHost: 8},
