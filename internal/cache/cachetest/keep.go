@@ -16,6 +16,9 @@ func keepTests() []test {
 		{"CursorNeverGoesBack", keeps, cursorNeverGoesBack},
 		{"ContentOutlivesARestart", survives, contentOutlivesARestart},
 		{"P5_LostContentHasAnotherIncarnation", func(p cache.Powers) bool { return p.KeepsCursor && !p.Survives }, lostContentHasAnotherIncarnation},
+		{"P5_ContentOfAnOlderCopyHasItsOwnCursor", survives, olderContentHasItsOwnCursor},
+		{"P5_AFlushIsPartOfTheContent", func(p cache.Powers) bool { return p.Soft && survives(p) }, flushIsPartOfTheContent},
+		{"P5_LostContentOwesNothing", survives, lostContentOwesNothing},
 		{"P2_PurgesOutliveACrash", survives, purgesOutliveACrash},
 		{"P5_FlushRevalidatesWhatWasFetchedBefore", func(p cache.Powers) bool { return p.Soft }, flushRevalidatesWhatWasFetchedBefore},
 		{"P5_FlushOutlivesARestart", func(p cache.Powers) bool { return p.Soft && p.KeepsCursor }, flushOutlivesARestart},
@@ -167,4 +170,97 @@ func (b *bench) cursor(t *testing.T) freshet.Position {
 		t.Fatal(err)
 	}
 	return c
+}
+
+func (b *bench) onDisk() OnDisk {
+	d, ok := b.Harness.(OnDisk)
+	if !ok {
+		b.t.Skip("this cache keeps nothing on a disk")
+	}
+	return d
+}
+
+// olderContentHasItsOwnCursor brings back what a purge removed: the cursor says
+// so, and the purge that is repeated removes it again.
+func olderContentHasItsOwnCursor(b *bench) {
+	t := b.t
+	disk := b.onDisk()
+	id := b.incarnation(t)
+	b.origin.put("/a", version(1))
+	b.origin.put("/film/1", version(1))
+	b.wantBody(t, "/a", version(1))
+	b.wantBody(t, "/film/1", version(1))
+	if err := b.Driver().WriteCursor(t.Context(), at(5)); err != nil {
+		t.Fatal(err)
+	}
+	bringBack := disk.Save(t)
+	film := freshet.Selector{Kind: freshet.SelectPrefix, Pattern: link("/film/")}
+	b.incarnation(t)
+	b.later(t)
+	b.wantPurged(t, 6, exact("/a"))
+	b.wantPurged(t, 7, film)
+	if err := b.Driver().WriteCursor(t.Context(), at(7)); err != nil {
+		t.Fatal(err)
+	}
+	b.origin.put("/a", version(2))
+	b.origin.put("/film/1", version(2))
+	b.wantBody(t, "/a", version(2))
+	b.wantBody(t, "/film/1", version(2))
+
+	bringBack(t)
+	if got, c := b.incarnation(t), b.cursor(t); got != id || c != at(5) {
+		t.Fatalf("the older copy has incarnation %q and cursor %v, want %q and %v", got, c, id, at(5))
+	}
+	b.wantPurged(t, 6, exact("/a"))
+	b.wantPurged(t, 7, film)
+	b.wantBody(t, "/a", version(2))
+	b.wantBody(t, "/film/1", version(2))
+	if err := b.Driver().WriteCursor(t.Context(), at(7)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// flushIsPartOfTheContent: an older copy knows nothing of a flush, as its lower
+// cursor says; one that is of later than the flush does.
+func flushIsPartOfTheContent(b *bench) {
+	t := b.t
+	disk := b.onDisk()
+	b.incarnation(t)
+	b.origin.serve("/a", validated(version(1), `"v1"`))
+	b.wantBody(t, "/a", version(1))
+	b.later(t)
+	if err := b.Driver().Flush(t.Context(), time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Driver().WriteCursor(t.Context(), at(9)); err != nil {
+		t.Fatal(err)
+	}
+	bringBack := disk.Save(t)
+	b.origin.serve("/a", validated(version(2), `"v2"`))
+	b.wantBody(t, "/a", version(2))
+	bringBack(t)
+	if c := b.cursor(t); c != at(9) {
+		t.Fatalf("cursor = %v", c)
+	}
+	b.wantBody(t, "/a", version(2))
+}
+
+func lostContentOwesNothing(b *bench) {
+	t := b.t
+	disk := b.onDisk()
+	id := b.incarnation(t)
+	b.origin.put("/a", version(1))
+	b.wantBody(t, "/a", version(1))
+	if err := b.Driver().WriteCursor(t.Context(), at(5)); err != nil {
+		t.Fatal(err)
+	}
+	disk.Lose(t)
+	if got, c := b.incarnation(t), b.cursor(t); got == id || !c.IsZero() {
+		t.Fatalf("an empty cache has incarnation %q, as before: %t; and cursor %v", got, got == id, c)
+	}
+	b.origin.put("/a", version(2))
+	b.wantBody(t, "/a", version(2))
+	if err := b.Driver().WriteCursor(t.Context(), at(5)); err != nil {
+		t.Fatal(err)
+	}
 }

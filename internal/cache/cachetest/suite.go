@@ -74,6 +74,15 @@ type Limited interface {
 	Lacks(test string) string
 }
 
+// OnDisk is a Harness whose cache keeps its content on a disk.
+type OnDisk interface {
+	// Save stops the cache, copies its content and starts it again. What it
+	// returns does the same, but puts the copy in the content's place between.
+	Save(t *testing.T) (bringBack func(t *testing.T))
+	// Lose stops the cache, deletes its content and starts it again.
+	Lose(t *testing.T)
+}
+
 // Open starts a cache, ready for traffic, in front of an origin. It registers
 // its own cleanup.
 type Open func(t *testing.T, origin http.Handler) Harness

@@ -111,16 +111,48 @@ func (h *harness) Restart(t *testing.T) {
 func (h *harness) Crash(t *testing.T) bool {
 	t.Helper()
 	image := t.TempDir()
-	err := filepath.WalkDir(h.dir, func(path string, d fs.DirEntry, err error) error {
+	copyDir(t, h.dir, image)
+	h.stop(t)
+	h.dir = image
+	h.start(t)
+	return true
+}
+
+// Save implements cachetest.OnDisk.
+func (h *harness) Save(t *testing.T) func(*testing.T) {
+	t.Helper()
+	image := t.TempDir()
+	h.stop(t)
+	copyDir(t, h.dir, image)
+	h.start(t)
+	return func(t *testing.T) {
+		t.Helper()
+		h.stop(t)
+		h.dir = image
+		h.start(t)
+	}
+}
+
+// Lose implements cachetest.OnDisk.
+func (h *harness) Lose(t *testing.T) {
+	t.Helper()
+	h.stop(t)
+	h.dir = t.TempDir()
+	h.start(t)
+}
+
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	err := filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		rel, err := filepath.Rel(h.dir, path)
+		rel, err := filepath.Rel(from, path)
 		if err != nil {
 			return err
 		}
 		if d.IsDir() {
-			return os.MkdirAll(filepath.Join(image, rel), 0o750)
+			return os.MkdirAll(filepath.Join(to, rel), 0o750)
 		}
 		data, err := os.ReadFile(path)
 		if os.IsNotExist(err) {
@@ -129,13 +161,9 @@ func (h *harness) Crash(t *testing.T) bool {
 		if err != nil {
 			return err
 		}
-		return os.WriteFile(filepath.Join(image, rel), data, 0o600)
+		return os.WriteFile(filepath.Join(to, rel), data, 0o600)
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.stop(t)
-	h.dir = image
-	h.start(t)
-	return true
 }

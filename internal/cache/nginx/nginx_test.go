@@ -225,19 +225,53 @@ func (h *harness) Restart(t *testing.T) {
 func (h *harness) Crash(t *testing.T) bool {
 	t.Helper()
 	image := filepath.Join(t.TempDir(), "image")
-	if out, err := exec.CommandContext(t.Context(), "cp", "-a", h.srv.Cache, image).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	copyDir(t, h.srv.Cache, image)
 	h.stopDriver(t)
 	if err := h.srv.Kill(); err != nil {
 		t.Fatal(err)
 	}
+	h.replace(t, image)
+	h.start(t)
+	return true
+}
+
+// Save implements cachetest.OnDisk.
+func (h *harness) Save(t *testing.T) func(*testing.T) {
+	t.Helper()
+	image := filepath.Join(t.TempDir(), "image")
+	h.stop(t)
+	copyDir(t, h.srv.Cache, image)
+	h.start(t)
+	return func(t *testing.T) {
+		t.Helper()
+		h.stop(t)
+		h.replace(t, image)
+		h.start(t)
+	}
+}
+
+// Lose implements cachetest.OnDisk.
+func (h *harness) Lose(t *testing.T) {
+	t.Helper()
+	h.stop(t)
 	if err := os.RemoveAll(h.srv.Cache); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.CommandContext(t.Context(), "cp", "-a", image, h.srv.Cache).CombinedOutput(); err != nil {
+	h.start(t)
+}
+
+// replace puts an image in the content's place.
+func (h *harness) replace(t *testing.T, image string) {
+	t.Helper()
+	if err := os.RemoveAll(h.srv.Cache); err != nil {
+		t.Fatal(err)
+	}
+	copyDir(t, image, h.srv.Cache)
+}
+
+func copyDir(t *testing.T, from, to string) {
+	t.Helper()
+	if out, err := exec.CommandContext(t.Context(), "cp", "-a", from, to).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	h.start(t)
-	return true
 }
