@@ -108,7 +108,7 @@ func ValidReference(s string) bool { return len(s) >= 6 && len(s) <= 64 && valid
 // commas.
 func CheckTags(list []string) error {
 	if len(list) > maxTags {
-		return &fieldError{"Tags", fmt.Sprintf("holds %d tags; allowed are %d", len(list), maxTags)}
+		return &fieldError{"Tags", fmt.Sprintf("holds more than %d tags", maxTags)}
 	}
 	for _, tag := range list {
 		if tag == "" || len(tag) > maxTag || strings.ContainsFunc(tag, unicode.IsControl) || strings.Contains(tag, ",") {
@@ -141,12 +141,15 @@ func (t *tags) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// SplitTags splits the vendor's form of tags.
+// SplitTags splits the vendor's form of tags. Of more than a media may have, it
+// returns one more.
 func SplitTags(text string) []string {
 	var out []string
 	for tag := range strings.SplitSeq(text, ",") {
 		if tag = strings.TrimSpace(tag); tag != "" {
-			out = append(out, tag)
+			if out = append(out, tag); len(out) > maxTags {
+				break
+			}
 		}
 	}
 	return out

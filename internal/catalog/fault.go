@@ -39,7 +39,7 @@ func explain(at string, err error) error {
 		if where == "" {
 			where = "the line"
 		}
-		return &fieldError{where, fmt.Sprintf("found %s, expected %s", t.Value, jsonKind(t.Type.Kind().String()))}
+		return &fieldError{where, fmt.Sprintf("found %s, expected %s", clip(t.Value), jsonKind(t.Type.Kind().String()))}
 	}
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("the line is not JSON: %s at byte %d", s.Error(), s.Offset)
@@ -48,7 +48,10 @@ func explain(at string, err error) error {
 		return errors.New("the line is not JSON: it ends early")
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		return fmt.Errorf("%s: unknown key", join(clip(strings.Trim(name, `"`))))
+		if name = clip(strings.Trim(name, `"`)); name == "" {
+			name = `""`
+		}
+		return fmt.Errorf("%s: unknown key", join(name))
 	}
 	if at == "" {
 		return err

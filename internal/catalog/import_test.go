@@ -143,7 +143,7 @@ func TestImport_TellsEachBadLineAndKeepsTheOthers(t *testing.T) {
 		{"time", bad("2026-01-02T03:04:05Z", "yesterday"), "bad", `Streams[0].CreationTime: "yesterday" is not a time`},
 		{"encrypt", bad(`"Size":0`, `"Encrypt":"maybe"`), "bad", "Streams[0].Encrypt: is not true, false, 0 or 1"},
 		{"too long", `{"MediaId":"` + strings.Repeat("x", jsonl.MaxLine) + "\"}\n", "", "the line is longer than 1048576 bytes"},
-		{"vendor without a list", `{"VideoBase":{"VideoId":"v"}}` + "\n", "", "PlayInfoList.PlayInfo: is missing"},
+		{"vendor without a list", `{"VideoBase":{"VideoId":"v"}}` + "\n", "v", "PlayInfoList.PlayInfo: is missing"},
 		{"vendor stream", `{"VideoBase":{"VideoId":"v"},"PlayInfoList":{"PlayInfo":[{"Format":"avi"}]}}` + "\n", "v", `PlayInfoList.PlayInfo[0].Format: "avi" is unknown`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

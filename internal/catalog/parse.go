@@ -2,14 +2,17 @@ package catalog
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/strictjson"
 )
 
 // Bounds of one media.
@@ -39,6 +42,9 @@ func Parse(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
 
 // parseSlowly is Parse for lines of any kind.
 func parseSlowly(line []byte, domains []freshet.Domain) (*freshet.Media, error) {
+	if e, ok := errors.AsType[*strictjson.Error](strictjson.Check(line, strictjson.Limits{})); ok {
+		return identified(line, e), &fieldError{cmp.Or(e.Key, "the line"), e.Problem}
+	}
 	var probe struct {
 		VideoBase, PlayInfoList json.RawMessage
 	}
@@ -48,7 +54,7 @@ func parseSlowly(line []byte, domains []freshet.Domain) (*freshet.Media, error) 
 		return nil, explain("", err)
 	case probe.VideoBase != nil || probe.PlayInfoList != nil:
 		if raw, err = parseVendor(line); err != nil {
-			return nil, err
+			return named(raw.MediaID), err
 		}
 	default:
 		if err := strict(line, &raw); err != nil {
@@ -165,6 +171,22 @@ func validID(s string) bool {
 		return false
 	}
 	return s != "" && len(s) <= maxID
+}
+
+// identified returns the media that a line is about, for its ID only, or nil.
+func identified(line []byte, e *strictjson.Error) *freshet.Media {
+	var raw struct {
+		MediaID   string `json:"MediaId"`
+		VideoBase struct {
+			VideoID string `json:"VideoId"`
+		}
+	}
+	// A key that stands twice does not say which of the two it is about.
+	doubtful := slices.ContainsFunc([]string{"MediaId", "VideoId", "VideoBase"}, func(k string) bool { return strings.EqualFold(e.Key, k) })
+	if e.Twice && doubtful || json.Unmarshal(line, &raw) != nil {
+		return nil
+	}
+	return named(cmp.Or(raw.MediaID, raw.VideoBase.VideoID))
 }
 
 // named returns a media that carries nothing but its ID, or nil.

@@ -237,13 +237,18 @@ func (q *quick) object(member func(key string)) {
 	q.expect('}')
 }
 
-// list calls element for each element, which reads it.
+// list calls element for each element, which reads it. A list longer than any may
+// be is not plain: what it costs in memory is many times its length.
 func (q *quick) list(element func()) {
 	q.expect('[')
 	if q.next(']') {
 		return
 	}
-	for !q.odd {
+	for n := 0; !q.odd; n++ {
+		if n > maxStreams {
+			q.odd = true
+			return
+		}
 		element()
 		if !q.next(',') {
 			break

@@ -32,7 +32,7 @@ func parseVendor(line []byte) (media, error) {
 	}
 	b := p.VideoBase
 	if p.PlayInfoList.PlayInfo == nil {
-		return media{}, errors.New("PlayInfoList.PlayInfo: is missing")
+		return media{MediaID: b.VideoID}, errors.New("PlayInfoList.PlayInfo: is missing")
 	}
 	return media{
 		MediaID: b.VideoID, Title: b.Title, MediaType: b.MediaType, Status: b.Status,
