@@ -22,16 +22,22 @@ func newMediaImport(d deps) *cobra.Command {
 		Long: `Take media in from a file with one media a line, or from standard input with "-".
 A line is in the form of "freshet media list --json", or a GetPlayInfo response
 of the vendor. Bad lines are told with their number and reason, the good ones
-are kept, and the exit code is then 1. A media that exists is replaced.`,
+are kept, and the exit code is then 1. A media that exists is replaced.
+An import that is interrupted, or loses the server for longer than half a minute,
+says from which line to go on; taking lines in twice is harmless.`,
 	}
 	r := addRemote(d, cmd)
+	from := cmd.Flags().Int("from-line", 1, "go on from this line; those before it are passed over")
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
+		if *from < 1 {
+			return usageError{fmt.Errorf("--from-line is %d; lines count from 1", *from)}
+		}
 		in, total, err := openInput(d, args[0])
 		if err != nil {
 			return err
 		}
 		defer in.Close()
-		return importMedia(cmd, r, c, in, total)
+		return importMedia(cmd, r, c, importInput{name: args[0], r: in, size: total, from: *from})
 	})
 	return cmd
 }
@@ -55,15 +61,31 @@ func openInput(d deps, name string) (in io.ReadCloser, total int64, err error) {
 type importAnswer struct {
 	client.ImportSummary
 	Errors []client.ImportFault `json:"errors"`
+	// Next is the line from which to go on, if the import broke off.
+	Next int `json:"next_line,omitempty"`
 }
 
-func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, total int64) error {
+// maxImportErrors bounds the refused lines that are listed in JSON: they are
+// held in memory until the end.
+const maxImportErrors = 10_000
+
+// importInput is what is imported.
+type importInput struct {
+	name string
+	r    io.Reader
+	size int64 // 0: not known
+	from int   // first line
+}
+
+func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in importInput) error {
 	answer := importAnswer{Errors: []client.ImportFault{}}
 	foreign := false // a line was refused for its host
-	bar := newByteBar(cmd.Context(), r.deps, "import", total)
-	sum, err := c.Import(cmd.Context(), bar.reader(in), func(f client.ImportFault) {
+	bar := newByteBar(cmd.Context(), r.deps, "import", in.size)
+	told := func(f client.ImportFault) {
 		if r.json {
-			answer.Errors = append(answer.Errors, f)
+			if len(answer.Errors) < maxImportErrors {
+				answer.Errors = append(answer.Errors, f)
+			}
 			return
 		}
 		name := ""
@@ -72,22 +94,36 @@ func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in io.Reader, 
 		}
 		bar.note(clean(fmt.Sprintf("line %d%s: %s", f.Line, name, f.Error)))
 		foreign = foreign || strings.Contains(f.Error, "is not a domain of the account")
+	}
+	res, err := c.ImportLines(cmd.Context(), bar.reader(in.r), client.ImportOptions{
+		From: in.from, Report: told,
+		Waiting: func(err error) {
+			if freshet.ErrorCode(err) == freshet.CodeUnavailable {
+				bar.note(clean("trying again: " + err.Error()))
+			}
+		},
 	})
 	bar.end()
 	if foreign {
 		r.note("a host becomes a domain with: freshet domain add NAME --origin URL [--alias NAME]")
 	}
-	answer.ImportSummary = sum
+	answer.ImportSummary = res.ImportSummary
+	if err != nil {
+		answer.Next = res.Next
+	}
 	showErr := r.show(answer, func() error {
-		_, err := fmt.Fprintf(r.out, "imported %d, refused %d\n", sum.Imported, sum.Refused)
+		_, err := fmt.Fprintf(r.out, "imported %d, refused %d\n", res.Imported, res.Refused)
 		return err
 	})
+	if err != nil && res.Next > in.from {
+		r.note("all lines before %d are dealt with; go on with: freshet media import %s --from-line %d", res.Next, in.name, res.Next)
+	}
 	switch {
 	case err != nil:
 		return err
 	case showErr != nil:
 		return showErr
-	case sum.Refused > 0:
+	case res.Refused > 0:
 		return exitError{code: exitInput}
 	}
 	return nil
