@@ -30,6 +30,11 @@ type Options struct {
 	OnTopology func(freshet.Topology)
 	OnReady    func(ready bool)
 
+	// DiskLow tells that the journal's disk is nearly full. Prefetches that come
+	// then fail (no_space) instead of being journalled; purges go on, and what is
+	// left of the disk is for their evidence. Nil: it never is.
+	DiskLow func() bool
+
 	// Probe makes a request as a player does, for domains whose Verify is probe.
 	// Nil: they are inspected, and the evidence says so.
 	Probe cache.Prober
@@ -84,6 +89,9 @@ func (o *Options) setDefaults() {
 	}
 	if o.OnReady == nil {
 		o.OnReady = func(bool) {}
+	}
+	if o.DiskLow == nil {
+		o.DiskLow = func() bool { return false }
 	}
 	orDefault(&o.PrefetchWorkers, 8)
 	orDefault(&o.PurgeWorkers, 4)

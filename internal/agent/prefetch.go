@@ -71,6 +71,12 @@ func (l *life) readPrefetch(entry *freshet.Entry) {
 	if forgotten && !entry.FinishBy.IsZero() && entry.FinishBy.Before(time.Now()) {
 		return
 	}
+	if l.o.DiskLow() {
+		for i := range entry.Len() {
+			l.ledger.fact(entry.At, freshet.Fact{Item: i, Outcome: freshet.OutcomeFailed, Reason: freshet.ReasonNoSpace}, false)
+		}
+		return
+	}
 	l.ledger.keep(entry)
 	l.addPrefetch(entry)
 }

@@ -134,6 +134,9 @@ type Options struct {
 	// CheckHost says at once that the host of an origin can never be reached by
 	// a tenant's domain (promise P9); nil: caches alone look, when they connect.
 	CheckHost func(host string) error
+	// Room is nil while there is room for more, and else the error of calls that
+	// store something: the disk is nearly full. It may be nil: there always is.
+	Room func() error
 	// Audit writes down who called what, and shows it.
 	Audit *audit.Trail
 	Log   *slog.Logger

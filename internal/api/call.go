@@ -99,6 +99,11 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 	if c.caller, err = s.Authenticate(c.r, c.body); err != nil {
 		return err
 	}
+	if rt.mayWrite() && !rt.frees && s.Room != nil {
+		if err := s.Room(); err != nil { // before it is written down: the audit trail takes room, too
+			return err
+		}
+	}
 	if rt.mayWrite() {
 		return s.audited(ctx, rt, c)
 	}

@@ -6,6 +6,8 @@ type RoutePolicy struct {
 	Actions     []string
 	PerResource bool
 	Lasting     bool
+	Writes      bool // something that is written down
+	Frees       bool // is answered on a full disk, too
 }
 
 // RoutePolicies returns what every route asks, for the test that none forgets.
@@ -13,7 +15,7 @@ func RoutePolicies() []RoutePolicy {
 	var list []RoutePolicy
 	for _, r := range (&server{}).routes() {
 		if !r.open {
-			list = append(list, RoutePolicy{Pattern: r.pattern, Actions: r.actions, PerResource: r.perResource, Lasting: r.lasting})
+			list = append(list, RoutePolicy{Pattern: r.pattern, Actions: r.actions, PerResource: r.perResource, Lasting: r.lasting, Writes: r.mayWrite(), Frees: r.frees})
 		}
 	}
 	return list

@@ -25,6 +25,7 @@ type route struct {
 	open    bool     // needs no authentication
 	reads   bool     // changes nothing, though its method is that of those which do
 	writes  bool     // changes something, and does not store the call's nonce itself
+	frees   bool     // takes next to no room, or ends what takes some: answered on a full disk, too
 	operate bool     // only the operator may
 	lasting bool     // makes or widens what callers may do: not for temporary credentials, which it could outlast
 	params  []string // the names of the query's parameters; others are refused
@@ -54,19 +55,19 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/media/{id}", actions: []string{"freshet:GetMedia"}, perResource: true, handle: s.showMedia},
 		{pattern: "GET /v1/domains", actions: []string{"freshet:ListDomains"}, handle: s.listDomains, params: []string{"account", "status"}},
 		{pattern: "POST /v1/domains", actions: []string{"freshet:PutDomain"}, perResource: true, handle: s.putDomain, writes: true},
-		{pattern: "DELETE /v1/domains/{name}", actions: []string{"freshet:RemoveDomain"}, perResource: true, handle: s.removeDomain, writes: true},
-		{pattern: "POST /v1/domains/{name}/stop", actions: []string{"freshet:StopDomain"}, perResource: true, handle: s.stopDomain, writes: true},
+		{pattern: "DELETE /v1/domains/{name}", actions: []string{"freshet:RemoveDomain"}, perResource: true, handle: s.removeDomain, writes: true, frees: true},
+		{pattern: "POST /v1/domains/{name}/stop", actions: []string{"freshet:StopDomain"}, perResource: true, handle: s.stopDomain, writes: true, frees: true},
 		{pattern: "POST /v1/domains/{name}/start", actions: []string{"freshet:StartDomain"}, perResource: true, handle: s.startDomain, writes: true},
 		{pattern: "POST /v1/domains/{name}/approve", actions: []string{"freshet:ApproveDomain"}, handle: s.approveDomain, writes: true, operate: true},
 		{pattern: "POST /v1/domains/{name}/auth", actions: []string{"freshet:SetDomainAuth"}, perResource: true, handle: s.setDomainAuth, writes: true},
 		{pattern: "GET /v1/pops", actions: []string{"freshet:ListPOPs"}, handle: s.listPOPs},
 		{pattern: "POST /v1/pops", actions: []string{"freshet:AddPOP"}, handle: s.addPOP, writes: true, operate: true},
-		{pattern: "POST /v1/pops/{id}", actions: []string{"freshet:SetPOP"}, handle: s.setPOP, writes: true, operate: true},
-		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, operate: true},
-		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, operate: true},
+		{pattern: "POST /v1/pops/{id}", actions: []string{"freshet:SetPOP"}, handle: s.setPOP, writes: true, frees: true, operate: true},
+		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, frees: true, operate: true},
+		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, frees: true, operate: true},
 		{pattern: "GET /v1/accounts", actions: []string{"freshet:ListAccounts"}, handle: s.listAccounts, operate: true},
 		{pattern: "POST /v1/accounts", actions: []string{"freshet:CreateAccount"}, handle: s.createAccount, writes: true, lasting: true, operate: true},
-		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, lasting: true, operate: true},
+		{pattern: "POST /v1/accounts/{id}", actions: []string{"freshet:SetAccount"}, handle: s.setAccount, writes: true, frees: true, lasting: true, operate: true},
 		{pattern: "GET /v1/keys", actions: []string{"freshet:ListKeys"}, handle: s.listKeys, params: []string{"account"}},
 		{pattern: "GET /v1/evidence", actions: []string{"freshet:ExportEvidence"}, handle: s.exportEvidence, params: []string{"account", "media", "pop", "since", "until"}},
 		{pattern: "POST /v1/keys", actions: []string{"freshet:CreateKey"}, handle: s.createKey, writes: true, lasting: true},
@@ -74,17 +75,17 @@ func (s *server) routes() []route {
 		{pattern: "POST /v1/callbacks/{id}/retry", actions: []string{"freshet:RetryCallback"}, handle: s.retryCallback, writes: true},
 		{pattern: "GET /v1/webhook", actions: []string{"freshet:GetWebhook"}, handle: s.showWebhook},
 		{pattern: "POST /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.putWebhook, writes: true, lasting: true},
-		{pattern: "DELETE /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.deleteWebhook, writes: true, lasting: true},
+		{pattern: "DELETE /v1/webhook", actions: []string{"freshet:SetWebhook"}, handle: s.deleteWebhook, writes: true, frees: true, lasting: true},
 		{pattern: "POST /v1/webhook/rotate", actions: []string{"freshet:SetWebhook"}, handle: s.rotateWebhook, writes: true, lasting: true},
 		{pattern: "GET /v1/audit", actions: []string{"freshet:GetAudit"}, handle: s.listAudit, params: []string{
 			"account", "action", "failed", "since", "oldest_first", "after", "before", "limit",
 		}},
-		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:SetKey"}, handle: s.setKey, writes: true, lasting: true},
-		{pattern: "DELETE /v1/keys/{id}", actions: []string{"freshet:DeleteKey"}, handle: s.deleteKey, writes: true, lasting: true},
+		{pattern: "POST /v1/keys/{id}", actions: []string{"freshet:SetKey"}, handle: s.setKey, writes: true, frees: true, lasting: true},
+		{pattern: "DELETE /v1/keys/{id}", actions: []string{"freshet:DeleteKey"}, handle: s.deleteKey, writes: true, frees: true, lasting: true},
 		{pattern: "GET /v1/keys/{id}/policy", actions: []string{"freshet:GetKeyPolicy"}, handle: s.keyPolicy},
-		{pattern: "POST /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.setKeyPolicy, writes: true, lasting: true},
+		{pattern: "POST /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.setKeyPolicy, writes: true, frees: true, lasting: true},
 		{pattern: "POST /v1/keys/{id}/tokens", actions: []string{"freshet:IssueToken"}, handle: s.issueToken, writes: true, lasting: true},
-		{pattern: "DELETE /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.removeKeyPolicy, writes: true, lasting: true},
+		{pattern: "DELETE /v1/keys/{id}/policy", actions: []string{"freshet:SetKeyPolicy"}, handle: s.removeKeyPolicy, writes: true, frees: true, lasting: true},
 	}
 }
 

@@ -212,7 +212,7 @@ func TestPrivate_ServesHealthAndProfiles(t *testing.T) {
 	defer cancel()
 	s, _ := watched(ctx, t)
 	for path, want := range map[string]string{
-		"/healthz": "ok\n+ local agent\n", "/readyz": "ok\n+ engine\n+ store\n+ bus\n+ local agent\n+ local cache\n", "/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile",
+		"/healthz": "ok\n+ local agent\n", "/readyz": "ok\n+ engine\n+ store\n+ bus\n+ disk\n+ local agent\n+ local cache\n", "/debug/pprof/": "goroutine", "/debug/pprof/goroutine?debug=1": "goroutine profile",
 	} {
 		if text := page(ctx, t, s.PrivateAddr(), path); !strings.Contains(text, want) {
 			t.Errorf("%s answers %.100q", path, text)

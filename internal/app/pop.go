@@ -17,6 +17,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/guard"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/metrics"
+	"github.com/freshet-vod/freshet/internal/room"
 	"github.com/freshet-vod/freshet/internal/store/journal"
 )
 
@@ -32,6 +33,7 @@ type popSpec struct {
 	// agentless: nothing of ours runs beside the caches
 	agentless bool
 	bus       bus.Agent
+	disk      *room.Gauge  // that holds dir
 	guard     *guard.Guard // of origins that tenants declared
 	peerKey   []byte
 	limits    config.Limits
@@ -79,6 +81,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
+		DiskLow: s.disk.Low,
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
 		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin, TurnWait: s.flush.Wait.Std(),
 		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,

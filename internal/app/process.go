@@ -57,9 +57,11 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	}
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	private := newPrivate(o.Log)
+	disk := watchDisk(o, dir, private)
 	p, err := newPOP(ctx, group, popSpec{
 		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire, guard: sourceGuard(c),
 		peerKey: proof.peerKey, limits: c.Limits, flush: c.Flush, release: o.Release, metrics: private.metrics, log: o.Log,
+		disk: disk,
 	})
 	if err != nil {
 		return nil, err
@@ -68,6 +70,7 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	out.vitals.alive.Needs(p.alive)
 	out.vitals.ready.Needs(p.standing)
 	out.vitals.ready.Notes("", connection(wire))
+	out.vitals.ready.Notes("", hasRoom(disk))
 	if err := private.open(ctx, group, string(c.Private.Listen), &out.vitals); err != nil {
 		return nil, err
 	}
@@ -90,6 +93,9 @@ type Options struct {
 	Env     func(string) string // for the first access key; nil: an empty environment
 	Log     *slog.Logger
 	Release string
+	// Space tells how much of the disk under a folder is free; nil: the system
+	// is asked. For tests of full disks.
+	Space func(dir string) (free, size int64, err error)
 }
 
 func (o *Options) defaults() {

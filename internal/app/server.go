@@ -22,6 +22,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/limits"
 	"github.com/freshet-vod/freshet/internal/plan"
+	"github.com/freshet-vod/freshet/internal/room"
 	"github.com/freshet-vod/freshet/internal/rpc"
 	"github.com/freshet-vod/freshet/internal/seal"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
@@ -45,6 +46,8 @@ type Server struct {
 	site      *site
 	pops      []*pop
 	private   *private
+	disk      *room.Gauge  // that holds the data folder
+	room      func() error // of calls that store something
 	vitals    vitals
 	callbacks *callback.Deliverer
 	// CredentialsFile is where the first access key is written, if it was made
@@ -75,6 +78,7 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
 	}
+	s.disk = watchDisk(o, c.Data, s.private)
 	db, box, err := openStore(ctx, o)
 	if err != nil {
 		return err
@@ -125,6 +129,13 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control}),
 	})
 	control := s.private.metrics.NewControl(s.present)
+	s.room = func() error {
+		err := s.disk.Check()
+		if err != nil {
+			control.Refused(string(freshet.KindDisk))
+		}
+		return err
+	}
 	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
@@ -135,7 +146,8 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
 		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(), Replay: c.ReplayFor(), FlushTurn: c.Flush.Turn.Std(),
-		Limits:   s.quotas,
+		Limits: s.quotas,
+		Room:   s.disk.Check, MaxUnplanned: c.Limits.Unplanned,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
@@ -160,6 +172,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire, guard: sourceGuard(o.Config),
 			peerKey: peerKey, limits: o.Config.Limits, flush: o.Config.Flush, release: o.Release, metrics: s.private.metrics, log: o.Log,
+			disk: s.disk,
 		})
 		if err != nil {
 			return err
@@ -186,6 +199,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 		},
 		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine, Callbacks: s.store,
 		Operator: config.DefaultAccount, CheckHost: sourceGuard(c).CheckHost, Audit: s.audit, Log: o.Log,
+		Room: s.room,
 	})
 	if err != nil {
 		return err
@@ -199,6 +213,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Callbacks: s.store,
 			Limits:    book{limits.NewThrottle(rulesOf(c.Limits)), s.quotas},
 			Audit:     s.audit,
+			Room:      s.room,
 			Domains:   s.engine,
 			CheckHost: sourceGuard(c).CheckHost,
 			Operator:  config.DefaultAccount,

@@ -28,10 +28,14 @@ func settings(dir string) *config.Config {
 }
 
 // serve runs a server; the function it returns ends it.
-func serve(t *testing.T, c *config.Config, env map[string]string) (s *app.Server, end func()) {
+func serve(t *testing.T, c *config.Config, env map[string]string, change ...func(*app.Options)) (s *app.Server, end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	s, err := app.NewServer(ctx, app.Options{Config: c, Env: func(k string) string { return env[k] }})
+	o := app.Options{Config: c, Env: func(k string) string { return env[k] }}
+	for _, f := range change {
+		f(&o)
+	}
+	s, err := app.NewServer(ctx, o)
 	if err != nil {
 		cancel()
 		t.Fatal(err)

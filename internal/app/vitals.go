@@ -34,6 +34,7 @@ func (s *Server) buildVitals() {
 		return nil
 	}))
 	s.vitals.ready.Needs(connection(s.control))
+	s.vitals.ready.Notes("", hasRoom(s.disk))
 	for _, p := range s.pops {
 		s.vitals.alive.Needs(p.alive)
 		s.vitals.ready.Notes(p.id, p.standing)

@@ -49,6 +49,10 @@ func (c *Config) checkNumbers(f *faults) {
 	between(f, "flush.revalidations_per_second", c.Flush.Rate, 1, 1_000_000)
 	inRange(f, "audit.keep", c.Audit.Keep, Duration(24*time.Hour), Duration(36500*24*time.Hour))
 	c.checkLimits(f)
+	if r := c.Limits.DiskReserve; r != 0 {
+		inRange(f, "limits.disk_reserve", r, 1, 1024*GiB)
+	}
+	between(f, "limits.unplanned", c.Limits.Unplanned, 1, 10_000_000)
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)
 	between(f, "limits.prefetch_workers", c.Limits.PrefetchWorkers, 1, 256)
 	between(f, "limits.prefetch_per_origin", c.Limits.PrefetchPerOrigin, 0, 256)

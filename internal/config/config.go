@@ -306,7 +306,7 @@ func Default() *Config {
 		Listen:    "127.0.0.1:8080",
 		Data:      "./freshet-data",
 		Timeouts:  Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
-		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Planners: 4, PrefetchWorkers: 8},
+		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Unplanned: 200_000, Planners: 4, PrefetchWorkers: 8},
 		Keep:      Duration(400 * 24 * time.Hour),
 		Replay:    Duration(30 * 24 * time.Hour),
 		Flush:     Flush{Turn: Duration(30 * time.Second), Wait: Duration(time.Minute), Rate: 500},

@@ -18,6 +18,17 @@ type Limits struct {
 	// from UTC.
 	DayStarts Offset `yaml:"day_starts"`
 
+	// DiskReserve is how much of the disk of the data folder must be free: with
+	// less, calls that store something are refused (503) and nothing more is
+	// planned, so that what was accepted can be finished. A POP refuses
+	// prefetches then (`no_space`). Without it, it is 0.5 % of the disk, at least
+	// 32 MiB and at most 1 GiB; of small disks at most a sixteenth.
+	DiskReserve Size `yaml:"disk_reserve"`
+
+	// Unplanned is how many media (or calls by URL) may wait to be planned; calls
+	// beyond it are refused (503).
+	Unplanned int `yaml:"unplanned"`
+
 	// Planners is how many media are planned at the same time.
 	Planners int `yaml:"planners"`
 

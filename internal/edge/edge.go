@@ -27,6 +27,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/room"
 )
 
 // Options configures a [Cache]. Only Dir and POP are required.
@@ -95,7 +96,7 @@ func (o *Options) check() error {
 		o.FlushRate = DefaultFlushRate
 	}
 	if o.Disk == nil {
-		o.Disk = diskSpace
+		o.Disk = room.Space
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

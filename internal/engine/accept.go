@@ -13,10 +13,14 @@ import (
 
 // Submit accepts a submission. When it returns a job ID, the job is on disk.
 // Media that do not exist for the account, or that the caller may not touch, are
-// in the receipt; if none is left, there is no job (contract §4.1 U1). A full queue is a CodeUnavailable
-// error.
+// in the receipt; if none is left, there is no job (contract §4.1 U1). A full queue and a full disk are
+// CodeUnavailable errors, and leave nothing.
 func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
 	var receipt freshet.Receipt
+	if err := e.o.Room(); err != nil {
+		e.o.Observer.Refused(refusedDisk)
+		return receipt, err
+	}
 	media := []string{""} // the one row of a job by URL, prefix or tag
 	if s.Direct == nil {
 		ids := s.Lookup()

@@ -59,8 +59,13 @@ type Options struct {
 	// nobody is told.
 	Ends     Ends
 	Finished func(report *freshet.JobReport, at time.Time) []byte
-	POPs     []freshet.POP // as declared; enrolled and removed at start to match
-	Log      *slog.Logger
+	// Room is nil while there is room for more, and else the error with which
+	// submissions are refused: the disk is nearly full. What was accepted before
+	// is pushed and collected meanwhile; rows that are not planned wait. Nil:
+	// there always is.
+	Room func() error
+	POPs []freshet.POP // as declared; enrolled and removed at start to match
+	Log  *slog.Logger
 	// Observer hears what is done; nil: nobody.
 	Observer Observer
 
@@ -107,6 +112,9 @@ func (o *Options) defaults() {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Room == nil {
+		o.Room = func() error { return nil }
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}

@@ -23,8 +23,11 @@ type Observer interface {
 	Delivered(pop string, o freshet.Outcome, why freshet.Reason, n int)
 }
 
-// refusedQueue is the reason for which the engine itself refuses.
-const refusedQueue = "queue_full"
+// The reasons for which the engine itself refuses.
+const (
+	refusedQueue = string(freshet.KindQueue)
+	refusedDisk  = string(freshet.KindDisk)
+)
 
 // unobserved is the observer of an engine that has none.
 type unobserved struct{}

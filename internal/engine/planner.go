@@ -43,6 +43,14 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 	poll := time.NewTicker(time.Second)
 	defer poll.Stop()
 	for {
+		if e.o.Room() != nil { // a plan takes room, and what is left is for evidence
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-poll.C:
+			}
+			continue
+		}
 		rows, err := e.store.Jobs.Claim(ctx, store.Claim{
 			Worker: worker, Now: now(), Lease: e.o.PlanLease, Limit: planBatch,
 		})
@@ -54,9 +62,10 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 		}
 		begun := time.Now()
 		for i, r := range rows {
-			if i > 0 && time.Since(begun) > e.o.PlanLease/4 {
+			if i > 0 && (time.Since(begun) > e.o.PlanLease/4 || e.o.Room() != nil) {
 				// What begins now might end after the lease, when another
-				// planner has the row: it would be planned in vain.
+				// planner has the row: it would be planned in vain. Or the disk
+				// has become nearly full meanwhile.
 				e.release(ctx, r)
 				continue
 			}

@@ -35,6 +35,8 @@ func popLogs() []Entry {
 		{Code: "purge failed for good", Means: "The cache refused a purge.", Remedy: "**Old content may be served.** The job names the reason; mend the cache and purge again."},
 		{Code: "purge failed for now, trying on", Means: "The cache does not answer.", Remedy: "Start the cache; the purge is carried out then."},
 		{Code: "saved topology cannot be read", Means: "The POP asks the control plane for it instead.", Remedy: ""},
+		{Code: "the log begins after what this POP has read: it was away for too long", Means: "What it missed is not known any more: its whole cache is made to revalidate before it serves.", Remedy: "Nothing; the origin is asked more often for a while."},
+		{Code: "the control plane does not say whether it is this POP's turn, going on without it after a while", Means: "POPs that missed too much make their caches revalidate one after the other; this one cannot ask.", Remedy: "Look at the control plane and the way to its bus."},
 		{Code: "the control plane knows no POP of this ID: check pop.id here, and pops there; until then it takes no traffic", Means: "The POP is no member.", Remedy: "Add it (`freshet pop add`), or mend `pop.id`."},
 		{Code: "too many purges are to be redone for parents that are away; the cache will revalidate everything instead", Means: "A parent is marked down for long; when it is back, the origin is asked more often for a while.", Remedy: ""},
 		{Code: "topology could not be asked for, trying on", Means: "The POP works with the domains and parents that it knows.", Remedy: "As for `evidence could not be sent, trying on`."},
@@ -98,6 +100,7 @@ func serverLogs() []Entry {
 		{Code: "old callbacks could not be deleted", Means: "Tried again later.", Remedy: "Look at the disk of the data folder."},
 		{Code: "still waiting for goroutines to end", Means: "The process is about to end and waits for work in hand.", Remedy: "Give it a minute; a second Ctrl-C ends it at once, and nothing that was accepted is lost."},
 		{Code: "the database does not answer a check", Means: "`/readyz` says so too; calls wait or fail.", Remedy: "Look at the disk of the data folder: it is slow, full or gone."},
+		{Code: "the disk is nearly full, nothing new is taken", Means: "Less than `limits.disk_reserve` is free. A control plane refuses calls that store something and plans nothing more; a POP fails new prefetches. What was accepted goes on.", Remedy: "Make room on the disk of the data folder (docs/operations.md)."},
 		{Code: "the outcome of a callback could not be recorded", Means: "It may be sent once more, with the same ID.", Remedy: "Look at the disk of the data folder."},
 	}
 }
@@ -111,6 +114,8 @@ func engineLogs() []Entry {
 		{Code: "a POP knows positions beyond the log: the epoch is raised", Means: "The store is older than what POPs have done: it was restored from a copy.", Remedy: "Nothing, if it was. Use `freshet restore` next time: it begins an epoch before anything is accepted."},
 		{Code: "a POP of an older release cannot keep a deny list; upgrade it", Means: "A takedown is not carried out there.", Remedy: "**The POP may still serve it.** Upgrade the POP."},
 		{Code: "a POP that the configuration does not name sends heartbeats: add it to pops, or mend its pop.id", Means: "It gets no work.", Remedy: "`freshet pop add ID`, or mend its `pop.id`."},
+		{Code: "a POP has owed entries for longer than the log is replayed: they are recorded as failed, and its whole cache will be revalidated when it is back", Means: "The POP was away for too long to be told each of them.", Remedy: "Start it, or `freshet pop remove ID` if it is gone."},
+		{Code: "a POP was away for longer than the log is replayed, and its release cannot be told so: upgrade it, or empty its cache and its data folder", Means: "An old release does not know what to do about it.", Remedy: "**Old content may be served.** Upgrade the POP, or empty its cache and its data folder."},
 		{Code: "an entry of the log is kept beyond its time, and all that follow with it: a POP owes it; remove that POP if it is gone", Means: "The log grows beyond `keep`.", Remedy: "Start the POP that is named, or `freshet pop remove ID`."},
 		{Code: "deadlines could not be recorded", Means: "A failed deadline is shown later.", Remedy: disk},
 		{Code: "entries could not be pushed", Means: "POPs pull them instead.", Remedy: ""},
@@ -129,6 +134,7 @@ func engineLogs() []Entry {
 		{Code: "the end of a job could not be told", Means: "It is told later.", Remedy: disk},
 		{Code: "topology could not be pushed", Means: "POPs ask for it every 30 seconds.", Remedy: ""},
 		{Code: "two processes run as one POP, and what one of them purged is not known of the other: give each its own pop.id", Means: "**Old content may be served** by one of them.", Remedy: "Add a POP for one of them (`freshet pop add`), and start it with an empty cache."},
+		{Code: "what absent POPs owe could not be given up", Means: "The log is kept for longer than it need be.", Remedy: disk},
 		{Code: "watched jobs could not be read", Means: "The end of some jobs is told later.", Remedy: disk},
 	}
 }

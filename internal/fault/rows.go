@@ -36,6 +36,7 @@ func deliveries() []Entry {
 		line(freshet.ReasonUnsupported, "The cache cannot do this.", "docs/pops.md says what each kind of cache can do; purge by URL instead of by tag, or set the missing key."),
 		line(freshet.ReasonBlockedByParent, "A parent POP could not carry it out, and would fill this one with the old.", "Mend the parent: its own delivery says why. Then purge again."),
 		line(freshet.ReasonSuperseded, "A later purge of the same object came first.", "Nothing, if that was meant: prefetch again after the purge."),
+		line(freshet.ReasonAbsent, "The POP was away for longer than the log is replayed.", "Start the POP, or remove it: when it is back, its whole cache is revalidated before it serves. Prefetch again then; a purge need not be repeated."),
 		line(freshet.ReasonDenied, "The object is taken down.", "Lift the takedown (`freshet takedown --undo`) before you prefetch it."),
 	}
 }

@@ -28,8 +28,11 @@ type Result struct {
 
 // Report is what all checks found.
 type Report struct {
-	OK     bool     `json:"ok"` // every check that is no note
-	Checks []Result `json:"checks"`
+	OK bool `json:"ok"` // every check that is no note
+	// Degraded tells that something is the matter with the process itself which
+	// need not keep traffic away: a note that is about no POP in it.
+	Degraded bool     `json:"degraded,omitempty"`
+	Checks   []Result `json:"checks"`
 }
 
 // Look tells what is the matter, nil for nothing. What it says is shown to
@@ -82,6 +85,7 @@ func (b *Board) Look(ctx context.Context) Report {
 	for _, part := range parts {
 		for _, c := range part(ctx) {
 			r.OK = r.OK && (c.OK || c.Note)
+			r.Degraded = r.Degraded || c.Note && !c.OK && c.Where == ""
 			r.Checks = append(r.Checks, c)
 		}
 	}

@@ -40,7 +40,10 @@ func wantsJSON(r *http.Request) bool {
 // not, `~` is not and decides nothing.
 func (r Report) text(refused string) string {
 	var b strings.Builder
-	if r.OK {
+	switch {
+	case r.OK && r.Degraded:
+		refused = "ok, degraded"
+	case r.OK:
 		refused = "ok"
 	}
 	b.WriteString(refused + "\n")

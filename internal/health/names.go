@@ -7,6 +7,7 @@ const (
 	Engine = "engine" // planning, pushing and collecting run
 	Store  = "store"  // the database answers
 	Bus    = "bus"    // the wire to the POPs works
+	Disk   = "disk"   // the data folder's disk has room; of a POP, too
 
 	// Of a POP.
 	Agent    = "agent"     // its loop turns
@@ -21,5 +22,5 @@ const (
 
 // Checks lists the names.
 func Checks() []string {
-	return []string{Engine, Store, Bus, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp, Turn}
+	return []string{Engine, Store, Bus, Disk, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp, Turn}
 }

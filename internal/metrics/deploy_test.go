@@ -27,7 +27,19 @@ func TestRules_PrometheusTakesThem(t *testing.T) {
 		t.Fatal("promtool is not installed; scripts/ensure-test-tools installs it")
 	}
 	out, err := exec.CommandContext(t.Context(), promtool, "check", "rules", "--lint=all", "--lint-fatal", rulesFile).CombinedOutput()
-	if err != nil || !strings.Contains(string(out), "SUCCESS: 10 rules found") {
+	if err != nil || !strings.Contains(string(out), "SUCCESS: 12 rules found") {
+		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// TestRules_TellOfADiskThatFillsUp has it evaluate them, too.
+func TestRules_TellOfADiskThatFillsUp(t *testing.T) {
+	t.Parallel()
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Fatal("promtool is not installed; scripts/ensure-test-tools installs it")
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", "testdata/disk.test.yml").CombinedOutput(); err != nil {
 		t.Errorf("%v: %s", err, out)
 	}
 }

@@ -224,6 +224,27 @@ func cacheObjects() Desc {
 	}
 }
 
+func diskFree() Desc {
+	return Desc{
+		"freshet_disk_free_bytes", Gauge, nil,
+		"Free bytes of the disk that holds the data folder, of a control plane or a POP.",
+	}
+}
+
+func diskReserve() Desc {
+	return Desc{
+		"freshet_disk_reserve_bytes", Gauge, nil,
+		"Bytes of that disk that must be free (limits.disk_reserve).",
+	}
+}
+
+func diskLow() Desc {
+	return Desc{
+		"freshet_disk_low", Gauge, nil,
+		"1 while less is free than must be: nothing new is taken.",
+	}
+}
+
 // All lists every metric of Freshet's own, in the order of their names. Those
 // of the Go runtime and the process come beside them.
 func All() []Desc {
@@ -231,6 +252,7 @@ func All() []Desc {
 		acceptedRows(), refusedCalls(), plannedRows(), plannedURLs(), planSeconds(), unplannedRows(), openEntries(), logHead(),
 		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
 		cacheRequests(), cacheBytes(), cacheFills(), cachePrefetched(), cacheServed(), cacheStored(), cacheObjects(),
+		diskFree(), diskReserve(), diskLow(),
 	}
 	slices.SortFunc(all, func(a, b Desc) int { return strings.Compare(a.Name, b.Name) })
 	return all

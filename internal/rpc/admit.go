@@ -42,6 +42,11 @@ func (s *server) admitted(ctx context.Context, c *call, op operation) (any, erro
 	if !op.write {
 		return permitted(ctx, c, op)
 	}
+	if s.Room != nil && !op.frees {
+		if err := s.Room(); err != nil { // before it is written down: the audit trail takes room, too
+			return nil, err
+		}
+	}
 	ctx, entry := s.Audit.Begin(ctx, s.record(c))
 	answer, err := permitted(ctx, c, op)
 	if lost := s.end(ctx, c, entry, err); lost != nil {

@@ -26,7 +26,7 @@ func (s *server) callbackOperations() operations {
 	return operations{
 		"SetMessageCallback":    {write: true, run: s.setMessageCallback},
 		"GetMessageCallback":    {run: s.getMessageCallback},
-		"DeleteMessageCallback": {write: true, run: s.deleteMessageCallback},
+		"DeleteMessageCallback": {write: true, frees: true, run: s.deleteMessageCallback},
 	}
 }
 

@@ -40,7 +40,7 @@ func (s *server) domainOperations() operations {
 	return operations{
 		"AddVodDomain":           {write: true, perResource: true, run: s.addVodDomain},
 		"DescribeVodUserDomains": {run: s.describeVodUserDomains},
-		"BatchStopVodDomain":     {write: true, perResource: true, run: s.batchStopVodDomain},
+		"BatchStopVodDomain":     {write: true, frees: true, perResource: true, run: s.batchStopVodDomain},
 		"BatchStartVodDomain":    {write: true, perResource: true, run: s.batchStartVodDomain},
 	}
 }

@@ -38,8 +38,8 @@ func (s *server) mediaOperations() operations {
 		"GetVideoInfos": {perResource: true, run: s.getVideoInfos},
 		"SearchMedia":   {run: s.searchMedia},
 		"RegisterMedia": {write: true, run: s.registerMedia},
-		"DeleteVideo":   {write: true, perResource: true, run: s.deleteVideo},
-		"DeleteStream":  {write: true, perResource: true, run: s.deleteStream},
+		"DeleteVideo":   {write: true, frees: true, perResource: true, run: s.deleteVideo},
+		"DeleteStream":  {write: true, frees: true, perResource: true, run: s.deleteStream},
 	}
 }
 

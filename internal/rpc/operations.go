@@ -5,6 +5,7 @@ import "context"
 // operation is one operation of the API that is built.
 type operation struct {
 	write bool // it changes something
+	frees bool // takes next to no room, or ends what takes some: answered on a full disk, too
 	// perResource: its handler asks call.may for each media or domain that the
 	// call names. Of every other operation, the caller must be allowed to do it
 	// in the whole account, which is asked before it runs.

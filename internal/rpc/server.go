@@ -92,6 +92,9 @@ type Options struct {
 	MaxBody int64
 	// Limits bounds what accounts do; nil: nothing.
 	Limits Limits
+	// Room is nil while there is room for more, and else the error of calls that
+	// store something: the disk is nearly full. It may be nil: there always is.
+	Room func() error
 	// Audit writes down who called what; nil: nobody does.
 	Audit *audit.Trail
 	// WaitPlanned is how long GetMediaRefreshJobs waits for a row's outcome;

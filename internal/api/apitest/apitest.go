@@ -63,6 +63,8 @@ type Fake struct {
 	EvidenceFault error
 	NonceList     []store.Nonce // of calls that wrote something other than a job
 	Err           error         // if set, every call of the engine fails with it
+	// Full, if set, is the error of calls that store something.
+	Full error
 	// Shape, if set, is called with the report of each job that is accepted,
 	// and makes of it what the test wants.
 	Shape func(*freshet.JobReport)
@@ -107,7 +109,7 @@ func Handler(tb testing.TB, f *Fake) http.Handler {
 			return api.Identity(id), err
 		},
 		Engine: f, POPs: f, Domains: f, Media: f, Keys: a, Accounts: a, Takedowns: f, Evidence: f, Callbacks: f, Operator: Account, Audit: audit.New(auditStore{f}),
-		Log: slog.New(slog.DiscardHandler),
+		Log: slog.New(slog.DiscardHandler), Room: f.room,
 	})
 	if err != nil {
 		tb.Fatal(err)
@@ -350,4 +352,11 @@ func (f *Fake) RemovePOP(_ context.Context, id string) error {
 	}
 	f.POPStates = slices.Delete(f.POPStates, i, i+1)
 	return nil
+}
+
+// room is what the API asks before it stores something.
+func (f *Fake) room() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Full
 }

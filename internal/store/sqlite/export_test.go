@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/freshet-vod/freshet"
 )
@@ -82,4 +83,20 @@ func (s *Store) Level(ctx context.Context, brief bool) (level int, err error) {
 		return t.conn.QueryRowContext(ctx, "PRAGMA synchronous").Scan(&level)
 	})
 	return level, err
+}
+
+// LimitPages lets the database grow by so many pages and no more, as a disk
+// does that is nearly full; less than none lifts the limit.
+func (s *Store) LimitPages(ctx context.Context, more int) error {
+	return s.write(ctx, func(ctx context.Context, t *tx) error {
+		limit := 1 << 30
+		if more >= 0 {
+			if err := t.conn.QueryRowContext(ctx, "PRAGMA page_count").Scan(&limit); err != nil {
+				return err
+			}
+			limit += more
+		}
+		_, err := t.conn.ExecContext(ctx, fmt.Sprintf("PRAGMA max_page_count = %d", limit))
+		return err
+	})
 }

@@ -1,4 +1,4 @@
-package edge
+package room
 
 import (
 	"fmt"
@@ -6,9 +6,9 @@ import (
 	"syscall"
 )
 
-// diskSpace asks the file system that holds dir how much of it is free, for
+// Space asks the file system that holds dir how much of it is free, for
 // users without privileges, and how large it is.
-func diskSpace(dir string) (free, size int64, err error) {
+func Space(dir string) (free, size int64, err error) {
 	var st syscall.Statfs_t
 	if err := syscall.Statfs(dir, &st); err != nil {
 		return 0, 0, fmt.Errorf("ask for the free space of %s: %w", dir, err)
