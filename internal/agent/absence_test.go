@@ -302,3 +302,44 @@ type emptyCache struct {
 }
 
 func (emptyCache) Empty() bool { return true }
+
+// TestP5_WithoutItsJournalAChildDoubtsWhatItFilled: which purges ran while a
+// parent was excused nobody remembers, so that what was filled from it meanwhile
+// is asked about once it is back.
+func TestP5_WithoutItsJournalAChildDoubtsWhatItFilled(t *testing.T) {
+	t.Parallel()
+	bubble(t, pops(pop("s"), pop("e", "s")), func(w *world) {
+		t, s, e := w.t, w.sites["s"], w.sites["e"]
+		s.start("", 0)
+		e.start("", 0)
+		pass(2 * time.Second)
+		s.kill()
+		w.append(member(freshet.MemberDown, "s"))
+		w.append(purge(u1))
+		pass(3 * time.Second)
+		e.kill()
+		flushes := e.cache.flushes()
+		e.disk = newDisk(t)
+		w.with(func() { w.topology.POPs = w.topology.POPs[:0:0] }) // who the parents are is not told at once
+		e.again("")
+		pass(3 * time.Second)
+		w.with(func() { w.topology = freshet.Topology{Version: 2, POPs: pops(pop("s"), pop("e", "s"))} })
+		e.again("")
+		pass(time.Minute)
+		if !e.isReady() || e.cache.flushes() != flushes {
+			t.Fatalf("ready: %t, %d flushes while the parent is away", e.isReady(), e.cache.flushes()-flushes)
+		}
+		e.again("") // it does not forget its doubt
+		s.start("", 0)
+		w.append(member(freshet.MemberUp, "s"))
+		pass(10 * time.Second)
+		if !e.isReady() || e.cache.flushes() != flushes+1 {
+			t.Fatalf("ready: %t, %d flushes after the parent's return", e.isReady(), e.cache.flushes()-flushes)
+		}
+		e.again("")
+		pass(10 * time.Second)
+		if e.cache.flushes() != flushes+1 {
+			t.Fatalf("%d flushes", e.cache.flushes()-flushes)
+		}
+	})
+}

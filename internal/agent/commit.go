@@ -134,7 +134,7 @@ func (l *life) nextStep() *step {
 		Watermark: g.watermark, Cursors: l.cursors(), Exceptions: l.exceptionList(),
 		Known: l.reader.known, KnownTask: l.reader.task,
 		Stream: g.stream, LastNumber: g.number, Incarnation: g.incarnation,
-		Flushes: maps.Clone(l.redos.marks), Forgotten: l.reader.forgotten(),
+		Flushes: l.redos.kept(), Forgotten: l.reader.forgotten(),
 	}
 	s.State = &s.state
 	clear(g.kept)

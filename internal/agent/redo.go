@@ -25,6 +25,9 @@ type redos struct {
 	look  bool                        // something happened that may make one due
 	marks map[string]freshet.Position // by parent: purges up to here are made good by a flush
 	flush bool                        // one is running
+	// doubt is set when the journal was lost and the content was not: up to here
+	// purges may have run without waiting for a parent, and nobody remembers.
+	doubt freshet.Position
 }
 
 type redo struct {
@@ -42,7 +45,22 @@ func newRedos(marks map[string]freshet.Position) redos {
 	if r.marks == nil {
 		r.marks = map[string]freshet.Position{}
 	}
+	r.doubt = r.marks[anyParent]
+	delete(r.marks, anyParent)
 	return r
+}
+
+// anyParent stands in the journal for parents of which it is not known yet who
+// they are.
+const anyParent = ""
+
+// kept is what the journal keeps of the marks.
+func (r *redos) kept() map[string]freshet.Position {
+	kept := maps.Clone(r.marks)
+	if !r.doubt.IsZero() {
+		kept[anyParent] = r.doubt
+	}
+	return kept
 }
 
 func (r *redos) add(at freshet.Position, entry *freshet.Entry, parents []string) *redo {
@@ -156,6 +174,12 @@ func (l *life) startDueRedos(ctx context.Context) {
 		return
 	}
 	l.redos.look = false
+	if !l.redos.doubt.IsZero() {
+		for _, p := range mine {
+			l.redos.mark(p, l.redos.doubt)
+		}
+		l.redos.doubt, l.ledger.lazy = freshet.Position{}, true
+	}
 	l.startFlush(ctx, mine)
 	var works []*work
 	for at, r := range l.redos.at {

@@ -60,6 +60,9 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 	l.ledger.stream = max(uint64(time.Now().UnixNano()), st.Stream+1)
 	l.ledger.number = st.LastNumber
 	l.redos = newRedos(st.Flushes)
+	if !saved {
+		l.redos.doubt = l.ledger.durable
+	}
 	l.recall(kept, st.Exceptions)
 	l.ledger.urgent = true // the incarnation, the stream and a first sign of life
 	l.publish()

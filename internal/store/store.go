@@ -319,7 +319,8 @@ type AgentState struct {
 	LastNumber  uint64 // of the newest evidence spooled
 	Incarnation string
 	// Flushes holds, by parent, up to where a revalidation of the whole cache
-	// will make good the purges that did not wait for it.
+	// will make good the purges that did not wait for it; "" stands for parents
+	// that are not known yet.
 	Flushes map[string]freshet.Position `json:",omitempty"`
 	// Forgotten is up to where prefetches may have been answered by a journal
 	// that was lost; ForgottenAll while it is not known how far that is.
