@@ -4,7 +4,7 @@ BIN     := .cache/bin
 LINT    := $(BIN)/golangci-lint
 export CGO_ENABLED ?= 0
 
-.PHONY: help build test short lint check bench bench-smoke soak fuzz generate man clean
+.PHONY: help build test short lint check bench bench-smoke soak chaos fuzz generate man clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,9 +38,13 @@ bench: ## the figures of docs/benchmarks.md
 bench-smoke: ## each benchmark once: proves that they run
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 10m ./internal/... ./bench/...
 
-soak: ## the long forms of the proofs: kills, fill races, log order
+soak: ## the long forms of the proofs: kills, fill races, log order, and 20 minutes in which nothing may grow
 	@scripts/ensure-test-tools
 	FRESHET_SOAK=1 CGO_ENABLED=1 $(GO) test -race -timeout 60m -run 'TestP[0-9]|TestTheJobNames' -v ./...
+
+chaos: ## of these, only what kills processes and spoils wires and disks
+	@scripts/ensure-test-tools
+	FRESHET_SOAK=1 CGO_ENABLED=1 $(GO) test -race -timeout 60m -v -run 'Kill|Crash|NothingIsLost|Restored|Restarted|BadWires|RepeatedAndReordered' ./...
 
 FUZZTIME ?= 1m
 fuzz: ## every fuzz target for FUZZTIME (1m)

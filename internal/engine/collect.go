@@ -239,7 +239,7 @@ func (e *Engine) heartbeat(pop string, msg []byte) {
 	}
 	e.strangers.twins(ctx, e.log, h)
 	if e.members.heard(pop, h) {
-		e.pushTopology(ctx)
+		wake(e.moved)
 	}
 	if e.checkEpoch(ctx, h) {
 		e.members.greeted(pop)

@@ -147,6 +147,7 @@ type Engine struct {
 	folded  folding       // of the collect loop
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
+	moved   chan struct{} // a POP has another address
 	turns   turns         // whose cache may be made to revalidate as a whole
 	horizon horizon       // where the log begins for a POP that was away
 	// reserved are places in the queues of prefetches
@@ -176,7 +177,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
-		pushNow: make(chan struct{}, 1),
+		pushNow: make(chan struct{}, 1), moved: make(chan struct{}, 1),
 	}
 	e.ledger = newLedger(e.members)
 	if err := e.enrol(ctx); err != nil {
@@ -212,7 +213,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	var loops sync.WaitGroup
 	defer loops.Wait()
 	defer cancel()
-	failed := make(chan error, 7+e.o.Planners)
+	failed := make(chan error, 8+e.o.Planners)
 	start := func(loop func(context.Context) error) {
 		loops.Go(func() {
 			if err := loop(ctx); err != nil && ctx.Err() == nil {
@@ -222,6 +223,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	start(e.collect)
 	start(func(ctx context.Context) error { return e.push(ctx, sent) })
+	start(e.tellMoves)
 	start(e.sweep)
 	start(e.retain)
 	start(e.tellEnds)

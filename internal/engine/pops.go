@@ -125,6 +125,25 @@ func (e *Engine) changeMember(ctx context.Context, change freshet.MembershipChan
 // Topology returns what the POPs are told.
 func (e *Engine) Topology() freshet.Topology { return e.members.topology() }
 
+// movesPause bounds how often the topology is told because POPs have new
+// addresses. It names every POP and goes to every POP: told once for each, the
+// start of a thousand would be a thousand million lines.
+const movesPause = 200 * time.Millisecond
+
+// tellMoves is the loop that tells the POPs each other's new addresses: the
+// first at once, those that follow together.
+func (e *Engine) tellMoves(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.moved:
+		}
+		e.pushTopology(ctx)
+		pause(ctx, movesPause)
+	}
+}
+
 // pushTopology tells every POP, in every version that an agent may need, each
 // on a channel of its own: what an agent cannot read it could not pass over on
 // a channel that it knows.
