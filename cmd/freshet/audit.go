@@ -1,11 +1,9 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -120,36 +118,35 @@ func newAuditExport(d deps) *cobra.Command {
 	var sel auditFlags
 	sel.add(cmd)
 	var file string
-	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE` to write, which must not exist yet; - is standard output")
+	cmd.Flags().StringVarP(&file, "output", "o", "-", "the `FILE` to write, which must not exist yet and appears when it is whole; .gz and .zst are compressed; - is standard output")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 		q, err := sel.query(time.Now())
 		if err != nil {
 			return err
 		}
-		out, closeIt := r.export, func() error { return nil }
-		if file != "-" {
-			f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
-			if err != nil {
-				return freshet.Errorf(freshet.CodeInvalid, "The file cannot be made: %w.", err)
-			}
-			out, closeIt = f, f.Close
+		out, err := openOutput(r.export, file)
+		if err != nil {
+			return err
 		}
-		n, err := exportAudit(cmd, c, q, out)
-		err = errors.Join(err, closeIt())
+		bar := r.exportMeter(cmd, file, "records")
+		n, err := exportAudit(cmd, c, q, bar.writer(out))
+		bar.end()
+		if err := out.finish(err); err != nil {
+			return err
+		}
 		r.note("%d records", n)
-		return err
+		return nil
 	})
 	return cmd
 }
 
-func exportAudit(cmd *cobra.Command, c *client.Client, q freshet.AuditQuery, out io.Writer) (n int, err error) {
-	w := bufio.NewWriter(out)
+func exportAudit(cmd *cobra.Command, c *client.Client, q freshet.AuditQuery, w io.Writer) (n int, err error) {
 	q.Oldest, q.Limit = true, auditPage
 	for {
 		page, err := c.Audit(cmd.Context(), q)
 		if err != nil {
-			return n, errors.Join(err, w.Flush())
+			return n, err
 		}
 		for i := range page.Records {
 			if err := writeJSON(w, page.Records[i], false); err != nil {
@@ -158,7 +155,7 @@ func exportAudit(cmd *cobra.Command, c *client.Client, q freshet.AuditQuery, out
 			n++
 		}
 		if q.After = page.Next; q.After == 0 {
-			return n, w.Flush()
+			return n, nil
 		}
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"fmt"
 	"time"
 
@@ -24,9 +23,9 @@ the log, evidence, accounts and keys. The server may run meanwhile. The caches o
 POPs inside the server are left out. The file holds secrets; keep it as you keep
 those.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			bar := &lazyBar{ctx: cmd.Context(), d: d, name: "backup"}
+			bar := newMeter(cmd.Context(), d, "backup", "", 0)
 			began := time.Now()
-			m, err := app.Backup(cmd.Context(), dataFolder(d, data), args[0], release().Version, bar.told)
+			m, err := app.Backup(cmd.Context(), dataFolder(d, data), args[0], release().Version, bar.set)
 			bar.end()
 			if err != nil {
 				return err
@@ -56,9 +55,9 @@ What happened after the backup is lost: media, jobs, keys and accounts made sinc
 and keys disabled since are active again. Positions and task IDs go on above all
 that were handed out since, so POPs that ran ahead follow.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			bar := &lazyBar{ctx: cmd.Context(), d: d, name: "restore"}
+			bar := newMeter(cmd.Context(), d, "restore", "", 0)
 			folder := dataFolder(d, data)
-			r, err := app.Restore(cmd.Context(), args[0], folder, bar.told)
+			r, err := app.Restore(cmd.Context(), args[0], folder, bar.set)
 			bar.end()
 			if err != nil {
 				return err
@@ -83,25 +82,4 @@ func dataFlag(cmd *cobra.Command, data *string) {
 // dataFolder returns the folder that a flag or the environment names.
 func dataFolder(d deps, flag string) string {
 	return cmp.Or(flag, d.env(envData), config.Default().Data)
-}
-
-// lazyBar shows the progress of something whose size is known late.
-type lazyBar struct {
-	ctx  context.Context //nolint:containedctx // the bar takes it when it is made
-	d    deps
-	name string
-	bar  *byteBar
-}
-
-func (b *lazyBar) told(done, all int64) {
-	if b.bar == nil {
-		b.bar = newByteBar(b.ctx, b.d, b.name, all)
-	}
-	b.bar.set(done)
-}
-
-func (b *lazyBar) end() {
-	if b.bar != nil {
-		b.bar.end()
-	}
 }

@@ -58,6 +58,9 @@ func mediaIDs(d deps, args []string) ([]string, error) {
 func readIDs(d deps, add func(string)) error {
 	lines := bufio.NewScanner(d.in)
 	lines.Buffer(nil, maxMediaLine)
+	if d.typed {
+		fmt.Fprintln(d.err, "media IDs, one a line, then Ctrl-D:")
+	}
 	n := 0
 	for lines.Scan() {
 		n++
@@ -70,7 +73,9 @@ func readIDs(d deps, add func(string)) error {
 		}
 		add(id)
 	}
-	if err := lines.Err(); err != nil {
+	if err := lines.Err(); errors.Is(err, context.Canceled) {
+		return err
+	} else if err != nil {
 		return freshet.Errorf(freshet.CodeInvalid, "Standard input cannot be read after line %d: %w.", n, err)
 	}
 	return nil
@@ -87,8 +92,10 @@ type batch struct {
 // submitMedia submits media in as many jobs as it takes. A part of which no
 // media exists makes no job; if that is all of them, it is an error. With
 // another error the jobs before it are in the batch.
-func submitMedia(ctx context.Context, media []string, submit func(context.Context, []string) (freshet.Receipt, error)) (batch, error) {
+func submitMedia(ctx context.Context, d deps, media []string, submit func(context.Context, []string) (freshet.Receipt, error)) (batch, error) {
 	b := batch{split: len(media) > freshet.MaxMediaPerJob}
+	bar := newMeter(ctx, d, "submit", "media", int64(len(media)))
+	defer bar.end()
 	var nothing error
 	for i := 0; i == 0 || i < len(media); i += freshet.MaxMediaPerJob {
 		part := media[i:min(i+freshet.MaxMediaPerJob, len(media))]
@@ -103,6 +110,7 @@ func submitMedia(ctx context.Context, media []string, submit func(context.Contex
 		default:
 			return b, cut(ctx, err, media[i:], b.split)
 		}
+		bar.add(int64(len(part)))
 	}
 	if len(b.receipts) == 0 {
 		return b, nothing

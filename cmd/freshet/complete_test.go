@@ -107,10 +107,23 @@ func shell(t *testing.T, name string) string {
 	return path
 }
 
-func checkCompletions(t *testing.T, offer func(line string) []string) {
+// checkCompletions holds what a shell offered for each line, in the order of
+// the lines and parted by empty lines, against what is wanted.
+func checkCompletions(t *testing.T, cmd *exec.Cmd, word func(line string) string) {
 	t.Helper()
-	for _, c := range completions() {
-		got := offer(c.line)
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := strings.Split(string(out), "=====\n")
+	for i, c := range completions() {
+		if i >= len(answers) {
+			t.Fatalf("the shell ended after %d lines: %s", i, out)
+		}
+		var got []string
+		for line := range strings.Lines(answers[i]) {
+			got = append(got, word(strings.TrimSpace(line)))
+		}
 		for _, w := range c.want {
 			if !slices.Contains(got, w) {
 				t.Errorf("%q offers %q, not %s", c.line, got, w)
@@ -146,43 +159,40 @@ func bashWords(line string) []string {
 
 func TestCompletion_Bash(t *testing.T) {
 	t.Parallel()
-	bash, env := shell(t, "bash"), completionEnv(t)
-	checkCompletions(t, func(line string) []string {
-		const script = `source <(freshet completion bash) || exit 9
-COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=63 COMP_KEY=9; shift
-COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
-__start_freshet 2>/dev/null; printf '%s\n' "${COMPREPLY[@]}"`
-		cmd := exec.CommandContext(t.Context(), bash, append([]string{"--norc", "-c", script, "bash", line}, bashWords(line)...)...)
-		cmd.Env = env
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
+	// Each line is handed over as bash would: whole, and as words.
+	script := `source <(freshet completion bash) || exit 9
+offer() {
+	COMP_LINE=$1 COMP_POINT=${#1} COMP_TYPE=63 COMP_KEY=9; shift
+	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	__start_freshet 2>/dev/null; printf '%s\n' "${COMPREPLY[@]}"; echo =====
+}
+`
+	for _, c := range completions() {
+		script += "offer '" + c.line + "'"
+		for _, w := range bashWords(c.line) {
+			script += " '" + w + "'"
 		}
-		var words []string
-		for l := range strings.Lines(string(out)) {
-			word, _, _ := strings.Cut(strings.TrimSpace(l), " ") // a description follows
-			words = append(words, word)
-		}
-		return words
+		script += "\n"
+	}
+	cmd := exec.CommandContext(t.Context(), shell(t, "bash"), "--norc", "-c", script)
+	cmd.Env = completionEnv(t)
+	checkCompletions(t, cmd, func(line string) string {
+		word, _, _ := strings.Cut(line, " ") // a description follows
+		return word
 	})
 }
 
 func TestCompletion_Fish(t *testing.T) {
 	t.Parallel()
-	fish, env := shell(t, "fish"), completionEnv(t)
-	checkCompletions(t, func(line string) []string {
-		cmd := exec.CommandContext(t.Context(), fish, "--no-config", "-c", "freshet completion fish | source; complete -C $argv[1]", line)
-		cmd.Env = env
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: %v", line, err)
-		}
-		var words []string
-		for l := range strings.Lines(string(out)) {
-			word, _, _ := strings.Cut(strings.TrimSpace(l), "\t")
-			words = append(words, strings.TrimPrefix(word, "--definitions="))
-		}
-		return words
+	script := "freshet completion fish | source\n"
+	for _, c := range completions() {
+		script += "complete -C '" + c.line + "'; echo =====\n"
+	}
+	cmd := exec.CommandContext(t.Context(), shell(t, "fish"), "--no-config", "-c", script)
+	cmd.Env = completionEnv(t)
+	checkCompletions(t, cmd, func(line string) string {
+		word, _, _ := strings.Cut(line, "\t")
+		return strings.TrimPrefix(word, "--definitions=")
 	})
 }
 

@@ -1,17 +1,11 @@
 package main
 
 import (
-	"bufio"
-	"compress/gzip"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/spf13/cobra"
 
 	"github.com/freshet-vod/freshet"
@@ -40,7 +34,7 @@ Of several lines about one task and POP the last one holds.`,
 	fl.StringVar(&f.POP, "pop", "", "only what one `POP` said")
 	fl.StringVar(&from, "since", "", "only from then on: a `TIME` such as 2026-01-02T03:04:05Z, or how long ago, such as 24h or 7d")
 	fl.StringVar(&until, "until", "", "only before a `TIME`, as --since")
-	fl.StringVarP(&file, "output", "o", "-", "the `FILE` to write, which must not exist yet; .gz and .zst are compressed; - is standard output")
+	fl.StringVarP(&file, "output", "o", "-", "the `FILE` to write, which must not exist yet and appears when it is whole; .gz and .zst are compressed; - is standard output")
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
 		var err error
@@ -54,57 +48,16 @@ Of several lines about one task and POP the last one holds.`,
 		if err != nil {
 			return err
 		}
-		n, err := c.ExportEvidence(cmd.Context(), f, out)
-		if err := errors.Join(err, out.Close()); err != nil {
-			if file != "-" {
-				_ = os.Remove(file) // half an export is taken for a whole one
-			}
+		bar := r.exportMeter(cmd, file, "lines")
+		n, err := c.ExportEvidence(cmd.Context(), f, bar.writer(out))
+		bar.end()
+		if err := out.finish(err); err != nil {
 			return err
 		}
 		r.note("%d lines", n)
 		return nil
 	})
 	return cmd
-}
-
-// output is a file, compressed by its name, or standard output.
-type output struct {
-	io.Writer
-	closers []func() error
-}
-
-// Close finishes what was written.
-func (o *output) Close() error {
-	var errs []error
-	for _, c := range o.closers {
-		errs = append(errs, c())
-	}
-	return errors.Join(errs...)
-}
-
-func openOutput(standard io.Writer, file string) (*output, error) {
-	if file == "-" {
-		w := bufio.NewWriter(standard)
-		return &output{Writer: w, closers: []func() error{w.Flush}}, nil
-	}
-	f, err := os.OpenFile(file, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600) //nolint:gosec // the user names the file
-	if err != nil {
-		return nil, freshet.Errorf(freshet.CodeInvalid, "The file cannot be made: %w.", err)
-	}
-	w := bufio.NewWriterSize(f, 1<<16)
-	o := &output{Writer: w, closers: []func() error{w.Flush, f.Sync, f.Close}}
-	switch strings.ToLower(filepath.Ext(file)) {
-	case ".gz":
-		z := gzip.NewWriter(w)
-		o.Writer, o.closers = z, append([]func() error{z.Close}, o.closers...)
-	case ".zst":
-		z, err := zstd.NewWriter(w)
-		if err != nil {
-			return nil, errors.Join(err, f.Close())
-		}
-		o.Writer, o.closers = z, append([]func() error{z.Close}, o.closers...)
-	}
-	return o, nil
 }
 
 func newEvidenceVerify(d deps) *cobra.Command {
@@ -118,7 +71,9 @@ with it, nobody can replace all of the evidence unseen.
 
 Exit codes: 0 all is as it was stored, 3 something was changed, dropped or added.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			v, err := app.VerifyEvidence(cmd.Context(), dataFolder(d, data))
+			bar := newMeter(cmd.Context(), d, "verify", "messages", 0)
+			v, err := app.VerifyEvidence(cmd.Context(), dataFolder(d, data), bar.set)
+			bar.end()
 			if err != nil {
 				if cmd.Context().Err() != nil || errors.Is(err, os.ErrNotExist) {
 					return err

@@ -152,6 +152,8 @@ func spans(list []freshet.TaskSpan) string {
 }
 
 func listTasks(cmd *cobra.Command, r *remote, c *client.Client, id string) error {
+	bar := r.listMeter(cmd, "list", "tasks")
+	defer bar.end()
 	t := r.table("TASK", "MEDIA", "URL")
 	for offset := 0; ; {
 		page, err := c.JobTasks(cmd.Context(), id, offset)
@@ -165,7 +167,7 @@ func listTasks(cmd *cobra.Command, r *remote, c *client.Client, id string) error
 				return err
 			}
 		}
-		if !r.json {
+		if bar.add(int64(len(page.Tasks))); !r.json {
 			err = t.flush()
 		}
 		if err != nil || page.Next == 0 {

@@ -24,6 +24,7 @@ func run() int {
 	context.AfterFunc(ctx, stop)
 	return execute(ctx, deps{
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
+		typed:    term.IsTerminal(int(os.Stdin.Fd())),
 		terminal: term.IsTerminal(int(os.Stderr.Fd())), columns: columns(os.Stdout),
 		servers: servers(),
 	})

@@ -135,6 +135,8 @@ func newMediaList(d deps) *cobra.Command {
 	}
 	r := addRemote(d, cmd)
 	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, _ []string) error {
+		bar := r.listMeter(cmd, "list", "media")
+		defer bar.end()
 		t := r.table("MEDIA", "TYPE", "STATUS", "STREAMS", "UPDATED", "TITLE")
 		for after := ""; ; {
 			page, err := c.ListMedia(cmd.Context(), after, 0)
@@ -148,7 +150,7 @@ func newMediaList(d deps) *cobra.Command {
 					return err
 				}
 			}
-			if !r.json {
+			if bar.add(int64(len(page.Media))); !r.json {
 				err = t.flush()
 			}
 			if err != nil || page.Next == "" {

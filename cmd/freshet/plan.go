@@ -30,10 +30,13 @@ func newPlanOf(d deps, w submitWords) *cobra.Command {
 		if err != nil {
 			return err
 		}
+		bar := newMeter(cmd.Context(), d, "plan", "media", int64(len(media)))
 		run, err := planMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.DryRun, error) {
+			defer bar.add(int64(len(part)))
 			req.Media = part
 			return c.Plan(ctx, req)
 		})
+		bar.end()
 		if err != nil {
 			return err
 		}

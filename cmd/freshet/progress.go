@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"io"
+	"slices"
 	"sync/atomic"
+	"time"
 
 	"github.com/vbauerster/mpb/v8"
 	"github.com/vbauerster/mpb/v8/decor"
@@ -12,19 +14,24 @@ import (
 	"github.com/freshet-vod/freshet"
 )
 
-// barWidth leaves room for a POP's name and counts on 80 columns.
-const barWidth = 60
+// maxPOPBars is how many POPs have bars of their own, so that they fit a
+// terminal: those that have furthest to go.
+const maxPOPBars = 12
 
-// progress shows how far a job is: bars on a terminal, one line per change
-// elsewhere.
+// progress shows how far a job is: bars on a terminal, elsewhere a line every
+// ten seconds and at the end.
 type progress struct {
 	d     deps
 	quiet bool            // nobody would read it
-	bars  *mpb.Progress   // nil without a terminal
 	ctx   context.Context //nolint:containedctx // mpb takes it when the first bar is made
-	tasks *popBar
-	pops  map[string]*popBar
-	line  string // the last one printed
+	last  time.Time       // the last line
+	pace  *pace           // of deliveries; nil before the first report
+
+	bars    *mpb.Progress // nil without a terminal
+	all     *popBar
+	planned atomic.Pointer[string] // how far the planning is, until it is done
+	pops    map[string]*popBar
+	more    *mpb.Bar // says how many POPs have no bar
 }
 
 // popBar is a bar with the number of failures behind it.
@@ -34,57 +41,120 @@ type popBar struct {
 }
 
 func newProgress(ctx context.Context, r *remote) *progress {
-	return &progress{d: r.deps, quiet: r.json && !r.terminal, ctx: ctx, pops: map[string]*popBar{}}
+	return &progress{d: r.deps, quiet: r.json && !r.terminal, ctx: ctx, last: time.Now(), pops: map[string]*popBar{}}
+}
+
+// deliveries counts those of all POPs.
+func deliveries(j *freshet.JobReport) (final, total, failed int) {
+	for _, t := range j.POPs {
+		final, total, failed = final+t.Final, total+t.Targets, failed+t.Failed
+	}
+	return final, total, failed
 }
 
 func (p *progress) update(j *freshet.JobReport) {
-	if p.quiet {
-		return
+	final, total, failed := deliveries(j)
+	if p.pace == nil {
+		p.pace = newPace(int64(total))
+		p.pace.begin(int64(final))
 	}
-	if !p.d.terminal {
-		p.print(j)
-		return
-	}
-	if p.bars == nil {
-		p.bars = mpb.NewWithContext(p.ctx, mpb.WithOutput(p.d.screen), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
-		p.tasks = p.add("tasks")
-	}
-	p.tasks.set(j.Tally.Complete+j.Tally.Failed, j.Tally.Total(), j.Tally.Failed, j.Done)
-	for _, t := range j.POPs {
-		if p.pops[t.POP] == nil {
-			p.pops[t.POP] = p.add(t.POP)
-		}
-		p.pops[t.POP].set(t.Final, t.Targets, t.Failed, j.Done)
+	p.pace.set(int64(final), int64(total))
+	p.notePlanning(j)
+	switch {
+	case p.quiet:
+	case p.d.terminal:
+		p.draw(j, final, total, failed)
+	case j.Done || time.Since(p.last) >= betweenLines:
+		p.last = time.Now()
+		fmt.Fprintln(p.d.err, clean(p.line(j, final, total, failed)))
 	}
 }
 
-// print writes a line if it differs from the last one.
-func (p *progress) print(j *freshet.JobReport) {
+// notePlanning keeps how far the planning is: until it is done nobody knows
+// how much there is to do.
+func (p *progress) notePlanning(j *freshet.JobReport) {
 	planned := 0
 	for _, r := range j.Rows {
 		if r.State.Final() {
 			planned++
 		}
 	}
-	line := fmt.Sprintf("job %s: %d of %d media planned, %d of %d tasks final, %d failed",
-		j.ID, planned, len(j.Rows), j.Tally.Complete+j.Tally.Failed, j.Tally.Total(), j.Tally.Failed)
-	if line != p.line {
-		p.line = line
-		fmt.Fprintln(p.d.err, clean(line))
+	text := ""
+	if planned < len(j.Rows) {
+		text = fmt.Sprintf("%d of %d media planned", planned, len(j.Rows))
+	}
+	p.planned.Store(&text)
+}
+
+func (p *progress) line(j *freshet.JobReport, final, total, failed int) string {
+	text := fmt.Sprintf("job %s: ", j.ID)
+	if planning := *p.planned.Load(); planning != "" {
+		text += planning + ", "
+	}
+	text += fmt.Sprintf("%d of %d deliveries final, %d failed", final, total, failed)
+	if speed := p.pace.speed(thousands); speed != "" {
+		text += ", " + speed
+	}
+	return text
+}
+
+func (p *progress) draw(j *freshet.JobReport, final, total, failed int) {
+	if p.bars == nil {
+		p.bars = mpb.NewWithContext(p.ctx, mpb.WithOutput(p.d.screen), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
+		p.all = p.add("deliveries", func() string {
+			if text := *p.planned.Load(); text != "" {
+				return "  " + text
+			}
+			if text := p.pace.speed(thousands); text != "" {
+				return "  " + text
+			}
+			return ""
+		})
+	}
+	p.all.set(final, total, failed, j.Done)
+	p.choose(j.POPs)
+	for _, t := range j.POPs {
+		if b := p.pops[t.POP]; b != nil {
+			b.set(t.Final, t.Targets, t.Failed, j.Done)
+		}
 	}
 }
 
-func (p *progress) add(name string) *popBar {
+// choose makes bars for the POPs of the first report that names any.
+func (p *progress) choose(pops []freshet.POPTally) {
+	if len(p.pops) > 0 || len(pops) == 0 {
+		return
+	}
+	list := slices.Clone(pops)
+	if len(list) > maxPOPBars {
+		slices.SortStableFunc(list, func(a, b freshet.POPTally) int { return cmp.Compare(b.Targets-b.Final, a.Targets-a.Final) })
+		list = list[:maxPOPBars]
+		slices.SortFunc(list, func(a, b freshet.POPTally) int { return cmp.Compare(a.POP, b.POP) })
+	}
+	for _, t := range list {
+		p.pops[t.POP] = p.add(t.POP, nil)
+	}
+	if n := len(pops) - len(list); n > 0 {
+		p.more = p.bars.MustAdd(1, nil, mpb.PrependDecorators(decor.Name(fmt.Sprintf("and %d more POPs", n))))
+	}
+}
+
+// add makes a bar; more is shown behind its counts.
+func (p *progress) add(name string, more func() string) *popBar {
 	b := &popBar{}
 	b.bar = p.bars.AddBar(0,
 		mpb.PrependDecorators(decor.Name(clean(name), decor.WCSyncSpaceR)),
 		mpb.AppendDecorators(
 			decor.CountersNoUnit("%d / %d", decor.WCSyncSpace),
 			decor.Any(func(decor.Statistics) string {
+				text := ""
 				if n := b.failed.Load(); n > 0 {
-					return fmt.Sprintf(" %d failed", n)
+					text = fmt.Sprintf(" %d failed", n)
 				}
-				return ""
+				if more != nil {
+					text += more()
+				}
+				return text
 			}),
 		))
 	return b
@@ -106,76 +176,12 @@ func (p *progress) end() {
 	if p.bars == nil {
 		return
 	}
-	p.tasks.bar.Abort(false) // does nothing to one that is complete
+	p.all.bar.Abort(false) // does nothing to one that is complete
 	for _, b := range p.pops {
 		b.bar.Abort(false)
 	}
+	if p.more != nil {
+		p.more.Abort(false)
+	}
 	p.bars.Wait()
-}
-
-// byteBar shows how much of a file is read.
-type byteBar struct {
-	d    deps
-	bars *mpb.Progress // nil without a terminal or a known size
-	bar  *mpb.Bar
-}
-
-func newByteBar(ctx context.Context, d deps, name string, total int64) *byteBar {
-	b := &byteBar{d: d}
-	if d.terminal && total > 0 {
-		b.bars = mpb.NewWithContext(ctx, mpb.WithOutput(d.screen), mpb.WithWidth(barWidth), mpb.WithAutoRefresh())
-		b.bar = b.bars.AddBar(total,
-			mpb.PrependDecorators(decor.Name(clean(name), decor.WCSyncSpaceR)),
-			mpb.AppendDecorators(
-				decor.CountersKibiByte("% .1f / % .1f", decor.WCSyncSpace),
-				decor.AverageSpeed(decor.SizeB1024(0), "% .1f", decor.WCSyncSpace),
-				decor.AverageETA(decor.ET_STYLE_GO, decor.WCSyncSpace),
-			))
-	}
-	return b
-}
-
-func (b *byteBar) reader(r io.Reader) io.Reader {
-	if b.bar == nil {
-		return r
-	}
-	return &countingReader{r: r, bar: b.bar}
-}
-
-// countingReader moves a bar. It hides whatever else the reader can do, so
-// that no byte passes the bar by.
-type countingReader struct {
-	r   io.Reader
-	bar *mpb.Bar
-}
-
-// Read implements [io.Reader].
-func (c *countingReader) Read(p []byte) (int, error) {
-	n, err := c.r.Read(p)
-	c.bar.IncrBy(n)
-	return n, err
-}
-
-// set moves the bar to a number of bytes.
-func (b *byteBar) set(done int64) {
-	if b.bar != nil {
-		b.bar.SetCurrent(done)
-	}
-}
-
-// note prints a line above the bar.
-func (b *byteBar) note(line string) {
-	if b.bars != nil {
-		_, _ = fmt.Fprintln(b.bars, clean(line))
-		return
-	}
-	fmt.Fprintln(b.d.err, line)
-}
-
-func (b *byteBar) end() {
-	if b.bars == nil {
-		return
-	}
-	b.bar.Abort(false) // does nothing to one that is complete
-	b.bars.Wait()
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -16,6 +17,7 @@ import (
 type deps struct {
 	args     []string
 	in       io.Reader
+	typed    bool      // in is a terminal
 	out, err io.Writer // what a terminal would act on does not pass; see execute
 	env      func(string) string
 	terminal bool // err is a terminal
@@ -41,16 +43,42 @@ type serverCommands struct {
 func execute(ctx context.Context, d deps) int {
 	d.export, d.screen = d.out, d.err
 	d.out, d.err = plaintext.NewWriter(d.out), plaintext.NewWriter(d.err)
+	d.in = &interruptible{ctx: ctx, r: d.in}
 	d.look = &look{columns: d.columns}
 	root, started := newRoot(d) //nolint:contextcheck // commands get it from ExecuteContext
-	err := root.ExecuteContext(ctx)
-	if err == nil {
+	cmd, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil:
 		return exitOK
-	}
-	if !*started {
+	case !*started:
 		err = usageError{err}
+	case ctx.Err() != nil:
+		err = interrupted(cmd.CommandPath(), err)
 	}
 	return tell(d, err)
+}
+
+// interrupted says how things stand after a command was interrupted, where the
+// command itself does not.
+func interrupted(path string, err error) error {
+	if _, ok := errors.AsType[exitError](err); ok {
+		return err
+	}
+	text, ok := map[string]string{
+		"freshet media import":    "what was imported stays; running it again goes on, and harms nothing",
+		"freshet audit export":    "no file was written",
+		"freshet evidence export": "no file was written",
+		"freshet evidence verify": "what was looked at is as it was stored",
+		"freshet backup":          "no backup was written",
+		"freshet restore":         "the data folder is as it was",
+		"freshet secrets rotate":  "the old key opens everything, or the file holds both; run it again",
+		"freshet plan purge":      "nothing was done",
+		"freshet plan prefetch":   "nothing was done",
+	}[path]
+	if !ok {
+		return err
+	}
+	return exitError{exitInterrupted, "interrupted; " + text}
 }
 
 // newRoot builds the command tree. started tells afterwards whether a command

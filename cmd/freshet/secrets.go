@@ -26,7 +26,9 @@ key file. Stop the server first. Session tokens that are out end with it.`,
 			if data != "" || file == "" {
 				c.Data = dataFolder(d, data)
 			}
+			bar := newMeter(cmd.Context(), d, "rotate", "secrets", 0)
 			path, name, err := app.RotateSecrets(cmd.Context(), app.Options{Config: c, Env: d.env, Log: newLog(d.err, c.Log), Release: release().Version})
+			bar.end()
 			if err != nil {
 				return err
 			}

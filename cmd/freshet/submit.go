@@ -167,7 +167,7 @@ func newSubmit(d deps, w submitWords) *cobra.Command {
 		if err := o.check(); err != nil {
 			return err
 		}
-		b, err := submitMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
+		b, err := submitMedia(cmd.Context(), r.deps, media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
 			req.Media = part
 			return c.Submit(ctx, req)
 		})

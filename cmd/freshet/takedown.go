@@ -77,7 +77,7 @@ func (f *takedownFlags) flagFault(cmd *cobra.Command, media []string) error {
 }
 
 func (f *takedownFlags) submit(cmd *cobra.Command, r *remote, c *client.Client, media []string) error {
-	b, err := submitMedia(cmd.Context(), media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
+	b, err := submitMedia(cmd.Context(), r.deps, media, func(ctx context.Context, part []string) (freshet.Receipt, error) {
 		if f.undo {
 			return c.Reinstate(ctx, part...)
 		}

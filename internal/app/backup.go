@@ -186,7 +186,8 @@ func syncDir(dir string) error {
 }
 
 // VerifyEvidence checks that the evidence of a data folder, which a server may be
-// using, is as it was stored.
-func VerifyEvidence(ctx context.Context, data string) (sqlite.Verification, error) {
-	return sqlite.VerifyDir(ctx, data)
+// using, is as it was stored. told, unless it is nil, hears how many of how many
+// messages were looked at.
+func VerifyEvidence(ctx context.Context, data string, told func(done, all int64)) (sqlite.Verification, error) {
+	return sqlite.VerifyDir(ctx, data, told)
 }

@@ -16,7 +16,7 @@ import (
 // messages it holds together. The error names the first message that is not as
 // it was stored, or the first day that does not continue the one before.
 func (s *Store) VerifyEvidence(ctx context.Context) (int, error) {
-	v, err := verifyFiles(ctx, s.evidence.files)
+	v, err := verifyFiles(ctx, s.evidence.files, nil)
 	return v.Messages, err
 }
 
@@ -31,22 +31,31 @@ type Verification struct {
 }
 
 // VerifyDir recomputes the chain of the store in dir, which a server may be
-// using. The error is as that of VerifyEvidence.
-func VerifyDir(ctx context.Context, dir string) (v Verification, err error) {
+// using. The error is as that of VerifyEvidence. told, unless it is nil, hears
+// how many of how many messages were looked at.
+func VerifyDir(ctx context.Context, dir string, told func(done, all int64)) (v Verification, err error) {
 	days, err := listDays(filepath.Join(dir, evidenceDir))
 	if err != nil {
 		return v, err
 	}
 	files := newDayFiles(filepath.Join(dir, evidenceDir), days)
 	defer func() { err = errors.Join(err, files.close()) }()
-	return verifyFiles(ctx, files)
+	return verifyFiles(ctx, files, told)
 }
 
-func verifyFiles(ctx context.Context, files *dayFiles) (v Verification, err error) {
+func verifyFiles(ctx context.Context, files *dayFiles, told func(done, all int64)) (v Verification, err error) {
 	var chain []byte
+	seen := func(int) {}
+	if told != nil {
+		all, err := countMessages(ctx, files)
+		if err != nil {
+			return v, err
+		}
+		seen = func(ofDay int) { told(int64(v.Messages+ofDay), all) }
+	}
 	for _, day := range files.from("") {
 		err := files.with(ctx, day, func(d *dayReader) error {
-			n, last, err := d.verify(ctx, day, chain)
+			n, last, err := d.verify(ctx, day, chain, seen)
 			v.Messages, chain = v.Messages+n, last
 			return err
 		})
@@ -61,9 +70,32 @@ func verifyFiles(ctx context.Context, files *dayFiles) (v Verification, err erro
 	return v, nil
 }
 
-// verify checks one day, which must begin where prev ends. A day whose
-// predecessor was deleted after its time is taken at its word.
-func (d *dayReader) verify(ctx context.Context, day string, prev []byte) (int, []byte, error) {
+// countMessages adds up the messages of all days: their numbers have no gaps.
+func countMessages(ctx context.Context, files *dayFiles) (int64, error) {
+	var all int64
+	for _, day := range files.from("") {
+		err := files.with(ctx, day, func(d *dayReader) error {
+			if empty, err := d.empty(ctx); err != nil || empty {
+				return err
+			}
+			var last sql.NullInt64
+			if _, err := d.get(ctx, []any{&last}, `SELECT max(id) FROM message`); err != nil {
+				return fmt.Errorf("counting evidence of %s: %w", day, err)
+			}
+			all += last.Int64
+			return nil
+		})
+		if err != nil {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+// verify checks one day, which must begin where prev ends, and tells seen how
+// many of its messages it has looked at. A day whose predecessor was deleted
+// after its time is taken at its word.
+func (d *dayReader) verify(ctx context.Context, day string, prev []byte, seen func(int)) (int, []byte, error) {
 	if empty, err := d.empty(ctx); err != nil || empty {
 		return 0, prev, err
 	}
@@ -102,7 +134,7 @@ func (d *dayReader) verify(ctx context.Context, day string, prev []byte) (int, [
 			row++
 			n++
 		}
-		if len(page) < evidencePage {
+		if seen(n); len(page) < evidencePage {
 			return n, chain, nil
 		}
 	}
