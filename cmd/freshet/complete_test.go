@@ -20,7 +20,7 @@ import (
 // freeText are the flags whose values nobody can guess.
 func freeText() []string {
 	return []string{
-		"action", "alias", "by", "duration", "endpoint", "header", "ignore-params", "limit", "listen", "media", "open", "origin",
+		"action", "alias", "by", "duration", "endpoint", "from-line", "header", "ignore-params", "limit", "listen", "media", "open", "origin",
 		"prefix", "reason", "regex", "since", "slices", "tag", "timeout", "ttl", "until", "url", "validity",
 	}
 }

@@ -156,8 +156,11 @@ func (m *meter) moved() {
 	}
 }
 
-// note prints a line above the bar.
+// note prints a line above the bar. Programs are not told.
 func (m *meter) note(line string) {
+	if m.quiet {
+		return
+	}
 	m.mu.Lock()
 	bars := m.bars
 	m.mu.Unlock()
