@@ -78,7 +78,7 @@ func runPOP(cmd *cobra.Command, file string) error {
 	if err != nil {
 		return err
 	}
-	p, err := app.NewPOP(cmd.Context(), app.Options{Config: c, Log: newLog(cmd.ErrOrStderr(), c.Log), Release: release().Version})
+	p, err := app.NewPOP(cmd.Context(), app.Options{Config: c, Env: os.Getenv, Log: newLog(cmd.ErrOrStderr(), c.Log), Release: release().Version})
 	if err != nil {
 		return err
 	}

@@ -231,9 +231,11 @@ func (l *life) answerDenial(w *work, items []int, results []cache.Result, execut
 			f.Reason, f.ExecutedAt, f.Verified = freshet.ReasonNone, executed, max(results[k].Verified, freshet.VerifiedAnswer)
 		}
 	}
-	for _, f := range facts {
-		l.ledger.fact(w.entry.At, f, true)
+	for i := range facts {
+		l.ledger.fact(w.entry.At, facts[i], true)
+		traceFact(w.span, &facts[i])
 	}
+	w.span.End(nil)
 }
 
 // fetchDenied asks the control plane for the whole list.

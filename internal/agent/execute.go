@@ -6,6 +6,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // verdict is how the purge of one object ended.
@@ -38,7 +39,9 @@ func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 // carryOut carries out a purge, and everything that its proof needs.
 func (a *Agent) carryOut(ctx context.Context, o cache.Order, mode freshet.Verify) []verdict {
 	executed := now()
+	ctx, span := trace.Start(ctx, trace.Driver)
 	results := cache.Settle(ctx, a.o.Driver, o, mode)
+	traceCall(span, o, results)
 	all := make([]verdict, o.Len())
 	for i := range all {
 		v := &all[i]

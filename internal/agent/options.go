@@ -9,6 +9,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Options are what an agent needs. POP, Bus, Driver and Journal must be set;
@@ -34,6 +35,10 @@ type Options struct {
 	// then fail (no_space) instead of being journalled; purges go on, and what is
 	// left of the disk is for their evidence. Nil: it never is.
 	DiskLow func() bool
+
+	// Tracer records what is done about entries whose trace is recorded; nil:
+	// nobody does.
+	Tracer *trace.Tracer
 
 	// Probe makes a request as a player does, for domains whose Verify is probe.
 	// Nil: they are inspected, and the evidence says so.

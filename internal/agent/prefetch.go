@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // prefetches is everything about warming. Prefetches never hold up the
@@ -32,6 +33,7 @@ type prefetch struct {
 	// which nobody was there to ask.
 	faults map[int]int
 	came   map[int]freshet.Copy // what attempts were told had come, and did not find
+	span   *trace.Span          // of all that is done about the entry; nil: nobody records it
 }
 
 type retried struct {
@@ -82,7 +84,7 @@ func (l *life) readPrefetch(entry *freshet.Entry) {
 }
 
 func (l *life) addPrefetch(entry *freshet.Entry) {
-	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}, came: map[int]freshet.Copy{}}
+	p := &prefetch{entry: entry, final: make([]bool, entry.Len()), left: entry.Len(), tries: map[int]int{}, faults: map[int]int{}, came: map[int]freshet.Copy{}, span: l.traceEntry(entry)}
 	f := &l.fetches
 	f.list = append(f.list, p)
 	f.bytes += selectorSize(entry.Selector)
@@ -154,6 +156,10 @@ func (l *life) ended(p *prefetch, f freshet.Fact) {
 		l.fetches.byURL[u] = rest
 	}
 	l.ledger.fact(p.entry.At, f, false)
+	traceFact(p.span, &f)
+	if p.left == 0 {
+		p.span.End(nil)
+	}
 }
 
 // mayStart reports whether every purge before the prefetch is behind the POP
@@ -309,7 +315,7 @@ func (l *life) startFetch(ctx context.Context, s wish) {
 	// The result must reach the loop even if the fetch was cancelled, so it is
 	// posted under the context of the life.
 	l.work(ctx, func() func() {
-		v, e := l.warm(fetchCtx, w)
+		v, e := l.warm(s.traced(fetchCtx), w)
 		return func() { l.fetched(r, v, e) }
 	})
 }

@@ -137,8 +137,9 @@ func (l *life) startPurges(ctx context.Context) {
 			At: at, Again: batch[0].again(at), Selector: freshet.Selector{Kind: freshet.SelectExact, URLs: urls},
 		}
 		c := &probedCall{at: at, batch: batch, domain: l.domainOf(urls[0])} // an entry is of one domain, and a batch of one entry
+		span := batch[0].spanAt(at)
 		l.work(ctx, func() func() {
-			c.verdicts = l.carryOut(ctx, order, c.domain.Verify.OrDefault())
+			c.verdicts = l.carryOut(span.In(ctx), order, c.domain.Verify.OrDefault())
 			return func() { l.settled(ctx, c) }
 		})
 	}
@@ -274,6 +275,7 @@ func (l *life) answer(w *work, f freshet.Fact) {
 		l.unexcept(w.entry.At, f.Item)
 	}
 	l.ledger.fact(w.entry.At, f, true)
+	traceFact(w.span, &f)
 	w.left--
 	if w.left == 0 {
 		l.finished(w)
@@ -294,7 +296,7 @@ func (l *life) startPattern(ctx context.Context) {
 	w := q.patterns[0]
 	order := cache.Order{At: w.entry.At, Again: w.again != nil, Selector: w.entry.Selector, Soft: w.entry.Soft}
 	l.work(ctx, func() func() {
-		v := l.carryOut(ctx, order, freshet.VerifyAck)[0]
+		v := l.carryOut(w.span.In(ctx), order, freshet.VerifyAck)[0]
 		return func() { l.patternPurged(ctx, w, v) }
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // warming is what a worker must know to prefetch one object, and to tell
@@ -46,7 +47,11 @@ func (a *Agent) warm(ctx context.Context, w warming) (verdict, echo) {
 		v.fail(freshet.ReasonUnsupported, "the header of the prefetch cannot be read")
 		return v, echo{}
 	}
-	results := a.o.Driver.Prefetch(ctx, []cache.Object{w.obj})
+	called, span := trace.Start(ctx, trace.Driver)
+	results := a.o.Driver.Prefetch(called, []cache.Object{w.obj})
+	traceResults(span, results)
+	span.URL(trace.Link, w.obj.URL)
+	span.End(nil)
 	e := echoOf(results)
 	if !v.accept(results, 0) {
 		return v, e

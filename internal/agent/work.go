@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // work is one entry of the purge subject that is being dealt with: one that
@@ -20,6 +21,7 @@ type work struct {
 	flush    bool                  // the cache must revalidate everything instead; see startFlushWork
 	match    func(url string) bool // of a pattern
 	denial   *denial               // of an entry that changes the deny list, once its turn has come
+	span     *trace.Span           // of all that is done about the entry; nil: nobody records it
 }
 
 func (w *work) isBlocked(item int) bool { return w.blocked != nil && w.blocked(item) }
@@ -53,7 +55,7 @@ func newPurges() purges {
 
 // readPurge takes in one entry of the purge subject.
 func (l *life) readPurge(entry *freshet.Entry) {
-	w := &work{entry: entry}
+	w := &work{entry: entry, span: l.traceEntry(entry)}
 	switch {
 	case entry.Kind == freshet.EntryMembership:
 		l.readMembership(w)
@@ -142,6 +144,7 @@ func (l *life) advance() {
 
 // finished is called when the last item of a work has its answer.
 func (l *life) finished(w *work) {
+	w.span.End(nil)
 	if w.again == nil && w.entry.Selector.Kind != freshet.SelectExact {
 		l.purges.recent.notePattern(w)
 		if i := slices.Index(l.purges.patternsAhead, w); i >= 0 {

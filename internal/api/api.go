@@ -13,6 +13,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Engine takes submissions and tells what became of them. Everything it
@@ -139,7 +140,9 @@ type Options struct {
 	Room func() error
 	// Audit writes down who called what, and shows it.
 	Audit *audit.Trail
-	Log   *slog.Logger
+	// Tracer records calls of those who are known; nil: nobody does.
+	Tracer *trace.Tracer
+	Log    *slog.Logger
 }
 
 func (o Options) check() error {

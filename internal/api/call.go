@@ -19,6 +19,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/policy"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // bodyTime is how long a client may take to send its body. It bounds how long
@@ -104,10 +105,19 @@ func (s *server) handle(ctx context.Context, rt route, c *call) error {
 			return err
 		}
 	}
-	if rt.mayWrite() {
-		return s.audited(ctx, rt, c)
+	ctx, span := s.Tracer.Request(ctx, c.r.Header, rt.pattern)
+	if span != nil {
+		c.r = c.r.WithContext(ctx)
 	}
-	return s.permitted(ctx, rt, c)
+	span.Str(trace.Account, c.caller.Account)
+	span.Str(trace.RequestID, c.id)
+	if rt.mayWrite() {
+		err = s.audited(ctx, rt, c)
+	} else {
+		err = s.permitted(ctx, rt, c)
+	}
+	span.End(err)
+	return err
 }
 
 // permitted runs a handler for a caller who is known, if they may.

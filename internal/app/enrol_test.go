@@ -76,7 +76,7 @@ func newPlace(t *testing.T, change ...func(*config.Config)) *place {
 	}))
 	t.Cleanup(origin.Close)
 	p.conf = settings(filepath.Join(p.dir, "control"))
-	p.conf.POPs, p.conf.Bus.Listen = []config.POP{}, "127.0.0.1:0"
+	p.conf.POPs, p.conf.Bus.Listen, p.conf.Private.Listen = []config.POP{}, "127.0.0.1:0", "127.0.0.1:0"
 	p.conf.Domains = []config.Domain{{Name: popDomain, Origin: config.URL(origin.URL), Account: config.DefaultAccount}}
 	for _, f := range change {
 		f(p.conf)
@@ -156,6 +156,7 @@ func (p *place) run(id, folder, token string) (*remote, error) {
 	}
 	c := settings(filepath.Join(p.dir, folder))
 	c.Caches, c.POPs, c.Private.Listen = c.POPs[0].Caches, nil, "127.0.0.1:0"
+	c.Tracing = p.conf.Tracing
 	scheme := "nats://"
 	if p.conf.Bus.TLS.CertFile != "" {
 		scheme = "tls://"

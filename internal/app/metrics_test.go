@@ -72,6 +72,7 @@ func watched(ctx context.Context, t *testing.T) (*app.Server, *client.Client) {
 	t.Cleanup(origin.Close)
 	c := settings(t.TempDir())
 	c.Private.Listen = "127.0.0.1:0"
+	c.Tracing = config.Tracing{Endpoint: "http://127.0.0.1:1"} // nobody traces, nothing is sent
 	c.Domains = []config.Domain{{Account: config.DefaultAccount, Name: "vod.example.com", Origin: config.URL(origin.URL)}}
 	s, end := serve(t, c, map[string]string{config.EnvAccessKeyID: "FKtest", config.EnvAccessKeySecret: "the secret of the test"})
 	t.Cleanup(end)

@@ -19,6 +19,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/metrics"
 	"github.com/freshet-vod/freshet/internal/room"
 	"github.com/freshet-vod/freshet/internal/store/journal"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // maxViewerHeader bounds the header of a viewer's request in bytes.
@@ -40,6 +41,7 @@ type popSpec struct {
 	flush     config.Flush
 	release   string
 	metrics   *metrics.Registry
+	tracer    *trace.Tracer
 	log       *slog.Logger
 }
 
@@ -81,7 +83,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 	worker, err := agent.New(agent.Options{
 		POP: s.id, Bus: s.bus, Driver: w.driver, Journal: diary, Log: s.log, // it adds its own name
 
-		DiskLow: s.disk.Low,
+		DiskLow: s.disk.Low, Tracer: s.tracer,
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
 		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin, TurnWait: s.flush.Wait.Std(),
 		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,

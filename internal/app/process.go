@@ -20,6 +20,7 @@ type POP struct {
 
 	private *private
 	vitals  vitals
+	tracing tracing
 }
 
 // NewPOP makes the POP of a configuration whose key `pop` is set. It connects
@@ -57,16 +58,20 @@ func newRemotePOP(ctx context.Context, group *lifecycle.Group, o Options) (*POP,
 	}
 	group.OnStop("bus", func(context.Context) error { wire.Close(); return nil })
 	private := newPrivate(o.Log)
+	tracing, err := newTracing(o, "freshet-pop", c.POP.ID, private.metrics)
+	if err != nil {
+		return nil, err
+	}
 	disk := watchDisk(o, dir, private)
 	p, err := newPOP(ctx, group, popSpec{
 		id: c.POP.ID, dir: dir, caches: c.Caches, via: c.POP.PrefetchVia, bus: wire, guard: sourceGuard(c),
-		peerKey: proof.peerKey, limits: c.Limits, flush: c.Flush, release: o.Release, metrics: private.metrics, log: o.Log,
+		peerKey: proof.peerKey, limits: c.Limits, flush: c.Flush, release: o.Release, metrics: private.metrics, tracer: tracing.tracer, log: o.Log,
 		disk: disk,
 	})
 	if err != nil {
 		return nil, err
 	}
-	out := &POP{group: group, pop: p, private: private}
+	out := &POP{group: group, pop: p, private: private, tracing: tracing}
 	out.vitals.alive.Needs(p.alive)
 	out.vitals.ready.Needs(p.standing)
 	out.vitals.ready.Notes("", connection(wire))
@@ -84,6 +89,7 @@ func (p *POP) Addr() string { return p.pop.addr() }
 func (p *POP) Run() error {
 	p.pop.start(p.group)
 	p.private.start(p.group)
+	p.tracing.start(p.group)
 	return p.group.Wait()
 }
 

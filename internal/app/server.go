@@ -49,6 +49,7 @@ type Server struct {
 	disk      *room.Gauge  // that holds the data folder
 	room      func() error // of calls that store something
 	vitals    vitals
+	tracing   tracing
 	callbacks *callback.Deliverer
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
@@ -95,6 +96,9 @@ func (s *Server) build(ctx context.Context, o Options) error {
 	if path := config.CredentialsPath(c.Data); exists(path) {
 		s.CredentialsFile = path
 	}
+	if s.tracing, err = newTracing(o, "freshet", string(c.Listen), s.private.metrics); err != nil {
+		return err
+	}
 	shared, secret, err := busToken(c.Bus.TokenFile, c.Data)
 	if err != nil {
 		return err
@@ -139,7 +143,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	s.quotas = limits.NewQuotas(rulesOf(c.Limits), c.Limits.DayStarts.Std(), s.store)
 	var err error
 	s.engine, err = engine.New(ctx, engine.Options{
-		Observer: control,
+		Observer: control, Tracer: s.tracing.tracer,
 		Store: engine.Store{
 			Jobs: control.Jobs(s.store), Log: s.store, Tasks: s.store, States: s.store, Evidence: control.Evidences(s.store), Catalog: s.store,
 			Takedowns: s.store, Retention: s.store,
@@ -171,7 +175,7 @@ func (s *Server) buildPOPs(ctx context.Context, o Options, peerKey []byte) error
 		s.group.OnStop("bus of "+p.ID, func(context.Context) error { wire.Close(); return nil })
 		one, err := newPOP(ctx, s.group, popSpec{
 			id: p.ID, dir: filepath.Join(o.Config.Data, "pops", p.ID), caches: p.Caches, via: p.PrefetchVia, agentless: p.Agentless, bus: wire, guard: sourceGuard(o.Config),
-			peerKey: peerKey, limits: o.Config.Limits, flush: o.Config.Flush, release: o.Release, metrics: s.private.metrics, log: o.Log,
+			peerKey: peerKey, limits: o.Config.Limits, flush: o.Config.Flush, release: o.Release, metrics: s.private.metrics, tracer: s.tracing.tracer, log: o.Log,
 			disk: s.disk,
 		})
 		if err != nil {
@@ -199,7 +203,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 		},
 		Engine: s.engine, POPs: s.desk, Domains: s.engine, Media: s.store, Keys: guard, Accounts: guard, Takedowns: s.engine, Evidence: s.engine, Callbacks: s.store,
 		Operator: config.DefaultAccount, CheckHost: sourceGuard(c).CheckHost, Audit: s.audit, Log: o.Log,
-		Room: s.room,
+		Room: s.room, Tracer: s.tracing.tracer,
 	})
 	if err != nil {
 		return err
@@ -214,6 +218,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 			Limits:    book{limits.NewThrottle(rulesOf(c.Limits)), s.quotas},
 			Audit:     s.audit,
 			Room:      s.room,
+			Tracer:    s.tracing.tracer,
 			Domains:   s.engine,
 			CheckHost: sourceGuard(c).CheckHost,
 			Operator:  config.DefaultAccount,
@@ -262,5 +267,6 @@ func (s *Server) Run() error {
 	}
 	s.group.Go("API", s.site.run)
 	s.private.start(s.group)
+	s.tracing.start(s.group)
 	return s.group.Wait()
 }

@@ -14,6 +14,27 @@ type Private struct {
 	Listen Address `yaml:"listen"`
 }
 
+// Tracing sends spans to an OpenTelemetry collector.
+type Tracing struct {
+	// Endpoint is the collector that takes OTLP over HTTP, such as
+	// http://127.0.0.1:4318; `/v1/traces` is added if it has no path. Without it
+	// the variables OTEL_EXPORTER_OTLP_TRACES_ENDPOINT and
+	// OTEL_EXPORTER_OTLP_ENDPOINT count; without those nothing is traced.
+	Endpoint URL `yaml:"endpoint"`
+
+	// Sample is the share of calls that are traced, 0 to 1. Where a caller
+	// sends the header `traceparent`, the caller decides.
+	Sample Share `yaml:"sample"`
+
+	// HeadersFile names a file with headers for the collector, such as its key:
+	// one `NAME: VALUE` a line.
+	HeadersFile string `yaml:"headers_file"`
+
+	// Caches says that caches are told the trace, as `traceparent` of prefetches
+	// and of PURGE requests. They may pass it on to origins.
+	Caches bool `yaml:"caches"`
+}
+
 // Callbacks say how events are told to receivers outside.
 type Callbacks struct {
 	// Allow are networks (10.0.0.0/8) whose addresses may be called besides

@@ -61,6 +61,9 @@ func (c *Config) checkNumbers(f *faults) {
 	}
 	between(f, "callbacks.workers", c.Callbacks.Workers, 1, 1024)
 	between(f, "callbacks.per_host", c.Callbacks.PerHost, 1, 256)
+	if s := c.Tracing.Endpoint.Scheme(); s != "" && s != "http" && s != "https" {
+		f.add("tracing.endpoint", "%q does not begin with http:// or https://", c.Tracing.Endpoint)
+	}
 	oneOf(f, "log.level", c.Log.Level, "debug", "info", "warn", "error")
 	oneOf(f, "log.format", c.Log.Format, "text", "json")
 }

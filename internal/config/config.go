@@ -90,6 +90,10 @@ type Config struct {
 	// Private is a listener for operators: metrics, profiles and health.
 	Private Private `yaml:"private"`
 
+	// Tracing sends to an OpenTelemetry collector where the time of purges and
+	// prefetches goes; off without an endpoint. `docs/operations.md` tells more.
+	Tracing Tracing `yaml:"tracing"`
+
 	// Callbacks say how events are told to receivers outside.
 	Callbacks Callbacks `yaml:"callbacks"`
 
@@ -311,6 +315,7 @@ func Default() *Config {
 		Replay:    Duration(30 * 24 * time.Hour),
 		Flush:     Flush{Turn: Duration(30 * time.Second), Wait: Duration(time.Minute), Rate: 500},
 		Audit:     Audit{Keep: Duration(400 * 24 * time.Hour)},
+		Tracing:   Tracing{Sample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},
 		Callbacks: Callbacks{Workers: 64, PerHost: 8},
 	}

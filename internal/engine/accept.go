@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Submit accepts a submission. When it returns a job ID, the job is on disk.
@@ -16,6 +17,15 @@ import (
 // in the receipt; if none is left, there is no job (contract §4.1 U1). A full queue and a full disk are
 // CodeUnavailable errors, and leave nothing.
 func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
+	ctx, span := trace.Start(ctx, trace.Accept)
+	receipt, err := e.submit(ctx, s)
+	span.Str(trace.Type, string(s.Type))
+	span.Str(trace.Job, receipt.JobID)
+	span.End(err)
+	return receipt, err
+}
+
+func (e *Engine) submit(ctx context.Context, s freshet.Submission) (freshet.Receipt, error) {
 	var receipt freshet.Receipt
 	if err := e.o.Room(); err != nil {
 		e.o.Observer.Refused(refusedDisk)
@@ -51,6 +61,7 @@ func (e *Engine) Submit(ctx context.Context, s freshet.Submission) (freshet.Rece
 		}
 	}
 	job := e.newJob(s, media)
+	job.Trace = trace.At(ctx)
 	err := e.accept(ctx, job, store.Nonce{Fingerprint: s.Nonce, Expires: s.NonceExpires})
 	if err != nil {
 		e.settle(len(media))

@@ -153,6 +153,7 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 	if err := e.store.Evidence.SaveEvidence(ctx, msgs); err != nil {
 		return err
 	}
+	stored := time.Now()
 	refolded := map[freshet.Position]bool{}
 	jobs := map[string]bool{}
 	for _, msg := range msgs {
@@ -176,6 +177,7 @@ func (e *Engine) commit(ctx context.Context, batch []*arrival) error {
 			if meta.Job != "" {
 				jobs[meta.Job] = true
 			}
+			e.traceEvidence(&meta, msg, facts, stored)
 		}
 	}
 	e.folded.upTo = msgs[len(msgs)-1].Cursor

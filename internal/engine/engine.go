@@ -18,6 +18,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Planner turns a row into URLs; see package plan.
@@ -68,6 +69,9 @@ type Options struct {
 	Log  *slog.Logger
 	// Observer hears what is done; nil: nobody.
 	Observer Observer
+	// Tracer records what comes of submissions whose trace is recorded; nil:
+	// nobody does.
+	Tracer *trace.Tracer
 
 	Planners      int           // rows planned at once; 4
 	PlanLease     time.Duration // how long a planner may hold a row; 3 min

@@ -9,6 +9,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // planBatch is how many rows one planner claims at once: enough that a claim
@@ -88,10 +89,7 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 	attrs := []slog.Attr{slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
 	begun := time.Now()
-	p, media, err := e.planOne(ctx, claim)
-	if err == nil {
-		p, err = e.savePlan(ctx, p, media)
-	}
+	p, err := e.planAndSave(ctx, claim)
 	if err != nil {
 		if ctx.Err() == nil {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be planned", append(attrs, slog.Any("error", err))...)
@@ -112,6 +110,29 @@ func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
 		wake(e.pushNow)
 	}
 	wake(e.planNow) // a later row of the same media may go ahead
+}
+
+// planAndSave is what is traced of the planning of a row.
+func (e *Engine) planAndSave(ctx context.Context, claim store.Claimed) (*store.Plan, error) {
+	ctx, span := e.o.Tracer.Resume(ctx, claim.Job.Trace, trace.Plan)
+	span.Str(trace.Job, claim.Job.ID)
+	span.Str(trace.Media, claim.Row.Media)
+	span.Str(trace.Type, string(claim.Job.Type))
+	p, media, err := e.planOne(ctx, claim)
+	if err == nil {
+		for _, entry := range p.Entries {
+			entry.Trace = span.At()
+		}
+		saving, waits := trace.Start(ctx, trace.Append)
+		p, err = e.savePlan(saving, p, media)
+		waits.End(err)
+	}
+	if err == nil {
+		span.Int(trace.Entries, len(p.Entries))
+		span.Str(trace.Reason, p.Row.Fault)
+	}
+	span.End(err)
+	return p, err
 }
 
 // release gives a claimed row back; should that fail, its lease will end.

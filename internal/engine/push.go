@@ -61,12 +61,16 @@ func (e *Engine) pushSubject(ctx context.Context, subject string, sent map[strin
 		}
 		last := entries[len(entries)-1].At
 		e.members.headIs(subject, last)
+		spans := e.tracePush(entries)
 		for _, msg := range encodeBatches(subject, sent[subject], entries) {
 			if err := e.o.Bus.Push(ctx, channelOf(subject), msg); err != nil && ctx.Err() == nil {
 				// The agents will see the gap; what matters is that heads go on.
 				e.log.LogAttrs(ctx, slog.LevelWarn, "entries could not be pushed",
 					slog.String("subject", subject), slog.Any("error", err))
 			}
+		}
+		for _, s := range spans {
+			s.End(nil)
 		}
 		sent[subject] = last
 	}

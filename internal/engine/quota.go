@@ -8,6 +8,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Limits says what accounts may do; package limits has one.
@@ -97,6 +98,9 @@ func (e *Engine) enqueue(job *freshet.Job, n int) error {
 
 // accept commits a job: it takes its place in the queue, and pays.
 func (e *Engine) accept(ctx context.Context, job *freshet.Job, nonce store.Nonce) error {
+	ctx, span := trace.Start(ctx, trace.Commit)
+	span.Int(trace.Rows, len(job.Rows))
+	defer span.End(nil)
 	if e.o.Limits == nil || job.Direct == nil {
 		return e.store.Jobs.Accept(ctx, job, nonce)
 	}

@@ -20,12 +20,13 @@ type entryMeta struct {
 	FinishBy  time.Time
 	Created   time.Time
 	Type      string
+	Trace     freshet.Trace
 }
 
 func metaOf(e *freshet.Entry) entryMeta {
 	return entryMeta{
 		At: e.At, Kind: e.Kind, Account: e.Account, Job: e.Job, Row: e.Row, FirstTask: e.FirstTask, Len: e.Len(),
-		Targets: e.Targets, FinishBy: e.FinishBy, Created: e.Created, Type: e.ObjectType(),
+		Targets: e.Targets, FinishBy: e.FinishBy, Created: e.Created, Type: e.ObjectType(), Trace: e.Trace,
 	}
 }
 

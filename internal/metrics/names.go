@@ -224,6 +224,14 @@ func cacheObjects() Desc {
 	}
 }
 
+func traceSpans() Desc {
+	return Desc{
+		"freshet_trace_spans_total", Counter,
+		[]string{"result"},
+		"Spans by what became of them: sent to the collector, dropped because the queue was full, failed because the collector did not take them; absent without tracing.",
+	}
+}
+
 func diskFree() Desc {
 	return Desc{
 		"freshet_disk_free_bytes", Gauge, nil,
@@ -252,7 +260,7 @@ func All() []Desc {
 		acceptedRows(), refusedCalls(), plannedRows(), plannedURLs(), planSeconds(), unplannedRows(), openEntries(), logHead(),
 		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
 		cacheRequests(), cacheBytes(), cacheFills(), cachePrefetched(), cacheServed(), cacheStored(), cacheObjects(),
-		diskFree(), diskReserve(), diskLow(),
+		diskFree(), diskReserve(), diskLow(), traceSpans(),
 	}
 	slices.SortFunc(all, func(a, b Desc) int { return strings.Compare(a.Name, b.Name) })
 	return all

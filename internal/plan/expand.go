@@ -12,6 +12,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/hls"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // expand turns the roots into URLs, and reads their playlists if segments are
@@ -151,6 +152,14 @@ func (g *graph) follow(kind hls.Kind) bool {
 // readOne reads one playlist and returns why it could not.
 func (g *graph) readOne(ctx context.Context, n *node) (fault string) {
 	if ctx.Err() == nil && !g.over() {
+		ctx, span := trace.Start(ctx, trace.Fetch)
+		span.URL(trace.Link, n.url)
+		defer func() {
+			if fault != "" {
+				span.Fail(fault)
+			}
+			span.End(nil)
+		}()
 		body, at, err := g.planner.from(n.domain).Get(ctx, n.domain.Origin, n.url)
 		if err == nil {
 			return g.parse(n, body, at)

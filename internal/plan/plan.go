@@ -19,6 +19,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/hls"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // Catalog tells what is remembered of a media.
@@ -147,12 +148,20 @@ func (p *Planner) Plan(ctx context.Context, job *freshet.Job, row freshet.Row, m
 	return p.run(ctx, p.newDraft(job, row, media), p.stages())
 }
 
+// traced runs a stage, recorded under its name.
+func traced(ctx context.Context, d *draft, s stage) error {
+	ctx, span := trace.Start(ctx, s.name)
+	err := s.run(ctx, d)
+	span.End(err)
+	return err
+}
+
 func (p *Planner) run(ctx context.Context, d *draft, stages []stage) (freshet.PlannedRow, error) {
 	for _, s := range stages {
 		if d.ended {
 			break
 		}
-		err := s.run(ctx, d)
+		err := traced(ctx, d, s)
 		if err == nil && ctx.Err() != nil {
 			// A stage may take the context's end for an origin's fault;
 			// such a plan must not be believed.

@@ -16,6 +16,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
 	"github.com/freshet-vod/freshet/internal/store"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 // MaxHeaderBytes is what the listener must accept as a request head: the SDKs
@@ -95,6 +96,8 @@ type Options struct {
 	// Room is nil while there is room for more, and else the error of calls that
 	// store something: the disk is nearly full. It may be nil: there always is.
 	Room func() error
+	// Tracer records calls of those who are known; nil: nobody does.
+	Tracer *trace.Tracer
 	// Audit writes down who called what; nil: nobody does.
 	Audit *audit.Trail
 	// WaitPlanned is how long GetMediaRefreshJobs waits for a row's outcome;
@@ -195,7 +198,15 @@ func (s *server) serve(ctx context.Context, w http.ResponseWriter, c *call) (any
 	if op.run == nil {
 		return nil, &fault{kind: unsupportedOperation}
 	}
-	return s.admitted(ctx, c, op)
+	ctx, span := s.Tracer.Request(ctx, c.http.Header, c.action)
+	span.Str(trace.Account, c.identity.Account)
+	span.Str(trace.RequestID, c.requestID)
+	answer, err := s.admitted(ctx, c, op)
+	if err != nil {
+		span.Fail(table(faultOf(err).kind).code)
+	}
+	span.End(nil)
+	return answer, err
 }
 
 // parse reads the body and decodes the parameters, and finds out which format

@@ -24,6 +24,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
+	"github.com/freshet-vod/freshet/internal/trace"
 	"github.com/freshet-vod/freshet/internal/urlsign"
 )
 
@@ -162,6 +163,7 @@ func (d *Door) fetch(ctx context.Context, canonical string, header http.Header, 
 	}
 	req.Host = host
 	maps.Copy(req.Header, header)
+	trace.Tell(ctx, req.Header)
 	began := time.Now()
 	var first atomic.Int64 // written by the connection's goroutine
 	req = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{

@@ -22,6 +22,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/cache"
 	"github.com/freshet-vod/freshet/internal/cache/door"
+	"github.com/freshet-vod/freshet/internal/trace"
 )
 
 const (
@@ -156,6 +157,7 @@ func (d *Driver) send(ctx context.Context, host, path string) cache.Result {
 	// Sent again if the port closed an idle connection at that moment; the field
 	// itself is not sent.
 	req.Header["Idempotency-Key"] = []string{}
+	trace.Tell(ctx, req.Header)
 	resp, err := d.client.Do(req)
 	if err != nil {
 		return unanswered(ctx, err)
