@@ -183,9 +183,11 @@ func (p *place) privateAddr() string { return p.server.PrivateAddr() }
 // they say.
 func connected(t *testing.T, spans []told, job string) {
 	t.Helper()
-	parents := map[string]string{"POST /v1/jobs": "", trace.Accept: "POST /v1/jobs", trace.Commit: trace.Accept, trace.Plan: trace.Accept,
+	parents := map[string]string{
+		"POST /v1/jobs": "", trace.Accept: "POST /v1/jobs", trace.Commit: trace.Accept, trace.Plan: trace.Accept,
 		"expand": trace.Plan, trace.Fetch: "expand", trace.Append: trace.Plan, trace.Push: trace.Plan,
-		trace.Deliver: trace.Plan, trace.Driver: trace.Deliver, trace.Evidence: trace.Plan, trace.Fold: trace.Evidence}
+		trace.Deliver: trace.Plan, trace.Driver: trace.Deliver, trace.Evidence: trace.Plan, trace.Fold: trace.Evidence,
+	}
 	byID := map[string]told{}
 	for _, s := range spans {
 		byID[string(s.SpanId)] = s

@@ -133,6 +133,8 @@ func TestTrace_CachesAreToldOnlyIfConfigured(t *testing.T) {
 
 // TestP10_WhatNobodyRecordsCostsNothing holds that the paths of the work pay
 // nothing for tracing that is off, or that does not record this request.
+//
+//nolint:paralleltest // allocations of others would be counted
 func TestP10_WhatNobodyRecordsCostsNothing(t *testing.T) {
 	var off *trace.Tracer
 	on, _ := tracer(0, true)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -30,9 +31,7 @@ func (s *Sender) send(ctx context.Context, batch []sdk.ReadOnlySpan) (again time
 	if err != nil {
 		return -1, fmt.Errorf("asking the collector: %w", err)
 	}
-	for name, values := range s.o.Header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, s.o.Header)
 	r.Header.Set("Content-Type", "application/x-protobuf")
 	resp, err := s.client.Do(r)
 	if err != nil {
@@ -87,13 +86,13 @@ func spanOf(b sdk.ReadOnlySpan) *trace.Span {
 	return out
 }
 
-func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) } //nolint:gosec // not negative
+func nanos(t time.Time) uint64 { return uint64(max(t.UnixNano(), 0)) }
 
 // attributes are texts and whole numbers: package trace makes no others.
 func attributes(list []attribute.KeyValue) []*common.KeyValue {
 	out := make([]*common.KeyValue, len(list))
 	for i, kv := range list {
-		v := &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: kv.Value.Emit()}}
+		v := &common.AnyValue{Value: &common.AnyValue_StringValue{StringValue: kv.Value.String()}}
 		if kv.Value.Type() == attribute.INT64 {
 			v = &common.AnyValue{Value: &common.AnyValue_IntValue{IntValue: kv.Value.AsInt64()}}
 		}
