@@ -153,7 +153,8 @@ func (c *Cluster) configure(ctx context.Context, o Options) error {
 	}
 	c.Control = &Process{
 		Name: "control plane", exe: o.Exe, args: []string{"serve", "--config", c.path("freshet.yaml")}, log: c.path("control.log"),
-		env: append(slices.Clone(o.Env), "FRESHET_ACCESS_KEY_ID="+c.KeyID, "FRESHET_ACCESS_KEY_SECRET="+c.KeySecret),
+		// Caches that are flushed wait for each other but shortly: there are no viewers.
+		env: append(append([]string{"FRESHET_FLUSH_TURN=200ms"}, o.Env...), "FRESHET_ACCESS_KEY_ID="+c.KeyID, "FRESHET_ACCESS_KEY_SECRET="+c.KeySecret),
 	}
 	if len(o.Wrap) > 0 {
 		c.Control.args = slices.Concat(o.Wrap[1:], []string{o.Exe}, c.Control.args)

@@ -313,7 +313,7 @@ func Default() *Config {
 		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Unplanned: 200_000, Planners: 4, PrefetchWorkers: 8},
 		Keep:      Duration(400 * 24 * time.Hour),
 		Replay:    Duration(30 * 24 * time.Hour),
-		Flush:     Flush{Turn: Duration(30 * time.Second), Wait: Duration(time.Minute), Rate: 500},
+		Flush:     Flush{Turn: Duration(10 * time.Second), Wait: Duration(time.Minute), Rate: 500},
 		Audit:     Audit{Keep: Duration(400 * 24 * time.Hour)},
 		Tracing:   Tracing{Sample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},
