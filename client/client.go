@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/url"
@@ -35,6 +36,12 @@ type Options struct {
 	SecurityToken   string            // of a temporary key
 	UserAgent       string            // empty means "freshet-client"
 	Transport       http.RoundTripper // nil means one of the client's own
+	// Patience is how long a call may wait in all for a server that says when to
+	// come again (Retry-After): it has done nothing of the call. Longer waits are
+	// left to the caller, with the error. 0 is 30 seconds; less is none at all.
+	Patience time.Duration
+	// Waiting hears of each such wait; may be nil.
+	Waiting func(err error, wait time.Duration)
 }
 
 // Client calls one server. It is safe for use by many goroutines.
@@ -45,6 +52,9 @@ type Client struct {
 	token  string
 	agent  string
 	http   *http.Client
+
+	patience time.Duration
+	waiting  func(error, time.Duration)
 }
 
 // New returns a Client. It connects to nothing yet.
@@ -66,11 +76,18 @@ func New(o Options) (*Client, error) {
 	if o.UserAgent == "" {
 		o.UserAgent = "freshet-client"
 	}
+	if o.Patience == 0 {
+		o.Patience = 30 * time.Second
+	}
+	if o.Waiting == nil {
+		o.Waiting = func(error, time.Duration) {}
+	}
 	if o.Transport == nil {
 		o.Transport = newTransport()
 	}
 	return &Client{
 		base: &url.URL{Scheme: base.Scheme, Host: base.Host}, keyID: o.AccessKeyID, secret: o.AccessKeySecret, token: o.SecurityToken, agent: o.UserAgent,
+		patience: o.Patience, waiting: o.Waiting,
 		http: &http.Client{
 			Transport: o.Transport,
 			// A redirect would be asked with a signature for another path.
@@ -94,9 +111,39 @@ func newTransport() http.RoundTripper {
 // Close ends idle connections. Calls in progress go on.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// do sends a request; the caller closes the answer's body. An answer that is
-// not 2xx is an error.
+// do sends a request, again and again while the server says when to come and
+// there is patience; the caller closes the answer's body. An answer that is not
+// 2xx is an error.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, b body) (*http.Response, error) {
+	left := c.patience
+	for try := 0; ; try++ {
+		resp, err := c.once(ctx, method, path, query, b)
+		wait, ok := again(err, try)
+		if end, bound := ctx.Deadline(); !ok || wait > left || bound && time.Until(end) < wait {
+			return resp, err
+		}
+		c.waiting(err, wait)
+		if err := pause(ctx, wait); err != nil {
+			return nil, err
+		}
+		left -= wait
+	}
+}
+
+// again tells how long to wait before a call is made once more, if the server
+// said when: as long as it said, longer each time, and a little more, so that
+// callers who were refused together do not come back together.
+func again(err error, try int) (time.Duration, bool) {
+	e, ok := errors.AsType[*freshet.Error](err)
+	if !ok || e.RetryAfter <= 0 || !freshet.Retryable(e) {
+		return 0, false
+	}
+	wait := max(e.RetryAfter, 500*time.Millisecond<<min(try, 10))
+	return wait + rand.N(wait/4+1), true //nolint:gosec // nothing secret hangs on it
+}
+
+// once sends a request once.
+func (c *Client) once(ctx context.Context, method, path string, query url.Values, b body) (*http.Response, error) {
 	u := c.base.JoinPath(path)
 	u.RawQuery = query.Encode()
 	var r io.Reader
@@ -195,8 +242,7 @@ func readProblem(resp *http.Response) error {
 		if e.Code == freshet.CodeUnavailable {
 			e.Kind = freshet.KindUnreachable
 		}
-		e.RetryAfter = retryAfterOf(resp.Header.Get("Retry-After"))
-		return e
+		return e // without RetryAfter: a proxy does not know what was done of the call
 	}
 	return problemError(p, resp.Header.Get("Retry-After"))
 }

@@ -39,7 +39,7 @@ func dial(t *testing.T, between ...func(http.Handler) http.Handler) (*apitest.Fa
 
 func open(t *testing.T, endpoint string) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Options{Endpoint: endpoint, AccessKeyID: apitest.KeyID, AccessKeySecret: apitest.Secret})
+	c, err := client.New(client.Options{Endpoint: endpoint, AccessKeyID: apitest.KeyID, AccessKeySecret: apitest.Secret, Patience: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

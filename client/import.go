@@ -23,6 +23,8 @@ const (
 	// signed as a whole, so it is held in memory at both ends.
 	importChunk = 4 << 20
 	importTries = 6
+	// importPatience bounds how long a server may let one request wait.
+	importPatience = 30 * time.Second
 )
 
 // ImportFault is a line that was refused.
@@ -124,7 +126,7 @@ func (im *importer) flush(ctx context.Context) error {
 		}
 		e, ok := errors.AsType[*freshet.Error](err)
 		again := ok && (e.Code == freshet.CodeLimited || e.Code == freshet.CodeUnavailable && im.res.Imported > 0)
-		if !again || try+1 >= importTries {
+		if !again || try+1 >= importTries || e.RetryAfter > importPatience {
 			return err
 		}
 		if im.o.Waiting != nil {
@@ -143,7 +145,7 @@ func (im *importer) flush(ctx context.Context) error {
 // send sends one request. Refused lines are told, and all are counted, only
 // once the whole answer is there: without it the request is sent again.
 func (im *importer) send(ctx context.Context) error {
-	resp, err := im.c.do(ctx, http.MethodPost, "/v1/media", nil, body{"application/x-ndjson", slices.Clone(im.chunk)})
+	resp, err := im.c.once(ctx, http.MethodPost, "/v1/media", nil, body{"application/x-ndjson", slices.Clone(im.chunk)})
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -57,7 +59,22 @@ func (r *remote) client() (*client.Client, error) {
 	return client.New(client.Options{
 		Endpoint: cmp.Or(r.endpoint, r.env(envEndpoint)), UserAgent: "freshet/" + release().Version,
 		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
+		Patience: patience, Waiting: func(err error, wait time.Duration) {
+			r.note("freshet: %s Trying again in %s.", message(err), wait.Round(time.Second))
+		},
 	})
+}
+
+// patience is how long a command waits for a server that says when to come
+// again.
+const patience = 2 * time.Minute
+
+// message is what the user is told of an error.
+func message(err error) string {
+	if e, ok := errors.AsType[*freshet.Error](err); ok {
+		return e.Message
+	}
+	return err.Error()
 }
 
 // show prints v as JSON, or calls text.

@@ -8,8 +8,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/api/apitest"
 	faults "github.com/freshet-vod/freshet/internal/fault" // fault is what programs are told
 )
 
@@ -95,5 +97,40 @@ func TestErrors_AreShownWithWhatToDo(t *testing.T) {
 	report(deps{err: &b}, &freshet.Error{Code: freshet.CodeInvalid, Message: "No.", Remedy: "What a newer\x1b[31m server says."})
 	if got := b.String(); !strings.Contains(got, "What to do: What a newer") || strings.Contains(got, "\x1b") {
 		t.Errorf("shown is %q", got)
+	}
+}
+
+// TestP10_CommandsComeAgainAndSaySo runs a command against a server whose queue
+// is full for a moment, and one whose disk is.
+func TestP10_CommandsComeAgainAndSaySo(t *testing.T) {
+	t.Parallel()
+	f := apitest.New()
+	f.AddMedia("m-1")
+	f.Full = &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindQueue, RetryAfter: time.Second, Message: "The queue is full."}
+	f.FullFor = 1
+	endpoint := apitest.Serve(t, f).URL
+	run := func(args ...string) (code int, out, told string) {
+		t.Helper()
+		var o, e bytes.Buffer
+		code = execute(t.Context(), deps{
+			args: args, in: strings.NewReader(""), out: &o, err: &e, servers: servers(),
+			env: func(k string) string {
+				return map[string]string{
+					"FRESHET_ENDPOINT": endpoint, "FRESHET_ACCESS_KEY_ID": apitest.KeyID, "FRESHET_ACCESS_KEY_SECRET": apitest.Secret,
+				}[k]
+			},
+		})
+		return code, o.String(), e.String()
+	}
+	if code, out, told := run("purge", "m-1"); code != exitOK || !strings.Contains(out, "0000000000000001") ||
+		!strings.Contains(told, "freshet: The queue is full. Trying again in 1s.\n") {
+		t.Errorf("ends with %d, %q, %q", code, out, told)
+	}
+	f.Update(func() {
+		f.Full = &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindDisk, RetryAfter: time.Hour, Message: "The disk is nearly full."}
+	})
+	code, _, told := run("purge", "m-1")
+	if want, _ := faults.Find(faults.Native, "disk_low"); code != exitUnreachable || !strings.Contains(told, "freshet: The disk is nearly full.\nWhat to do: "+want.Remedy) {
+		t.Errorf("ends with %d, %q", code, told)
 	}
 }

@@ -52,7 +52,7 @@ func serve(t *testing.T, c *config.Config, env map[string]string, change ...func
 
 func caller(t *testing.T, s *app.Server, id, secret string) *client.Client {
 	t.Helper()
-	c, err := client.New(client.Options{Endpoint: "http://" + s.Addr(), AccessKeyID: id, AccessKeySecret: secret})
+	c, err := client.New(client.Options{Endpoint: "http://" + s.Addr(), AccessKeyID: id, AccessKeySecret: secret, Patience: -1})
 	if err != nil {
 		t.Fatal(err)
 	}

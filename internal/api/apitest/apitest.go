@@ -63,8 +63,10 @@ type Fake struct {
 	EvidenceFault error
 	NonceList     []store.Nonce // of calls that wrote something other than a job
 	Err           error         // if set, every call of the engine fails with it
-	// Full, if set, is the error of calls that store something.
-	Full error
+	// Full, if set, is the error of calls that store something: of all, or of the
+	// first FullFor of them.
+	Full    error
+	FullFor int
 	// Shape, if set, is called with the report of each job that is accepted,
 	// and makes of it what the test wants.
 	Shape func(*freshet.JobReport)
@@ -358,5 +360,11 @@ func (f *Fake) RemovePOP(_ context.Context, id string) error {
 func (f *Fake) room() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.Full
+	full := f.Full
+	if f.FullFor > 0 {
+		if f.FullFor--; f.FullFor == 0 {
+			f.Full = nil
+		}
+	}
+	return full
 }
