@@ -35,6 +35,8 @@ func HeaderVariants(fields map[string][]string) ([]string, error) {
 			return nil, fmt.Errorf("the field %s is set twice", known)
 		case len(values) == 0:
 			return nil, fmt.Errorf("the field %s has no value", known)
+		case len(values) > 4*MaxHeaderVariants: // comparing them with each other would cost more than their number
+			return nil, fmt.Errorf("the fields make more than %d requests for each URL", MaxHeaderVariants)
 		}
 		for _, v := range values {
 			v = strings.TrimSpace(v)

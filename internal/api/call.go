@@ -18,6 +18,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/audit"
+	"github.com/freshet-vod/freshet/internal/body"
 	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/trace"
 )
@@ -57,8 +58,12 @@ func (s *server) serve(rt route) http.Handler {
 			}
 		}()
 		err := s.handle(r.Context(), rt, c)
-		if err == nil || r.Context().Err() != nil {
-			return // done, or nobody is there to be told
+		if err == nil {
+			return
+		}
+		if r.Context().Err() != nil {
+			c.ended(err)
+			return
 		}
 		if code := freshet.ErrorCode(err); code == freshet.CodeInternal || code == freshet.CodeUnavailable {
 			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id),
@@ -68,6 +73,18 @@ func (s *server) serve(rt route) http.Handler {
 			c.fail(err)
 		}
 	})
+}
+
+// ended answers a request whose client went away, or seems to: one that only said
+// that it will send no more still reads, and must not take silence for success.
+func (c *call) ended(err error) {
+	if c.w.begun {
+		return
+	}
+	if freshet.ErrorCode(err) == freshet.CodeInternal {
+		err = freshet.Errorf(freshet.CodeUnavailable, "The request was ended before it was answered.")
+	}
+	c.fail(err)
 }
 
 // toldError is a fault that the client knows of already: it is logged only.
@@ -158,24 +175,20 @@ func refused(action string) error {
 }
 
 func (c *call) readBody(limit int64) error {
-	if c.r.Body == nil || c.r.Body == http.NoBody {
-		return nil
+	read, err := body.Read(c.w, c.r, body.Limits{Bytes: limit, Undeclared: maxUndeclared, Within: bodyTime})
+	if large, ok := errors.AsType[*body.TooLargeError](err); ok {
+		if large.Undeclared {
+			return freshet.Errorf(freshet.CodeTooLarge, "The body is longer than %d bytes, the limit of one that does not say its length (Content-Length).", large.Limit)
+		}
+		return freshet.Errorf(freshet.CodeTooLarge, "The body is longer than %d bytes.", large.Limit)
 	}
-	control := http.NewResponseController(c.w)
-	if err := control.SetReadDeadline(time.Now().Add(bodyTime)); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("bounding the time of a request's body: %w", err)
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, limit))
-	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return freshet.Errorf(freshet.CodeTooLarge, "The body is longer than %d bytes.", limit)
+	if errors.Is(err, body.ErrEncoded) {
+		return freshet.Invalid("Content-Encoding", "The body must be sent as it is, without a Content-Encoding.")
 	}
 	if err != nil {
 		return freshet.Errorf(freshet.CodeInvalid, "The body could not be read whole: %w.", err)
 	}
-	if err := control.SetReadDeadline(time.Time{}); err != nil && !errors.Is(err, http.ErrNotSupported) {
-		return fmt.Errorf("lifting the bound of a request's body: %w", err)
-	}
-	c.body = body
+	c.body = read
 	return nil
 }
 
@@ -200,10 +213,10 @@ func (c *call) decode(v any) error {
 
 func badJSON(err error) error {
 	if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return freshet.Invalid(t.Field, "%s may not be a JSON %s.", t.Field, t.Value)
+		return freshet.Invalid(clip(t.Field), "%s may not be a JSON %s.", clip(t.Field), clip(t.Value))
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		name = strings.Trim(name, `"`)
+		name = clip(strings.Trim(name, `"`))
 		return freshet.Invalid(name, "The key %q is unknown.", name)
 	}
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {

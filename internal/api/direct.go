@@ -127,8 +127,9 @@ func addresses(name string, urls []string, domains []freshet.Domain) ([]string, 
 }
 
 // clip keeps what is echoed to the caller short.
-func clip(s string) string {
-	const most = 200
+func clip(s string) string { return shorten(s, 200) }
+
+func shorten(s string, most int) string {
 	if len(s) > most {
 		return strings.ToValidUTF8(s[:most], "") + "…"
 	}

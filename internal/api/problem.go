@@ -35,6 +35,10 @@ type ItemProblem struct {
 // ProblemType is the media type of a problem.
 const ProblemType = "application/problem+json"
 
+// maxDetail bounds what a problem says, in bytes: some repeat what they were
+// sent, and a path or a key can have a megabyte.
+const maxDetail = 4096
+
 // problem words an error for the caller. What is no freshet.Error, and what is
 // our own fault, is told by the request's ID only: its text is for the log.
 func (c *call) problem(err error) (Problem, *freshet.Error) {
@@ -44,8 +48,8 @@ func (c *call) problem(err error) (Problem, *freshet.Error) {
 	}
 	line := fault.Of(e)
 	p := Problem{
-		Type: line.Type(), Status: line.Status, Detail: e.Message,
-		Code: e.Code, Kind: e.Kind, Field: e.Field, Remedy: line.Remedy, RequestID: c.id,
+		Type: line.Type(), Status: line.Status, Detail: shorten(e.Message, maxDetail),
+		Code: e.Code, Kind: e.Kind, Field: clip(e.Field), Remedy: line.Remedy, RequestID: c.id,
 	}
 	p.Title = http.StatusText(p.Status)
 	for _, s := range e.Sub {

@@ -25,7 +25,7 @@ func queryOf(r *http.Request, known []string) (url.Values, error) {
 	}
 	for name, values := range q {
 		if !slices.Contains(known, name) {
-			return nil, freshet.Invalid(name, "The parameter %q is unknown.", name)
+			return nil, freshet.Invalid(clip(name), "The parameter %q is unknown.", clip(name))
 		}
 		if len(values) > 1 {
 			return nil, freshet.Invalid(name, "The parameter %q is given twice.", name)

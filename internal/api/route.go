@@ -11,6 +11,9 @@ import (
 const (
 	maxBody   = 1 << 20  // of JSON: a job of 1,000 URLs with room
 	maxUpload = 16 << 20 // of JSON Lines; longer files take several requests
+	// maxUndeclared bounds a body that does not say its length: it is read
+	// before it can be refused.
+	maxUndeclared = 8 << 20
 	// maxUploads bounds how many such bodies are in memory at once. They must
 	// be, because a signature covers the whole body; so strangers could fill
 	// the memory otherwise.

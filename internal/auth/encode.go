@@ -28,6 +28,17 @@ func appendTwice(dst []byte, s string) []byte {
 	return dst
 }
 
+// lenTwice is how many bytes appendTwice appends.
+func lenTwice(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		if !unreserved(s[i]) {
+			n += 4
+		}
+	}
+	return n
+}
+
 func unreserved(c byte) bool {
 	switch {
 	case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':

@@ -93,7 +93,8 @@ func unescape(s string) (string, bool) {
 	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
 		return s, utf8.ValidString(s)
 	}
-	b := make([]byte, 0, len(s))
+	var b strings.Builder
+	b.Grow(len(s) - 2*strings.Count(s, "%"))
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch c {
@@ -110,9 +111,9 @@ func unescape(s string) (string, bool) {
 			c = hi<<4 | lo
 			i += 2
 		}
-		b = append(b, c)
+		b.WriteByte(c)
 	}
-	return string(b), utf8.Valid(b)
+	return b.String(), utf8.ValidString(b.String())
 }
 
 func unhex(c byte) byte {

@@ -24,10 +24,13 @@ const timeLayout = "2006-01-02T15:04:05Z"
 
 // StringToSignV1 returns the string that V1 signs: the method and every
 // parameter but Signature, wherever it stood (contract §1.4).
-func StringToSignV1(method string, p Params) string {
+func StringToSignV1(method string, p Params) string { return string(toSignV1(method, p)) }
+
+// toSignV1 makes no copies: a call may have 4 MB of parameters.
+func toSignV1(method string, p Params) []byte {
 	n := len(method) + 16
 	for i := range p {
-		n += 2*(len(p[i].Name)+len(p[i].Value)) + 6
+		n += lenTwice(p[i].Name) + lenTwice(p[i].Value) + 6
 	}
 	b := make([]byte, 0, n)
 	b = append(b, method...)
@@ -45,13 +48,19 @@ func StringToSignV1(method string, p Params) string {
 		b = append(b, "%3D"...)
 		b = appendTwice(b, p[i].Value)
 	}
-	return string(b)
+	return b
 }
 
+// maxToSign bounds the string to sign that is told to whoever got it wrong: a
+// stranger can make one of 20 MB, and nobody compares that much.
+const maxToSign = 64 << 10
+
 // SignatureV1 signs a string to sign.
-func SignatureV1(secret, toSign string) string {
+func SignatureV1(secret, toSign string) string { return signatureV1(secret, []byte(toSign)) }
+
+func signatureV1(secret string, toSign []byte) string {
 	h := hmac.New(sha1.New, append([]byte(secret), '&'))
-	_, _ = h.Write([]byte(toSign)) // a hash never fails
+	_, _ = h.Write(toSign) // a hash never fails
 	return base64.StdEncoding.EncodeToString(h.Sum(nil))
 }
 
@@ -90,9 +99,9 @@ func readV1(r *Request) (credentials, error) {
 		return c, &Fault{Kind: MissingToken}
 	}
 	c.check = func(secret string) *Fault {
-		toSign := StringToSignV1(r.Method, p)
-		if !equal(SignatureV1(secret, toSign), p.Get(paramSignature)) {
-			return &Fault{Kind: Mismatch, StringToSign: toSign}
+		toSign := toSignV1(r.Method, p)
+		if !equal(signatureV1(secret, toSign), p.Get(paramSignature)) {
+			return &Fault{Kind: Mismatch, StringToSign: string(toSign[:min(len(toSign), maxToSign)])}
 		}
 		return nil
 	}

@@ -15,6 +15,9 @@ import (
 	"time"
 )
 
+// Runs is how often Refusal calls its function.
+const Runs = 3
+
 // The bounds of a refusal (promise P10): whatever is refused costs no more.
 const (
 	RefusalCPU   = 50 * time.Millisecond
@@ -54,7 +57,7 @@ func Of(runs int, f func()) Cost {
 // makes code that much dearer.
 func Refusal(tb testing.TB, f func()) {
 	tb.Helper()
-	c := Of(3, f)
+	c := Of(Runs, f)
 	tb.Logf("%v", c)
 	if limit := RefusalCPU * slower; c.CPU > limit {
 		tb.Errorf("the refusal took %v of a processor, the limit is %v", c.CPU, limit)

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"encoding/json"
 	"log/slog"
 	"strings"
 	"time"
@@ -119,9 +118,9 @@ func objectOf(c *call) string {
 // fileURLs returns the files of a RegisterMedia, as far as they can be read.
 func fileURLs(metadatas string) string {
 	var items []struct{ FileURL string }
-	if json.Unmarshal([]byte(metadatas), &items) != nil {
+	if decodeJSON(metadatas, &items, maxRegister) != nil {
 		items = make([]struct{ FileURL string }, 1) // the vendor takes a bare object, too
-		if json.Unmarshal([]byte(metadatas), &items[0]) != nil {
+		if decodeJSON(metadatas, &items[0], maxRegister) != nil {
 			return ""
 		}
 	}

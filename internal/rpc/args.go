@@ -1,12 +1,14 @@
 package rpc
 
 import (
+	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/strictjson"
 	"github.com/freshet-vod/freshet/internal/vod"
 )
 
@@ -64,6 +66,15 @@ func enum[T ~string](c *call, name string, values ...T) (T, error) {
 		return "", invalid(name)
 	}
 	return v, nil
+}
+
+// decodeJSON decodes a parameter that is JSON, with lists of no more than most
+// elements: what it takes in memory is many times its length.
+func decodeJSON(text string, into any, most int) error {
+	if err := strictjson.Check([]byte(text), strictjson.Limits{Elements: most}); err != nil {
+		return err
+	}
+	return json.Unmarshal([]byte(text), into)
 }
 
 // boolean reads a switch; absent is false.

@@ -1,7 +1,6 @@
 package rpc
 
 import (
-	"bytes"
 	"encoding/json"
 	"net/netip"
 	"strconv"
@@ -36,7 +35,7 @@ func (w *word) UnmarshalJSON(b []byte) error {
 // readSources reads the parameter Sources (contract §4.15).
 func readSources(text string) ([]freshet.Source, error) {
 	var raw []sourceJSON
-	if err := json.NewDecoder(bytes.NewReader([]byte(text))).Decode(&raw); err != nil || !json.Valid([]byte(text)) {
+	if err := decodeJSON(text, &raw, maxSources); err != nil {
 		return nil, &fault{kind: domainSourcesMalformed, cause: err}
 	}
 	if len(raw) == 0 || len(raw) > maxSources {

@@ -116,9 +116,9 @@ func readMetadatas(c *call) ([]metadata, error) {
 	var err error
 	if strings.HasPrefix(text, "{") {
 		list = make([]metadata, 1)
-		err = json.Unmarshal([]byte(text), &list[0])
+		err = decodeJSON(text, &list[0], maxRegister)
 	} else {
-		err = json.Unmarshal([]byte(text), &list)
+		err = decodeJSON(text, &list, maxRegister)
 	}
 	if err != nil || len(list) == 0 || len(list) > maxRegister {
 		return nil, &fault{kind: invalidParameter, name: "RegisterMetadatas", cause: err}

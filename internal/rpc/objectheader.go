@@ -1,8 +1,6 @@
 package rpc
 
 import (
-	"encoding/json"
-
 	"github.com/freshet-vod/freshet"
 )
 
@@ -25,7 +23,7 @@ func readHeader(c *call) ([]string, error) {
 		return nil, wrong
 	}
 	var fields map[string][]string
-	if err := json.Unmarshal([]byte(text), &fields); err != nil {
+	if err := decodeJSON(text, &fields, freshet.MaxHeaderVariants); err != nil {
 		wrong.cause = err
 		return nil, wrong
 	}

@@ -2,7 +2,6 @@ package rpc
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -210,7 +209,7 @@ func (r *playRequest) readReAuth(text string) error {
 
 // readObject decodes a JSON object, and nothing else.
 func readObject(text string, into any) bool {
-	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && json.Unmarshal([]byte(text), into) == nil
+	return strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") && decodeJSON(text, into, 0) == nil
 }
 
 // plainWord holds for texts of up to 128 letters, digits, "_" and ".": they

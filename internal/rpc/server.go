@@ -5,7 +5,6 @@ import (
 	_ "embed" // the list of operations
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,6 +14,7 @@ import (
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/audit"
 	"github.com/freshet-vod/freshet/internal/auth"
+	"github.com/freshet-vod/freshet/internal/body"
 	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/trace"
 )
@@ -23,6 +23,10 @@ import (
 // put every parameter into the URL, and a legal ObjectPath holds 1000 lines
 // (contract §12).
 const MaxHeaderBytes = 4 << 20
+
+// bodyTime is how long a client may take to send its body. It bounds how long a
+// stranger can hold what was read of it.
+const bodyTime = time.Minute
 
 const (
 	defaultMaxBody     = 4 << 20
@@ -225,19 +229,19 @@ func (s *server) parse(w http.ResponseWriter, c *call) error {
 // §1.2).
 func (s *server) readBody(w http.ResponseWriter, c *call) (string, error) {
 	r := c.http
-	if r.Body == nil || r.Body == http.NoBody || r.ContentLength == 0 {
-		return "", nil
+	read, err := body.Read(w, r, body.Limits{Bytes: s.MaxBody, Within: bodyTime})
+	if large, ok := errors.AsType[*body.TooLargeError](err); ok {
+		return "", &fault{kind: requestTooLarge, name: fmt.Sprint(large.Limit)}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.MaxBody))
-	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
-		return "", &fault{kind: requestTooLarge, name: fmt.Sprint(s.MaxBody)}
+	if errors.Is(err, body.ErrEncoded) {
+		return "", invalid("Content-Encoding")
 	}
 	if err != nil {
 		return "", &fault{kind: invalidParameter, name: "body", cause: err}
 	}
-	c.body = body
+	c.body = read
 	if isForm(r.Header.Get("Content-Type")) {
-		return string(body), nil
+		return string(read), nil
 	}
 	return "", nil
 }
