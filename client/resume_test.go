@@ -92,7 +92,7 @@ func (f writerFunc) Write(p []byte) (int, error) { f(); return len(p), nil }
 
 // TestP10_AnImportTakesNoMoreMemoryForMoreLines looks at the heap of client and
 // server during each request.
-func TestP10_AnImportTakesNoMoreMemoryForMoreLines(t *testing.T) {
+func TestP10_AnImportTakesNoMoreMemoryForMoreLines(t *testing.T) { //nolint:paralleltest // the heap is everybody's
 	few, many := 8_000, 32_000
 	if os.Getenv("FRESHET_SOAK") != "" {
 		few, many = 100_000, 400_000

@@ -1,6 +1,9 @@
 package sqlite
 
-import "sync"
+import (
+	"strings"
+	"sync"
+)
 
 // knownLimit bounds each of the two generations of knownMedia: some 100 bytes
 // a media.
@@ -78,6 +81,7 @@ func (k *knownMedia) put(account string, ids []string) {
 		if k.young == nil || len(k.young) >= knownLimit {
 			k.young, k.old = map[mediaKey]struct{}{}, k.young
 		}
-		k.young[mediaKey{account: account, id: id}] = struct{}{}
+		// An ID may be a part of a much longer text, such as a line that was imported.
+		k.young[mediaKey{account: account, id: strings.Clone(id)}] = struct{}{}
 	}
 }
