@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // task makes the Task of one item of an entry.
@@ -161,79 +160,6 @@ func page(found []freshet.Task, f freshet.TaskFilter) freshet.TaskPage {
 	lo := min(max(f.Offset, 0), len(found))
 	p.Tasks = found[lo:min(lo+f.Limit, len(found))]
 	return p
-}
-
-// tasksByEntry walks entries, newest first, and reads the URLs of those only
-// that the page shows.
-func (e *Engine) tasksByEntry(ctx context.Context, f freshet.TaskFilter) (freshet.TaskPage, error) {
-	var p freshet.TaskPage
-	q := store.TaskQuery{
-		Account: f.Account, Domain: f.Domain, ObjectType: f.ObjectType, Since: f.Since, Until: f.Until,
-	}
-	for head, err := range e.store.Tasks.EntryHeads(ctx, q) {
-		if err != nil {
-			return p, err
-		}
-		v, items, err := e.matching(ctx, head, f.Status)
-		if err != nil {
-			return p, err
-		}
-		first := p.Total
-		p.Total += len(items)
-		if first >= f.Offset+f.Limit || p.Total <= f.Offset || len(p.Tasks) >= f.Limit {
-			continue
-		}
-		entry, err := e.store.Log.Entry(ctx, head.At)
-		if err != nil {
-			return p, err
-		}
-		if v == nil {
-			full, err := e.viewAt(ctx, entry)
-			if err != nil {
-				return p, err
-			}
-			v = &full
-		}
-		for i, item := range items {
-			if first+i >= f.Offset && len(p.Tasks) < f.Limit {
-				p.Tasks = append(p.Tasks, e.task(entry, *v, item))
-			}
-		}
-	}
-	return p, nil
-}
-
-// matching returns which items of an entry have a status, last first. What
-// closed without a failure needs no look at its fold.
-func (e *Engine) matching(ctx context.Context, h store.EntryHead, want freshet.TaskStatus) (*view, []int, error) {
-	if want == "" || h.Closed && h.Failed == 0 {
-		if want != "" && want != freshet.TaskComplete {
-			return nil, nil, nil
-		}
-		items := make([]int, h.Len)
-		for i := range items {
-			items[i] = h.Len - 1 - i
-		}
-		return nil, items, nil
-	}
-	v, ok := e.ledger.view(h.At)
-	if !ok {
-		entry, err := e.store.Log.Entry(ctx, h.At)
-		if err != nil {
-			return nil, nil, err
-		}
-		if v, err = e.viewAt(ctx, entry); err != nil {
-			return nil, nil, err
-		}
-	}
-	var items []int
-	v.each(func(item int, s taskState) {
-		if s.status(len(v.Targets)) == want {
-			items = append(items, item)
-		}
-	})
-	slices.Reverse(items)
-	return &v, items, nil
 }
 
 // TaskReport returns a task with what every POP said of it.

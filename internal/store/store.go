@@ -134,6 +134,10 @@ type Tasks interface {
 	// EntryHeads yields the entries that match, newest first, without their URLs.
 	EntryHeads(ctx context.Context, q TaskQuery) iter.Seq2[EntryHead, error]
 
+	// CountTasks counts the tasks of the entries that match, whatever Only says.
+	// It costs the same in a store of any size.
+	CountTasks(ctx context.Context, q TaskQuery) (TaskCount, error)
+
 	// FindURL returns where a canonical URL of the account stands in entries
 	// created since a time, newest first.
 	FindURL(ctx context.Context, account, url string, since time.Time) ([]TaskRef, error)
@@ -143,8 +147,26 @@ type Tasks interface {
 type TaskQuery struct {
 	Account      string // always restricts
 	Domain       string
-	ObjectType   string // as freshet.Entry.ObjectType
-	Since, Until time.Time
+	ObjectType   string    // as freshet.Entry.ObjectType
+	Since, Until time.Time // both included
+	Only         EntryFilter
+}
+
+// EntryFilter selects entries by how far they are.
+type EntryFilter int
+
+// The filters of entries.
+const (
+	AllEntries        EntryFilter = iota
+	UnfinishedEntries             // not closed
+	FailedEntries                 // closed, with tasks that are Failed
+)
+
+// TaskCount is how many tasks there are.
+type TaskCount struct {
+	Tasks  int
+	Closed int // of entries that are closed
+	Failed int // of those, the ones that are Failed; the others are Complete
 }
 
 // EntryHead is an entry without its URLs.

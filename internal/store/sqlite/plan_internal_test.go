@@ -251,7 +251,7 @@ func TestP10_ScansAreSeen(t *testing.T) {
 	for query, want := range map[string]int{
 		`SELECT * FROM log WHERE domain = ?`:                                                1,
 		`SELECT l.seq FROM log l WHERE l.domain = ?`:                                        1,
-		`SELECT seq FROM log WHERE account = ? AND kind <> 3 ORDER BY domain`:               2, // all of an account, sorted
+		`SELECT seq FROM log WHERE account = ? AND kind <> 3 ORDER BY n`:                    2, // all of an account, sorted
 		`SELECT n FROM log WHERE account = ? AND kind <> 3`:                                 1,
 		`SELECT seq FROM job ORDER BY seq LIMIT ?`:                                          0,
 		`UPDATE media SET updated = 1 WHERE body = ?`:                                       1,

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 	"time"
 
@@ -37,86 +36,6 @@ func (s *Store) TaskEntry(ctx context.Context, account string, task uint64) (*fr
 
 func noTask(task uint64) error {
 	return freshet.Errorf(freshet.CodeNotFound, "Task %d does not exist.", task)
-}
-
-// headPage is how many heads are read at a time. The consumer runs between
-// reads, not during one: it may take its time, and read itself.
-const headPage = 500
-
-// EntryHeads implements [store.Tasks].
-func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[store.EntryHead, error] {
-	since, until := int64(math.MinInt64), int64(math.MaxInt64)
-	if !q.Since.IsZero() {
-		since = q.Since.UnixMilli()
-		if q.Since.After(time.UnixMilli(since)) {
-			since++ // kept times are whole milliseconds
-		}
-	}
-	if !q.Until.IsZero() {
-		until = q.Until.UnixMilli()
-	}
-	kind, selector, typ, ok := objectKind(q.ObjectType)
-	return func(yield func(store.EntryHead, error) bool) {
-		lastCreated, lastSeq := until, int64(math.MaxInt64)
-		for ok {
-			page := make([]store.EntryHead, 0, 64)
-			err := s.read.each(ctx, func(rows *sql.Rows) error {
-				h, created, seq, err := scanHead(rows, s.epochs.Load())
-				lastCreated, lastSeq = created, seq
-				page = append(page, h)
-				return err
-			}, `SELECT seq, kind, selector, type, job, idx, domain, first_task, n, created, closed, failed FROM log
-				WHERE account = ? AND kind <> 3 AND (created, seq) < (?, ?) AND created >= ?
-				AND (? = '' OR domain = ?) AND (? = 0 OR kind = ?) AND (? = 0 OR selector = ?) AND (? = '*' OR type = ?)
-				ORDER BY created DESC, seq DESC LIMIT ?`,
-				q.Account, lastCreated, lastSeq, since, q.Domain, q.Domain, kind, kind, selector, selector, typ, typ, headPage)
-			if err != nil {
-				yield(store.EntryHead{}, fmt.Errorf("reading entries: %w", err))
-				return
-			}
-			for _, h := range page {
-				if !yield(h, nil) {
-					return
-				}
-			}
-			if len(page) < headPage {
-				return
-			}
-		}
-	}
-}
-
-// objectKind turns an object type into what is kept, 0 and * for anything; false
-// if nothing has that type.
-func objectKind(objectType string) (kind freshet.EntryKind, selector freshet.SelectorKind, typ string, ok bool) {
-	if objectType == "" {
-		return 0, 0, "*", true
-	}
-	for _, e := range []freshet.Entry{
-		{Kind: freshet.EntryPurge, Type: freshet.TypeRegex},
-		{Kind: freshet.EntryPurge, Type: freshet.TypeIgnoreParams},
-		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectExact}},
-		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectPrefix}},
-		{Kind: freshet.EntryPurge, Selector: freshet.Selector{Kind: freshet.SelectTag}},
-		{Kind: freshet.EntryPrefetch},
-		{Kind: freshet.EntryDeny},
-		{Kind: freshet.EntryAllow},
-	} {
-		if e.ObjectType() == objectType {
-			return e.Kind, e.Selector.Kind, e.Type, true
-		}
-	}
-	return 0, 0, "", false
-}
-
-func scanHead(rows *sql.Rows, known *epochs) (h store.EntryHead, created, seq int64, err error) {
-	var e freshet.Entry
-	var job []byte
-	var firstTask int64
-	err = rows.Scan(&seq, &e.Kind, &e.Selector.Kind, &e.Type, &job, &h.Row, &h.Domain, &firstTask, &h.Len, &created, &h.Closed, &h.Failed)
-	h.At, h.Job, h.ObjectType = known.position(seq), jobID(job), e.ObjectType()
-	h.FirstTask, h.Created = uint64(firstTask), fromMillis(created) //nolint:gosec // stored so
-	return h, created, seq, err
 }
 
 // FindURL implements [store.Tasks].

@@ -19,6 +19,7 @@ func runTasks(t *testing.T, open Open) {
 		"HeadsFilter":                  headsFilter,
 		"HeadsOfManyEntriesAreWhole":   headsMany,
 		"ALoopOverHeadsMayAskTheStore": headsNested,
+		"CountsAreThoseOfHeads":        countsAreThoseOfHeads,
 		"FindURLFindsEveryPlace":       findURL,
 		"FindURLComparesWhole":         findURLWhole,
 		"GroupsOfASecondAreShared":     groupsShared,
