@@ -83,11 +83,12 @@ func takesMedia(path string) bool {
 }
 
 // mediaNear returns media whose IDs begin as a mistyped one: one page after
-// the most of it, and one after its first half.
+// the most of it, one after its first half, and the first one of all, which is
+// enough for a small catalog.
 func mediaNear(ctx context.Context, c *client.Client, typed string) ([]string, error) {
 	const page = 200
 	var out []string
-	for _, after := range []string{typed[:max(0, len(typed)-3)], typed[:len(typed)/2]} {
+	for _, after := range []string{typed[:max(0, len(typed)-3)], typed[:len(typed)/2], ""} {
 		list, err := c.ListMedia(ctx, after, page)
 		if err != nil {
 			return out, err
