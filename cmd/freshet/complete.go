@@ -99,7 +99,7 @@ func (v value) completer(d deps, repeat bool) cobra.CompletionFunc {
 func (v value) ask(cmd *cobra.Command, d deps) []string {
 	ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 	defer cancel()
-	r := remote{deps: d}
+	r := remote{deps: d, json: true} // it says nothing
 	r.endpoint, _ = cmd.Flags().GetString("endpoint")
 	r.data, _ = cmd.Flags().GetString("data")
 	c, err := r.client()

@@ -16,9 +16,9 @@ import (
 const (
 	// barWidth leaves room for a name and counts on 80 columns.
 	barWidth = 78
-	// patience is how long something must take before a meter is drawn, where
+	// drawnAfter is how long something must take before a meter is drawn, where
 	// it mostly takes less.
-	patience = 500 * time.Millisecond
+	drawnAfter = 500 * time.Millisecond
 )
 
 // meter shows how far something long is, with its rate and the remaining time:
@@ -45,7 +45,7 @@ type meter struct {
 func newMeter(ctx context.Context, d deps, name, unit string, total int64) *meter {
 	m := &meter{d: d, ctx: ctx, name: name, unit: unit, pace: newPace(total), last: time.Now(), quiet: !d.terminal && wantsJSON(d.args)}
 	if d.terminal {
-		m.timer = time.AfterFunc(patience, m.draw)
+		m.timer = time.AfterFunc(drawnAfter, m.draw)
 	}
 	return m
 }
