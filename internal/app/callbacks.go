@@ -23,7 +23,7 @@ func (s *Server) buildCallbacks(o Options) error {
 	}
 	var err error
 	s.callbacks, err = callback.New(callback.Options{
-		Queue: s.store, Receivers: s.store, Jobs: eventFacts{s.store, s.engine},
+		Queue: s.queue, Receivers: s.store, Jobs: eventFacts{s.store, s.engine},
 		Guard: guard.New(allow...), Workers: c.Workers, PerHost: c.PerHost, Log: o.Log,
 	})
 	return err

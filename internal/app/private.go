@@ -65,7 +65,11 @@ func (s *Server) present(ctx context.Context) (metrics.State, error) {
 		return metrics.State{}, err
 	}
 	p, err := s.engine.Present(ctx)
-	return metrics.State{POPs: pops, Heads: p.Heads, Unplanned: p.Unplanned, Open: p.Open}, err
+	if err != nil {
+		return metrics.State{}, err
+	}
+	waiting, err := s.store.CallbackBacklog(ctx)
+	return metrics.State{POPs: pops, Heads: p.Heads, Unplanned: p.Unplanned, Open: p.Open, Callbacks: waiting}, err
 }
 
 // PrivateAddr returns the address of the private listener, "" if there is none.

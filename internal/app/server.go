@@ -25,6 +25,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/room"
 	"github.com/freshet-vod/freshet/internal/rpc"
 	"github.com/freshet-vod/freshet/internal/seal"
+	"github.com/freshet-vod/freshet/internal/store"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
 )
 
@@ -50,6 +51,7 @@ type Server struct {
 	room      func() error // of calls that store something
 	vitals    vitals
 	tracing   tracing
+	queue     store.Callbacks // with its attempts counted
 	callbacks *callback.Deliverer
 	// CredentialsFile is where the first access key is written, if it was made
 	// here; MadeKey tells whether this start made it.
@@ -133,6 +135,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control}),
 	})
 	control := s.private.metrics.NewControl(s.present)
+	s.queue = control.Callbacks(s.store)
 	s.room = func() error {
 		err := s.disk.Check()
 		if err != nil {

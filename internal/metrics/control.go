@@ -7,6 +7,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/freshet-vod/freshet"
+	"github.com/freshet-vod/freshet/internal/store"
 )
 
 // State is what a control plane tells of its present, at each scrape.
@@ -15,12 +16,14 @@ type State struct {
 	Heads     map[string]freshet.Position // by subject
 	Unplanned int                         // rows
 	Open      int                         // entries
+	Callbacks store.CallbackBacklog
 }
 
 // Control counts what a control plane does. Its methods may be called
 // concurrently and cost less than a microsecond.
 type Control struct {
 	acceptedRows, refused, plannedRows, plannedURLs, deliveries, evidence *prometheus.CounterVec
+	callbacks                                                             *prometheus.CounterVec
 	plan                                                                  prometheus.Histogram
 	store                                                                 *prometheus.HistogramVec
 }
@@ -32,6 +35,10 @@ func (r *Registry) NewControl(state func(context.Context) (State, error)) *Contr
 		acceptedRows: r.counter(acceptedRows()), refused: r.counter(refusedCalls()), plannedRows: r.counter(plannedRows()),
 		plannedURLs: r.counter(plannedURLs()), deliveries: r.counter(deliveries()), evidence: r.counter(evidenceMessages()),
 		plan: r.histogram(planSeconds()).WithLabelValues().(prometheus.Histogram), store: r.histogram(storeSeconds()),
+		callbacks: r.counter(callbackAttempts()),
+	}
+	for _, outcome := range []string{attemptDelivered, attemptFailed, attemptGivenUp} { // a rate needs a beginning
+		c.callbacks.WithLabelValues(outcome)
 	}
 	r.reg.MustRegister(&controlCollector{state: state, now: time.Now})
 	return c
@@ -91,6 +98,13 @@ func (c *controlCollector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(out, unplannedRows(), float64(s.Unplanned))
 	gauge(out, openEntries(), float64(s.Open))
+	gauge(out, callbacksWaiting(), float64(s.Callbacks.Waiting))
+	gauge(out, callbacksFailing(), float64(s.Callbacks.Failing))
+	age := time.Duration(0)
+	if !s.Callbacks.Oldest.IsZero() {
+		age = max(c.now().Sub(s.Callbacks.Oldest), 0)
+	}
+	gauge(out, callbacksOldest(), age.Seconds())
 	for subject, at := range s.Heads {
 		gauge(out, logHead(), float64(at.Pos), subject)
 	}

@@ -224,6 +224,35 @@ func cacheObjects() Desc {
 	}
 }
 
+func callbacksWaiting() Desc {
+	return Desc{
+		"freshet_callbacks_waiting", Gauge, nil,
+		"Callbacks and webhook events that wait to be delivered.",
+	}
+}
+
+func callbacksFailing() Desc {
+	return Desc{
+		"freshet_callbacks_failing", Gauge, nil,
+		"Of them, those whose last attempt failed.",
+	}
+}
+
+func callbacksOldest() Desc {
+	return Desc{
+		"freshet_callbacks_oldest_seconds", Gauge, nil,
+		"Time since the oldest of them was queued; 0 if none waits.",
+	}
+}
+
+func callbackAttempts() Desc {
+	return Desc{
+		"freshet_callback_attempts_total", Counter,
+		[]string{"outcome"},
+		"Attempts to deliver one: delivered, failed (another follows), given_up.",
+	}
+}
+
 func traceSpans() Desc {
 	return Desc{
 		"freshet_trace_spans_total", Counter,
@@ -261,6 +290,7 @@ func All() []Desc {
 		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
 		cacheRequests(), cacheBytes(), cacheFills(), cachePrefetched(), cacheServed(), cacheStored(), cacheObjects(),
 		diskFree(), diskReserve(), diskLow(), traceSpans(),
+		callbacksWaiting(), callbacksFailing(), callbacksOldest(), callbackAttempts(),
 	}
 	slices.SortFunc(all, func(a, b Desc) int { return strings.Compare(a.Name, b.Name) })
 	return all

@@ -57,4 +57,35 @@ func (e *evidences) SaveEvidence(ctx context.Context, msgs []*store.Received) er
 	return e.Evidence.SaveEvidence(ctx, msgs)
 }
 
+// The outcomes of an attempt to deliver a callback.
+const (
+	attemptDelivered = "delivered"
+	attemptFailed    = "failed"
+	attemptGivenUp   = "given_up"
+)
+
+// Callbacks counts the attempts that a store of callbacks is told of.
+func (c *Control) Callbacks(s store.Callbacks) store.Callbacks { return &callbacks{s, c} }
+
+type callbacks struct {
+	store.Callbacks
+	c *Control
+}
+
+// SettleCallback implements [store.Callbacks].
+func (b *callbacks) SettleCallback(ctx context.Context, o store.CallbackOutcome) error {
+	err := b.Callbacks.SettleCallback(ctx, o)
+	if err == nil {
+		outcome := attemptFailed
+		switch {
+		case o.Delivered:
+			outcome = attemptDelivered
+		case o.Next.IsZero():
+			outcome = attemptGivenUp
+		}
+		b.c.callbacks.WithLabelValues(outcome).Inc()
+	}
+	return err
+}
+
 func (c *Control) since(operation string, begun time.Time) { c.Stored(operation, time.Since(begun)) }

@@ -124,6 +124,8 @@ type Callbacks interface {
 	// TrimCallbacks deletes callbacks that ended before a time, and of each
 	// account all but the newest `keep` that ended. It returns how many.
 	TrimCallbacks(ctx context.Context, before time.Time, keep int) (int, error)
+	// CallbackBacklog tells how much waits, of all accounts.
+	CallbackBacklog(ctx context.Context) (CallbackBacklog, error)
 	// CallbacksQueued returns a channel that holds a value after something was
 	// queued.
 	CallbacksQueued() <-chan struct{}
@@ -185,6 +187,13 @@ type CallbackOutcome struct {
 	Delivered  bool
 	Error      string
 	Next       time.Time // of the next attempt; zero: none
+}
+
+// CallbackBacklog is what waits to be delivered at one moment.
+type CallbackBacklog struct {
+	Waiting int
+	Failing int       // of them, those whose last attempt failed
+	Oldest  time.Time // when the oldest of them was queued; zero: none waits
 }
 
 // CallbackQuery selects callbacks.

@@ -188,6 +188,23 @@ func (s *Store) SettleCallback(ctx context.Context, o store.CallbackOutcome) err
 	})
 }
 
+// CallbackBacklog implements [store.Callbacks].
+func (s *Store) CallbackBacklog(ctx context.Context) (store.CallbackBacklog, error) {
+	var b store.CallbackBacklog
+	var oldest int64
+	for dest, query := range map[any]string{
+		&b.Waiting: `SELECT coalesce(sum(waiting), 0) FROM callback_load`,
+		&b.Failing: `SELECT count(*) FROM callback WHERE state = 0 AND attempts > 0`,
+		&oldest:    `SELECT coalesce(min(created), 0) FROM callback WHERE state = 0`,
+	} {
+		if _, err := s.read.get(ctx, []any{dest}, query); err != nil {
+			return b, fmt.Errorf("counting callbacks: %w", err)
+		}
+	}
+	b.Oldest = fromMillis(oldest)
+	return b, nil
+}
+
 // ListCallbacks implements [store.Callbacks].
 func (s *Store) ListCallbacks(ctx context.Context, q store.CallbackQuery) ([]store.Callback, error) {
 	var where strings.Builder

@@ -55,6 +55,9 @@ func partial() map[string]string {
 		"takedown_stale": "takedowns whose media changed a moment ago",
 		"log_denials":    "read from its end, one row",
 		"callback_due":   "callbacks that wait, which are bounded for each account; read once, at the start",
+
+		"callback_waiting": "the same",
+		"callback_failing": "of them, those that failed; counted at a scrape",
 	}
 }
 

@@ -26,6 +26,7 @@ func runCallbacks(t *testing.T, open Open) {
 		"WhatWasGivenUpCanWaitAgain":             callbacksAgain,
 		"CallbacksOfOthersAreNotThere":           callbacksApart,
 		"EndedCallbacksAreTrimmed":               callbacksTrimmed,
+		"TheBacklogIsCounted":                    callbacksCounted,
 	})
 }
 
@@ -236,6 +237,35 @@ func callbacksRetried(t *testing.T, s Everything) {
 	if len(list) != 2 || list[0].State != store.CallbackDelivered || list[0].Attempts != 1 || list[0].Error != "" {
 		t.Errorf("delivered: %+v", list)
 	}
+}
+
+// callbacksCounted holds that the backlog is of all accounts, and holds what
+// waits and nothing else.
+func callbacksCounted(t *testing.T, s Everything) {
+	wants := func(waiting, failing int) {
+		t.Helper()
+		b, err := s.CallbackBacklog(t.Context())
+		ok(t, err)
+		if b.Waiting != waiting || b.Failing != failing || b.Oldest.IsZero() != (waiting == 0) || b.Oldest.After(day0().Add(time.Minute)) {
+			t.Errorf("%+v, want %d waiting and %d failing", b, waiting, failing)
+		}
+	}
+	wants(0, 0)
+	ok(t, s.PutCallbackRule(t.Context(), rule("acme", "app-1", submitted)))
+	ok(t, s.PutCallbackRule(t.Context(), rule("other", "app-1", submitted)))
+	tell(t, s, "acme", "j1", event("j1", "app-1"))
+	wants(1, 0)
+	first := deliver(t, s, day0())
+	ok(t, s.SettleCallback(t.Context(), store.CallbackOutcome{ID: first[0].ID, Worker: "w", Now: day0(), Error: "status 500", Next: day0().Add(time.Hour)}))
+	wants(1, 1)
+	tell(t, s, "other", "j2", event("j2", "app-1"))
+	wants(2, 1)
+	second := deliver(t, s, day0())
+	ok(t, s.SettleCallback(t.Context(), store.CallbackOutcome{ID: second[0].ID, Worker: "w", Now: day0(), Delivered: true}))
+	wants(1, 1)
+	third := deliver(t, s, day0().Add(time.Hour))
+	ok(t, s.SettleCallback(t.Context(), store.CallbackOutcome{ID: third[0].ID, Worker: "w", Now: day0(), Error: "status 500"}))
+	wants(0, 0)
 }
 
 func callbacksLost(t *testing.T, s Everything) {
