@@ -37,7 +37,19 @@ type world struct {
 	ids  []string // of the media
 	base int64    // bytes on disk before the first job, when all POPs are members
 	jobs int      // so far
+	each int      // tasks of a job
 	end  func()
+
+	planner engine.Planner
+}
+
+// singles plans every media as one URL.
+type singles struct{ ladder }
+
+// Plan implements [engine.Planner].
+func (singles) Plan(_ context.Context, _ *freshet.Job, row freshet.Row, _ *freshet.Media) (freshet.PlannedRow, error) {
+	u := freshet.PlannedURL{Media: row.Media, URL: "http://vod.example.com/" + row.Media + "/index.m3u8", Kind: "playlist"}
+	return freshet.PlannedRow{Media: row.Media, URLs: []freshet.PlannedURL{u}}, nil
 }
 
 // simPOP answers for one POP.
@@ -51,11 +63,16 @@ type simPOP struct {
 	got []*freshet.Entry
 }
 
-func newDeliveryWorld(ctx context.Context, b *testing.B, pops int) *world {
+// newDeliveryWorld makes a world in which every media of a job is a ladder, or a
+// single URL.
+func newDeliveryWorld(ctx context.Context, b *testing.B, pops, media int, planner engine.Planner) *world {
 	b.Helper()
-	w := &world{dir: b.TempDir()}
+	w := &world{dir: b.TempDir(), planner: planner, each: media * jobStreams * jobURLs}
+	if _, single := planner.(singles); single {
+		w.each = media
+	}
 	w.db = open(ctx, b, w.dir)
-	w.ids = putMedia(ctx, b, w.db)[:roundMedia]
+	w.ids = putMedia(ctx, b, w.db)[:media]
 	memory := membus.New()
 	declared := make([]freshet.POP, pops)
 	for i := range declared {
@@ -97,7 +114,7 @@ func (w *world) start(ctx context.Context, b *testing.B, wires *membus.Bus, decl
 	var err error
 	w.eng, err = engine.New(ctx, engine.Options{
 		Store: engine.Store{Jobs: w.db, Log: w.db, Tasks: w.db, States: w.db, Evidence: w.db, Catalog: w.db, Takedowns: w.db},
-		Bus:   wires.Control(), Planner: newLadder(), POPs: declared, GreetFor: time.Millisecond,
+		Bus:   wires.Control(), Planner: w.planner, POPs: declared, GreetFor: time.Millisecond,
 		HeadEvery: time.Hour, // nothing is lost on this bus
 	})
 	if err != nil {
@@ -144,11 +161,11 @@ func (w *world) submit(ctx context.Context, b *testing.B) (string, []*freshet.En
 		for _, e := range got {
 			n += e.Len()
 		}
-		if n == roundMedia*jobStreams*jobURLs {
+		if n == w.each {
 			first.got = nil
 		}
 		first.mu.Unlock()
-		if n == roundMedia*jobStreams*jobURLs {
+		if n == w.each {
 			return receipt.JobID, got
 		}
 		select {
@@ -230,7 +247,7 @@ func (w *world) status(ctx context.Context, b *testing.B, job string) {
 	b.Helper()
 	for range 3 {
 		report, err := w.eng.JobReport(ctx, "default", job)
-		if err != nil || report.Tally.Complete != roundMedia*jobStreams*jobURLs || len(report.POPs) != len(w.pops) {
+		if err != nil || report.Tally.Complete != w.each || len(report.POPs) != len(w.pops) {
 			b.Fatalf("%+v, %v", report, err)
 		}
 		if _, err := w.eng.FindTasks(ctx, freshet.TaskFilter{Account: "default", Limit: 50}); err != nil {
@@ -282,7 +299,7 @@ func (p *parts) whole(of func(*cost) float64) float64 {
 // round carries out jobs of as many deliveries at every size.
 func (w *world) round(ctx context.Context, b *testing.B, p *parts) {
 	b.Helper()
-	each := roundMedia * jobStreams * jobURLs * len(w.pops)
+	each := w.each * len(w.pops)
 	for i := range 2 * roundDeliveries / each {
 		var job string
 		var entries []*freshet.Entry
@@ -309,7 +326,7 @@ func BenchmarkDelivery(b *testing.B) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	for _, n := range sizes {
-		worlds = append(worlds, newDeliveryWorld(ctx, b, n))
+		worlds = append(worlds, newDeliveryWorld(ctx, b, n, roundMedia, newLadder()))
 	}
 	if path := os.Getenv("FRESHET_BENCH_PROFILE"); path != "" {
 		stop, err := profile(path)
@@ -336,6 +353,7 @@ func BenchmarkDelivery(b *testing.B) {
 		b.Logf("%4d POPs: %.2f bytes; CPU ns (allocations) of a delivery: push %.0f (%.2f), together %.0f (%.2f), apart %.0f (%.2f), status %.0f (%.2f)",
 			sizes[i], bytes, s.push.ns(), s.push.per(), s.together.ns(), s.together.per(), s.apart.ns(), s.apart.per(), s.status.ns(), s.status.per())
 	}
+	b.ReportMetric(singlesDisk(ctx, b), "disk-B/delivery-100-single")
 	few, many := &spent[0], &spent[len(spent)-1]
 	b.ReportMetric(float64(time.Second)/few.together.ns(), "folded/s-10")
 	b.ReportMetric(float64(time.Second)/many.together.ns(), "folded/s-1000")
@@ -353,4 +371,17 @@ func BenchmarkDelivery(b *testing.B) {
 		b.Errorf("a delivery costs %.2f times the CPU time and %.2f times the allocations at 1,000 POPs, the limit is %.1f", cpu, allocs, maxGrowth)
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+// singlesDisk is what a delivery leaves at 100 POPs when every job is of one URL.
+func singlesDisk(ctx context.Context, b *testing.B) float64 {
+	b.Helper()
+	const jobs, pops = 200, 100
+	w := newDeliveryWorld(ctx, b, pops, 1, singles{newLadder()})
+	for range jobs {
+		job, entries := w.submit(ctx, b)
+		w.collect(ctx, b, job, w.answers(entries), pops)
+	}
+	w.end()
+	return float64(diskUse(b, w.dir)-w.base) / (jobs * pops)
 }

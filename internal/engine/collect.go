@@ -53,9 +53,23 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 	return nil, fmt.Errorf("unknown call %q", call)
 }
 
+// unpackedEvidence bounds the evidence that is unpacked at a time, by its packed
+// bytes: a message of 4,000 facts has 15 kB and takes a megabyte unpacked, and a
+// thousand POPs that answer at once would take a gigabyte. What waits, waits
+// packed. messageWeight is what each one counts beside its bytes.
+const (
+	unpackedEvidence = 2 << 20
+	messageWeight    = 512
+)
+
 // receive takes one message of evidence and returns when it is on disk and
 // folded: the agent forgets it then.
 func (e *Engine) receive(ctx context.Context, pop string, req []byte) error {
+	weight := min(messageWeight+int64(len(req)), unpackedEvidence)
+	if err := e.unpacked.Acquire(ctx, weight); err != nil {
+		return err
+	}
+	defer e.unpacked.Release(weight)
 	ev, err := wire.DecodeEvidence(req)
 	if err != nil {
 		return err

@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/bus"
 	"github.com/freshet-vod/freshet/internal/store"
@@ -152,8 +154,10 @@ type Engine struct {
 	planNow chan struct{} // a row was accepted or became plannable
 	pushNow chan struct{} // the log grew
 	moved   chan struct{} // a POP has another address
-	turns   turns         // whose cache may be made to revalidate as a whole
-	horizon horizon       // where the log begins for a POP that was away
+
+	unpacked *semaphore.Weighted // see unpackedEvidence
+	turns    turns               // whose cache may be made to revalidate as a whole
+	horizon  horizon             // where the log begins for a POP that was away
 	// reserved are places in the queues of prefetches
 	reserved reserved
 
@@ -181,7 +185,7 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		folded:  folding{touched: map[freshet.Position]bool{}},
 		intake:  make(chan *arrival, 1024),
 		planNow: make(chan struct{}, 1),
-		pushNow: make(chan struct{}, 1), moved: make(chan struct{}, 1),
+		pushNow: make(chan struct{}, 1), moved: make(chan struct{}, 1), unpacked: semaphore.NewWeighted(unpackedEvidence),
 	}
 	e.ledger = newLedger(e.members)
 	if err := e.enrol(ctx); err != nil {
