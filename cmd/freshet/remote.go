@@ -59,15 +59,15 @@ func (r *remote) client() (*client.Client, error) {
 	return client.New(client.Options{
 		Endpoint: cmp.Or(r.endpoint, r.env(envEndpoint)), UserAgent: "freshet/" + release().Version,
 		AccessKeyID: key.AccessKeyID, AccessKeySecret: key.AccessKeySecret, SecurityToken: key.SecurityToken,
-		Patience: patience, Waiting: func(err error, wait time.Duration) {
+		Patience: queuePatience, Waiting: func(err error, wait time.Duration) {
 			r.note("freshet: %s Trying again in %s.", message(err), wait.Round(time.Second))
 		},
 	})
 }
 
-// patience is how long a command waits for a server that says when to come
+// queuePatience is how long a command waits for a server that says when to come
 // again.
-const patience = 2 * time.Minute
+const queuePatience = 2 * time.Minute
 
 // message is what the user is told of an error.
 func message(err error) string {
