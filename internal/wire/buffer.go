@@ -81,13 +81,22 @@ var (
 	errCount    = errors.New("count is greater than what can follow")
 )
 
+// Limits of lists of texts, such as the POPs of a target set: an empty text takes
+// one byte on the wire and sixteen in memory.
+const (
+	maxStrings    = 1 << 16 // of one list
+	maxAllStrings = 1 << 21 // of a message
+)
+
 // A reader takes fields off a message. Its error sticks: after the first one
 // every field reads as zero, and callers look once, at the end. No count is
 // believed before the bytes that it promises are known to be there.
 type reader struct {
-	b   []byte
-	v   Version // of the message
-	err error
+	b []byte
+	v Version // of the message
+
+	strings int // in lists so far
+	err     error
 }
 
 func (r *reader) fail(err error) {
@@ -178,6 +187,14 @@ func (r *reader) str() string   { return string(r.bytes()) }
 
 func (r *reader) strs() []string {
 	n := r.count(1)
+	if n > maxStrings {
+		r.failf("list holds more than %d texts", maxStrings)
+		return nil
+	}
+	if r.strings += n; r.strings > maxAllStrings {
+		r.failf("lists hold more than %d texts", maxAllStrings)
+		return nil
+	}
 	if n == 0 {
 		return nil
 	}

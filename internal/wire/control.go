@@ -55,6 +55,9 @@ func DecodeHeads(b []byte) ([]freshet.Cursor, error) {
 	return heads, nil
 }
 
+// maxCursors bounds the subjects of a message; there are two.
+const maxCursors = 1 << 10
+
 func (w *writer) cursors(list []freshet.Cursor) {
 	w.count(len(list))
 	for _, c := range list {
@@ -65,6 +68,10 @@ func (w *writer) cursors(list []freshet.Cursor) {
 
 func (r *reader) cursors() []freshet.Cursor {
 	n := r.count(3)
+	if n > maxCursors {
+		r.failf("message holds more than %d cursors", maxCursors)
+		return nil
+	}
 	if n == 0 {
 		return nil
 	}

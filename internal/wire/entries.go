@@ -169,7 +169,12 @@ func DecodeEntries(b []byte) (EntryBatch, error) {
 		return EntryBatch{}, err
 	}
 	batch := EntryBatch{Subject: r.str(), Prev: r.position()}
-	sets := make([][]string, r.count(1))
+	all := r.count(1)
+	if all > MaxEntries {
+		r.failf("message holds more than %d target sets", MaxEntries)
+		all = 0
+	}
+	sets := make([][]string, all)
 	for i := range sets {
 		sets[i] = r.strs()
 	}

@@ -44,6 +44,13 @@ func DecodeHeartbeat(b []byte) (freshet.Heartbeat, error) {
 	return h, nil
 }
 
+// Limits of what a heartbeat may list. Agents list 10,000 entries at most, and of
+// each no more than its items.
+const (
+	maxExceptions  = 1 << 16
+	maxExceptItems = MaxURLs
+)
+
 // exceptions writes positions and items as distances: a POP whose disk broke
 // may list thousands of them every second.
 func (w *writer) exceptions(list []freshet.Exception) {
@@ -63,20 +70,28 @@ func (w *writer) exceptions(list []freshet.Exception) {
 
 func (r *reader) exceptions() []freshet.Exception {
 	n := r.count(3)
+	if n > maxExceptions {
+		r.failf("heartbeat holds more than %d exceptions", maxExceptions)
+		return nil
+	}
 	if n == 0 {
 		return nil
 	}
 	list := make([]freshet.Exception, n)
-	at := freshet.Position{}
+	at, left := freshet.Position{}, maxExceptItems
 	for i := range list {
 		at = r.positionAfter(at)
-		list[i] = freshet.Exception{At: at, Items: r.items()}
+		list[i] = freshet.Exception{At: at, Items: r.items(&left)}
 	}
 	return list
 }
 
-func (r *reader) items() []int {
+func (r *reader) items(left *int) []int {
 	n := r.count(1)
+	if *left -= n; *left < 0 {
+		r.failf("exceptions hold more than %d items", maxExceptItems)
+		return nil
+	}
 	if n == 0 {
 		return nil
 	}

@@ -363,7 +363,7 @@ func decodeAll(msg []byte) {
 //
 //nolint:paralleltest // see above
 func TestP10_SmallMessagesAllocateLittle(t *testing.T) {
-	const most = 256 << 20
+	const most = 64 << 20
 	for name, msg := range bombs(t) {
 		if len(msg) > 64<<10 {
 			t.Fatalf("%s: the message has %d bytes", name, len(msg))
