@@ -37,7 +37,7 @@ func (e *Engine) tasksByEntry(ctx context.Context, f freshet.TaskFilter) (freshe
 		p.Total += n.Failed
 		q.Only = store.FailedEntries
 		heads = merged(open, e.store.Tasks.EntryHeads(ctx, q))
-	default:
+	case freshet.TaskPending, freshet.TaskRefreshing:
 		heads = merged(open, nil)
 	}
 	return p, e.fillPage(ctx, f, &p, heads)
@@ -118,25 +118,31 @@ func (e *Engine) fillPage(ctx context.Context, f freshet.TaskFilter, p *freshet.
 		if seen <= f.Offset || len(items) == 0 {
 			continue
 		}
-		entry, err := e.store.Log.Entry(ctx, head.At)
+		entry, full, err := e.fullView(ctx, head, v)
 		if err != nil {
 			return err
-		}
-		if v == nil {
-			full, err := e.viewAt(ctx, entry)
-			if err != nil {
-				return err
-			}
-			v = &full
 		}
 		for _, item := range items[max(f.Offset-first, 0):] {
 			if len(p.Tasks) >= f.Limit {
 				break
 			}
-			p.Tasks = append(p.Tasks, e.task(entry, *v, item))
+			p.Tasks = append(p.Tasks, e.task(entry, full, item))
 		}
 	}
 	return nil
+}
+
+// fullView reads an entry, and how it stands unless v tells that already.
+func (e *Engine) fullView(ctx context.Context, head store.EntryHead, v *view) (*freshet.Entry, view, error) {
+	entry, err := e.store.Log.Entry(ctx, head.At)
+	if err != nil {
+		return nil, view{}, err
+	}
+	if v != nil {
+		return entry, *v, nil
+	}
+	full, err := e.viewAt(ctx, entry)
+	return entry, full, err
 }
 
 // matching returns which items of an entry have a status, last first. What

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/freshet-vod/freshet"
@@ -104,7 +105,7 @@ func (s *Store) EntryHeads(ctx context.Context, q store.TaskQuery) iter.Seq2[sto
 				lastCreated, lastSeq = created, seq
 				page = append(page, h)
 				return err
-			}, query, append(args[:len(args):len(args)], lastCreated, lastSeq, h.lo, size)...)
+			}, query, append(slices.Clip(args), lastCreated, lastSeq, h.lo, size)...)
 			if err != nil {
 				yield(store.EntryHead{}, fmt.Errorf("reading entries: %w", err))
 				return
