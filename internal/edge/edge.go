@@ -113,6 +113,9 @@ type Cache struct {
 	guarded   *http.Transport // to origins that tenants declared; it shares no connection with the other
 	routes    atomic.Pointer[routes]
 	ready     atomic.Bool
+	obstacle  atomic.Pointer[string] // why balancers are to send nobody; nil or empty: nothing
+	opened    time.Time
+	asked     atomic.Int64 // when somebody asked last, after opened
 	lastID    atomic.Int64
 	shelf     *shelf
 	denied    denials
@@ -139,6 +142,7 @@ func Open(ctx context.Context, o Options) (*Cache, error) {
 	}
 	c := &Cache{
 		opt:       o,
+		opened:    time.Now(),
 		name:      "freshet-" + token(o.POP),
 		transport: o.Transport,
 		shelf:     newShelf(o.MaxBytes),
@@ -195,10 +199,6 @@ func (c *Cache) restore(saved *savedState) error {
 	c.shelf.flushed = saved.flushed
 	return nil
 }
-
-// SetReady says whether the cache may take traffic. Until then viewers and
-// children get 503 with Retry-After: what is stored may have missed purges.
-func (c *Cache) SetReady(ready bool) { c.ready.Store(ready) }
 
 // SetTopology replaces the domains that are served and the parents that fills
 // come from. Requests in progress keep what they began with.

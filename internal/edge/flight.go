@@ -158,7 +158,7 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 	}
 	o := s.object(rq.site.name, rq.url, true)
 	stale := o.pick(rq)
-	if rq.mayHit(stale) && stale.fresh(now) && !stale.Fetched.Before(s.flushed) {
+	if rq.mayHit(stale) && stale.fresh(now) && !stale.Fetched.Before(s.flushed) && !s.vigilant {
 		s.lru.MoveToFront(stale.elem)
 		s.mu.Unlock()
 		return found{hit: stale}, nil
@@ -197,7 +197,7 @@ func (c *Cache) find(ctx context.Context, rq *request) (found, error) {
 	f.join()
 	o.flights = append(o.flights, f)
 	s.flights[f] = struct{}{}
-	flushed := stale != nil && stale.fresh(now)
+	flushed := stale != nil && stale.fresh(now) && stale.Fetched.Before(s.flushed)
 	c.fills.Add(1) // under the lock: close waits for what it can see
 	s.mu.Unlock()
 	go c.fill(fctx, f, flushed)

@@ -46,12 +46,19 @@ func (c *Cache) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.refuse(w, http.StatusMethodNotAllowed, cacheStatus{fwd: "method", detail: "not-allowed"}, "This cache answers GET and HEAD only.")
 		return
 	}
+	if r.URL.Path == ReadyPath {
+		c.tellReady(w, r)
+		return
+	}
+	st := c.routes.Load().site(r.Host)
+	if st != nil {
+		c.noteAsked(r)
+	}
 	if !c.ready.Load() {
 		w.Header().Set("Retry-After", "1")
 		c.refuse(w, http.StatusServiceUnavailable, cacheStatus{detail: "not-ready"}, "This cache is catching up and takes no traffic yet.")
 		return
 	}
-	st := c.routes.Load().site(r.Host)
 	switch {
 	case st == nil:
 		c.refuse(w, http.StatusNotFound, cacheStatus{detail: "unknown-host"}, "No domain of this cache has the name in the Host header.")
@@ -172,12 +179,13 @@ func (c *Cache) follow(w http.ResponseWriter, r *http.Request, rq *request, got 
 	return true
 }
 
-// mayServeStale reports whether a copy was not flushed: what may have missed a
-// purge is never served unasked.
+// mayServeStale reports whether a copy was not flushed, nor may be out of date
+// because the control plane is silent: what may have missed a purge is never
+// served unasked.
 func (c *Cache) mayServeStale(v *variant) bool {
 	c.shelf.mu.Lock()
 	defer c.shelf.mu.Unlock()
-	return v.elem != nil && !v.Fetched.Before(c.shelf.flushed)
+	return v.elem != nil && !v.Fetched.Before(c.shelf.flushed) && !c.shelf.vigilant
 }
 
 // awaitHeader waits for the header of a flight; false if ctx ended before.

@@ -37,6 +37,7 @@ type shelf struct {
 	promised  int64                         // bytes promised since the disk was asked
 	fence     fence
 	flushed   time.Time              // what was fetched before it must revalidate
+	vigilant  bool                   // everything must, each time
 	condemned map[int64]int64        // off the shelf, but not yet out of the index: size by ID
 	dying     int64                  // bytes of those
 	owed      map[*fenceRow]struct{} // raised, but not yet known to be in the index
