@@ -98,6 +98,7 @@ func (a *Agent) live(ctx context.Context) error {
 	l.workers.Go(func() { l.beatOften(ctx) })
 	l.workers.Go(func() { a.sendEvidence(ctx, &l.outbox) })
 	l.workers.Go(func() { l.followTopology(ctx) })
+	l.workers.Go(func() { l.reportOften(ctx) })
 	known := l.ledger.incarnation
 	l.workers.Go(func() { l.watchContent(ctx, known) })
 	a.loops.Store(&turning{l.events, ctx.Done()})
@@ -136,6 +137,11 @@ type life struct {
 	written  atomic.Pointer[freshet.Position] // the cursor that this life wrote last to the cache, or found there
 	ready    readiness
 	rush     rush
+	silence  silence
+
+	reportNow chan struct{} // a report is wanted now
+	report    atomic.Pointer[freshet.Report]
+	bears     atomic.Int64 // how long the control plane may be silent, in nanoseconds; 0: for ever
 }
 
 // loop runs until ctx ends. Each turn does everything that can be done, then
@@ -184,6 +190,7 @@ func (l *life) turn(ctx context.Context) {
 	l.pull(ctx)
 	l.commit(ctx)
 	l.saveTopology(ctx)
+	l.judgeSilence(ctx)
 	l.judgeReady(ctx)
 }
 

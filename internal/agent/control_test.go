@@ -45,7 +45,8 @@ type control struct {
 	begins    map[string]freshet.Position // by subject: what stands up to here and does not last is told no more
 	asks      []string                    // the POPs that asked for their turn, in order
 	busy      time.Time                   // until then it is another's turn
-	refuse    int                         // so many evidence messages are stored, but not acknowledged
+	reports   map[string]freshet.Report
+	refuse    int // so many evidence messages are stored, but not acknowledged
 }
 
 type delivery struct {
@@ -66,7 +67,7 @@ func newControl(tb testing.TB, seed uint64, topology freshet.Topology) *control 
 	c := &control{
 		tb: tb, bus: membus.New(), weather: newWeather(seed), topology: topology, next: freshet.Position{Pos: 1}, speaks: wire.Newest,
 		appended: map[freshet.Position]uint64{}, answers: map[delivery]answer{},
-		numbers: map[string]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{},
+		numbers: map[string]map[uint64]bool{}, beats: map[string]freshet.Heartbeat{}, reports: map[string]freshet.Report{},
 	}
 	c.bus.SetFaults(c.weather.fate)
 	c.end = c.bus.Control()
@@ -113,6 +114,11 @@ func (c *control) append(e *freshet.Entry) *freshet.Entry {
 func (c *control) heads(ctx context.Context) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.push(ctx, bus.ChannelHead, wire.EncodeHeads(c.headList()))
+}
+
+// headList is how far the log reaches. The caller holds mu.
+func (c *control) headList() []freshet.Cursor {
 	var list []freshet.Cursor
 	for _, s := range freshet.Subjects() {
 		at := freshet.Position{}
@@ -123,7 +129,7 @@ func (c *control) heads(ctx context.Context) {
 		}
 		list = append(list, freshet.Cursor{Subject: s, At: at})
 	}
-	c.push(ctx, bus.ChannelHead, wire.EncodeHeads(list))
+	return list
 }
 
 func (c *control) push(ctx context.Context, ch bus.Channel, msg []byte) {
@@ -157,6 +163,13 @@ func (c *control) call(_ context.Context, pop string, call bus.Call, req []byte)
 		return c.deniedPage(req)
 	case bus.CallTurn:
 		return c.turn(pop, req)
+	case bus.CallReport:
+		r, err := understood(c.speaks, wire.DecodeReport, req)
+		if err != nil || c.speaks < wire.Version3 {
+			return nil, errors.New("model: the call is unknown")
+		}
+		c.reports[pop] = r
+		return wire.EncodeHeads(c.headList()), nil
 	case bus.CallPull:
 	}
 	c.pulls++

@@ -14,7 +14,7 @@ func (l *life) publish() {
 	h := &freshet.Heartbeat{
 		POP: l.o.POP, Watermark: l.ledger.durable, Incarnation: l.ledger.incarnation, Cursors: l.cursors(),
 		Known: l.reader.known, KnownTask: l.reader.task, Owed: l.owed(),
-		Ready: l.ready.told, URL: l.o.URL, Release: l.o.Release,
+		Ready: l.ready.free, URL: l.o.URL, Release: l.o.Release,
 	}
 	h.Exceptions, h.Watermark = l.sayable(l.exceptionList(), h.Watermark)
 	l.beat.Store(h)

@@ -40,6 +40,17 @@ type Options struct {
 	// nobody does.
 	Tracer *trace.Tracer
 
+	// OnObstacle is called in each turn of the loop with what keeps balancers from
+	// sending viewers, "" for nothing: a POP that is drained, or fenced for the
+	// control plane's silence, serves all the same. OnVigil is called when
+	// everything that is stored must be revalidated before it is served, because
+	// the control plane is silent, and when that is over; nil: the caches cannot.
+	OnObstacle func(why string)
+	OnVigil    func(on bool)
+	// Traffic returns how long ago somebody asked who is no POP; nil: the caches
+	// do not tell.
+	Traffic func() time.Duration
+
 	// Probe makes a request as a player does, for domains whose Verify is probe.
 	// Nil: they are inspected, and the evidence says so.
 	Probe cache.Prober
@@ -59,6 +70,7 @@ type Options struct {
 	HeartbeatEvery time.Duration // default 1 s
 	HeartbeatMin   time.Duration // how long news waits that no child waits for; default 250 ms
 	GatherFor      time.Duration // how long facts of prefetches are gathered; default 100 ms
+	ReportEvery    time.Duration // how often it is told how the POP stands; default 2 s
 	TopologyEvery  time.Duration // how often the topology is asked for again; default 30 s
 	CallTimeout    time.Duration // of one call to the control plane; default 15 s
 	TurnWait       time.Duration // how long a POP that was flushed waits for its turn if the control plane does not answer; default 1 min
@@ -98,6 +110,9 @@ func (o *Options) setDefaults() {
 	if o.DiskLow == nil {
 		o.DiskLow = func() bool { return false }
 	}
+	if o.OnObstacle == nil {
+		o.OnObstacle = func(string) {}
+	}
 	orDefault(&o.PrefetchWorkers, 8)
 	orDefault(&o.PurgeWorkers, 4)
 	orDefault(&o.PurgeBatch, 256)
@@ -110,6 +125,7 @@ func (o *Options) setDefaults() {
 	orDefault(&o.HeartbeatEvery, time.Second)
 	orDefault(&o.HeartbeatMin, 250*time.Millisecond)
 	orDefault(&o.GatherFor, 100*time.Millisecond)
+	orDefault(&o.ReportEvery, 2*time.Second)
 	orDefault(&o.TopologyEvery, 30*time.Second)
 	orDefault(&o.CallTimeout, 15*time.Second)
 	orDefault(&o.TurnWait, time.Minute)

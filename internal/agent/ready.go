@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/health"
@@ -16,6 +17,10 @@ type readiness struct {
 	reach   freshet.Position // the watermark that must be reached first
 	caught  bool             // it was
 	told    bool             // what OnReady was told last
+	free    bool             // balancers may send viewers, as was said last
+	checks  string           // the names of the obstacles then
+	drained bool             // an operator drains the POP
+	undrain freshet.Position // the watermark that must be reached after that
 }
 
 // firstContact notes the head of the log at the first contact.
@@ -41,18 +46,30 @@ func (l *life) judgeReady(ctx context.Context) {
 		l.ready.caught = true
 	}
 	why := l.obstacles()
-	if len(why) == 1 && why[0].Check == health.Turn {
+	if n := len(why); n > 0 && why[n-1].Check == health.Turn {
 		l.takeTurn(ctx)
 	}
 	l.hindered(why)
-	now := len(why) == 0
-	if now == l.ready.told {
-		return
+	serves := !slices.ContainsFunc(why, Obstacle.bars)
+	checks, first := "", ""
+	for i, o := range why {
+		checks += o.Check + " "
+		if i == 0 {
+			first = o.Why
+		}
 	}
-	l.ready.told = now
-	l.publish()
-	l.o.OnReady(now)
-	kick(l.beatNow)
+	l.o.OnObstacle(first)
+	l.keepReport(checks != l.ready.checks)
+	l.ready.checks = checks
+	if free := len(why) == 0; free != l.ready.free {
+		l.ready.free = free
+		l.publish()
+		kick(l.beatNow)
+	}
+	if serves != l.ready.told {
+		l.ready.told = serves
+		l.o.OnReady(serves)
+	}
 }
 
 // obstacles lists what keeps the POP from taking traffic, nil for nothing. What
@@ -70,6 +87,15 @@ func (l *life) obstacles() []Obstacle {
 	case l.topology.have && !known:
 		add(health.Known, "the control plane knows no POP of this ID: check pop.id here, and pops there")
 	}
+	switch {
+	case l.topology.pops[l.o.POP].Drained:
+		add(health.Drained, "an operator drains the POP: freshet pop up ends that")
+	case l.ledger.durable.Before(l.ready.undrain):
+		add(health.Drained, fmt.Sprintf("the POP was drained, and carries out purges up to %s before it gets viewers again", l.ready.undrain))
+	}
+	if rule := l.rule(); l.silence.on && l.leaves(rule) {
+		add(health.Silence, fmt.Sprintf("the control plane was silent for more than %v, and what it had to say is not carried out yet", rule.After))
+	}
 	if !l.ready.contact {
 		add(health.Contact, "the control plane was not heard since the start")
 	}
@@ -80,7 +106,7 @@ func (l *life) obstacles() []Obstacle {
 		add(health.CaughtUp, fmt.Sprintf("purges up to %s have to be carried out first, and are up to %s",
 			l.ready.reach, l.ledger.durable))
 	}
-	if l.rush.wanted && len(list) == 0 { // its turn is asked for when nothing else is in the way
+	if l.rush.wanted && !slices.ContainsFunc(list, Obstacle.bars) { // its turn is asked for when nothing else is in the way
 		add(health.Turn, "the cache has to ask about all that it holds, and waits for its turn to do so")
 	}
 	return list
@@ -91,6 +117,10 @@ type Obstacle struct {
 	Check string // one of package health's
 	Why   string // a sentence without addresses
 }
+
+// bars reports whether those who come all the same are refused. Otherwise the POP
+// knows everything that it must know, or asks.
+func (o Obstacle) bars() bool { return o.Check != health.Drained && o.Check != health.Silence }
 
 // Obstacles lists what keeps the POP from taking traffic now, nil for nothing.
 func (a *Agent) Obstacles() []Obstacle {

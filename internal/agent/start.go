@@ -19,6 +19,9 @@ func (a *Agent) start(ctx context.Context) (*life, error) {
 		events:  make(chan func(), 64),
 		jobs:    make(chan func() func()),
 		beatNow: make(chan struct{}, 1),
+
+		reportNow: make(chan struct{}, 1),
+
 		outbox:  newOutbox(),
 		gate:    newGate(),
 		reader:  newReader(),

@@ -69,6 +69,15 @@ func (l *life) setTopology(t freshet.Topology, v wire.Version) {
 	for _, p := range t.POPs {
 		l.topology.pops[p.ID] = p
 	}
+	me := l.topology.pops[l.o.POP]
+	if l.ready.drained && !me.Drained {
+		l.ready.undrain = l.reader.subjects[freshet.SubjectPurge].target
+	}
+	l.ready.drained = me.Drained
+	l.bears.Store(0)
+	if me.Silence.Acts() {
+		l.bears.Store(int64(me.Silence.After))
+	}
 	l.version.Store(t.Version)
 	l.follow(t)
 	l.redos.look = true

@@ -33,6 +33,7 @@ const (
 	CallTopology Call = "topology" // the topology now; the request is the one that the agent has, of which the version counts
 	CallDenied   Call = "denied"   // a page of the present deny list
 	CallTurn     Call = "turn"     // may the whole cache be made to revalidate now? One POP of a tier at a time
+	CallReport   Call = "report"   // how the POP stands; the answer is the heads of the log, and a sign of life
 	CallEvidence Call = "evidence" // store evidence; the answer comes after the commit
 )
 

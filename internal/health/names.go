@@ -15,6 +15,8 @@ const (
 	Contact  = "contact"   // the control plane was heard
 	Known    = "known"     // the control plane knows the POP
 	Standing = "standing"  // nobody marked it down or removed it
+	Drained  = "drained"   // no operator drains it
+	Silence  = "silence"   // the control plane answers, or others are fenced for its silence
 	Denials  = "denials"   // it knows what it must refuse
 	CaughtUp = "caught_up" // it has carried out what it missed
 	Turn     = "turn"      // it missed too much, and it is its turn to ask about all that it holds
@@ -22,5 +24,5 @@ const (
 
 // Checks lists the names.
 func Checks() []string {
-	return []string{Engine, Store, Bus, Disk, Agent, Cache, Contact, Known, Standing, Denials, CaughtUp, Turn}
+	return []string{Engine, Store, Bus, Disk, Agent, Cache, Contact, Known, Standing, Drained, Silence, Denials, CaughtUp, Turn}
 }
