@@ -18,6 +18,9 @@ func SilenceModes() []OnSilence {
 	return []OnSilence{SilenceOff, SilenceRevalidate, SilenceNotReady}
 }
 
+// SilenceUnable is said of a POP that is to revalidate and whose caches cannot.
+const SilenceUnable = "unable"
+
 // Silence says what a POP does when the control plane is silent. The zero value
 // is nothing.
 type Silence struct {
@@ -48,4 +51,22 @@ type Report struct {
 type Traffic struct {
 	Known bool          // its caches tell
 	Quiet time.Duration // since the last one asked, or since the start
+}
+
+// QuietFor is for how long nobody may have asked a POP that is said to get no
+// traffic.
+const QuietFor = 10 * time.Second
+
+// What is known of a POP's traffic, of viewers and of whoever else is no POP.
+const (
+	TrafficQuiet   = "quiet"   // nobody asked for QuietFor
+	TrafficBusy    = "busy"    // somebody did, or the POP has not been looked at for so long
+	TrafficUnknown = "unknown" // its caches do not tell, or it is not heard
+)
+
+// POPChange is what an operator does with a POP: one of Down and Drained.
+type POPChange struct {
+	Down    *bool `json:"down,omitempty"`    // true: excused, it takes no traffic; false: taken back, and not drained either
+	Drained *bool `json:"drained,omitempty"` // true: balancers are to send it nobody
+	CutOff  bool  `json:"cut_off,omitempty"` // with Down: the operator's word that it gets no traffic, where that cannot be seen
 }

@@ -160,6 +160,11 @@ type POPStatus struct {
 	Parents        []string  `json:"parents,omitempty"`
 	State          string    `json:"state"` // up, down (excused), lost (no heartbeat), never (not seen yet)
 	Ready          bool      `json:"ready"`
+	Obstacles      []string  `json:"obstacles,omitempty"` // why not: the checks of /readyz that fail there
+	Drained        time.Time `json:"drained,omitzero"`    // since when, by an operator
+	OnSilence      string    `json:"on_silence"`          // what it does when the control plane is silent: off, revalidate, not_ready, or unable
+	Silent         bool      `json:"silent,omitempty"`    // the control plane was silent for too long, and it has not caught up since
+	Traffic        string    `json:"traffic"`             // quiet, busy or unknown
 	Watermark      Position  `json:"watermark"`
 	Head           Position  `json:"head"`        // the last purge entry of the log
 	Lag            int       `json:"lag"`         // positions of the log between the two

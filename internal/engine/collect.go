@@ -43,6 +43,8 @@ func (e *Engine) call(ctx context.Context, pop string, call bus.Call, req []byte
 		e.members.speaks(pop, wire.VersionOf(req))
 		// It is answered in the version in which it asks: that it can read.
 		return wire.EncodeTopologyAs(wire.VersionOf(req), e.members.topology()), nil
+	case bus.CallReport:
+		return e.takeReport(ctx, pop, req)
 	case bus.CallEvidence:
 		err := e.receive(ctx, pop, req)
 		if err != nil && ctx.Err() == nil && !errors.Is(err, errStopping) {

@@ -44,6 +44,9 @@ type Store struct {
 	Catalog  store.Catalog
 
 	Takedowns store.Takedowns
+	// Duties keeps who is drained, and who may leave in silence; nil: nothing of
+	// that outlasts the engine.
+	Duties store.Duties
 	// Retention forgets what Keep is over for; nil: nothing is forgotten.
 	Retention store.Retention
 }
@@ -68,7 +71,11 @@ type Options struct {
 	// there always is.
 	Room func() error
 	POPs []freshet.POP // as declared; enrolled and removed at start to match
-	Log  *slog.Logger
+	// Silence is what POPs do about silence that have no rule of their own;
+	// NotReady is how many of those that are to be not ready may be.
+	Silence  freshet.Silence
+	NotReady int
+	Log      *slog.Logger
 	// Observer hears what is done; nil: nobody.
 	Observer Observer
 	// Tracer records what comes of submissions whose trace is recorded; nil:
@@ -164,7 +171,8 @@ type Engine struct {
 	serving   atomic.Bool // the bus is answered
 	strangers strangers   // wrong set-ups that were told
 
-	changing sync.Mutex // one change of membership at a time
+	changing   sync.Mutex // one change of membership at a time
+	entrusting sync.Mutex // one change of duties at a time; taken after changing
 
 	unplanned sync.Mutex // guards waiting
 	waiting   int        // rows accepted and not final
@@ -188,6 +196,9 @@ func New(ctx context.Context, o Options) (*Engine, error) {
 		pushNow: make(chan struct{}, 1), moved: make(chan struct{}, 1), unpacked: semaphore.NewWeighted(unpackedEvidence),
 	}
 	e.ledger = newLedger(e.members)
+	if err := e.loadDuties(ctx); err != nil {
+		return nil, err
+	}
 	if err := e.enrol(ctx); err != nil {
 		return nil, err
 	}

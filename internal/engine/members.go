@@ -27,6 +27,7 @@ type members struct {
 	unheard   map[string]bool  // POPs whose first heartbeat since the start is awaited
 	allHeard  chan struct{}    // closed when there are none left
 	beyond    freshet.Position // the log's next position is known to be after it
+	duties    duties
 }
 
 // standing is what the membership entries so far say of one POP.
@@ -45,6 +46,8 @@ type contact struct {
 	progress time.Time    // of the last evidence, or advance of the watermark
 	speaks   wire.Version // in which it last asked for the topology; 0: it has not since the start
 	unable   bool         // it said that its caches cannot refuse objects
+	report   freshet.Report
+	reported time.Time // when it came; zero: none did
 }
 
 func newMembers(pops []freshet.POP) *members {
@@ -279,13 +282,16 @@ func (m *members) topology() freshet.Topology {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	t := freshet.Topology{Version: m.version, Domains: approved(m.domains)}
+	permits, _ := m.permits()
 	for _, id := range slices.Sorted(maps.Keys(m.declared)) {
 		s := m.standing[id]
 		if !s.enrolled {
 			continue
 		}
 		p := m.declared[id]
-		p.Down = s.down
+		p.Down, p.Drained = s.down, !m.duties.of[id].Drained.IsZero()
+		p.Silence = m.ruleOf(id)
+		p.Silence.Permit = permits[id]
 		p.Parents = slices.DeleteFunc(slices.Clone(p.Parents), func(parent string) bool { return !m.standing[parent].enrolled })
 		if c := m.live[id]; c != nil && c.beat.URL != "" {
 			p.URL = c.beat.URL

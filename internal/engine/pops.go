@@ -37,6 +37,7 @@ func (e *Engine) enrol(ctx context.Context) error {
 		}
 		e.members.apply(changes...)
 	}
+	e.entrust(ctx)
 	return e.reloadDomains(ctx)
 }
 
@@ -45,13 +46,18 @@ func membership(c freshet.MembershipChange, pop string) *freshet.Entry {
 }
 
 // SetPOP marks a POP down (excused: it takes no traffic from clients or
-// children) or up again. Only an operator's word does this; a deadline never
+// children) or up again, and no longer drained. Only an operator's word does this; a deadline never
 // excuses.
 func (e *Engine) SetPOP(ctx context.Context, id string, down bool) error {
 	e.changing.Lock()
 	defer e.changing.Unlock()
 	if !e.members.known(id) {
 		return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
+	}
+	if !down {
+		if err := e.drain(ctx, id, false); err != nil {
+			return err
+		}
 	}
 	if p, _ := e.members.topology().POP(id); p.Down == down {
 		return nil
@@ -72,6 +78,7 @@ func (e *Engine) AddPOP(ctx context.Context, p freshet.POP) error {
 	if !e.members.known(p.ID) {
 		return e.changeMember(ctx, freshet.MemberEnrol, p.ID)
 	}
+	defer e.entrust(ctx)
 	if changed {
 		e.pushTopology(ctx)
 	}
@@ -90,6 +97,9 @@ func (e *Engine) RemovePOP(ctx context.Context, id string) error {
 		return err
 	}
 	e.members.undeclare(id)
+	if err := e.discharge(ctx, id); err != nil {
+		return err
+	}
 	e.members.greeted(id) // planning waits for it no more
 	return nil
 }
@@ -104,6 +114,7 @@ func (e *Engine) changeMember(ctx context.Context, change freshet.MembershipChan
 	e.members.apply(entry)
 	wake(e.pushNow)
 	e.pushTopology(ctx)
+	e.entrust(ctx)
 	// What only this POP owed is final now, or owed again.
 	var jobs []string
 	e.ledger.owing(func(m entryMeta, pops []string) {
@@ -187,6 +198,7 @@ func (e *Engine) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 			s.Incarnation, s.Release = b.Incarnation, b.Release
 			s.DenyList = c.denyState(denial)
 		}
+		e.members.show(&s, e.members.live[p.ID], p.Down)
 		e.members.mu.RUnlock()
 		if p.Down {
 			s.State = "down"

@@ -209,7 +209,7 @@ func (c *contact) denyState(last freshet.Position) freshet.DenyState {
 		return ""
 	case c.speaks < wire.Version3 || c.unable:
 		return freshet.DenyUnsupported
-	case c.beat.Watermark.Before(last) || !c.beat.Ready:
+	case c.beat.Watermark.Before(last) || !c.beat.Ready && !c.serves():
 		return freshet.DenyBehind
 	}
 	return freshet.DenyApplied
