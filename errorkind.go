@@ -27,6 +27,9 @@ const (
 	KindOperator  ErrorKind = "operator_only"    // the operator's account alone may
 	KindTemporary ErrorKind = "temporary"        // not with a temporary credential
 
+	// Of CodeConflict.
+	KindTraffic ErrorKind = "may_get_traffic" // a POP that viewers may reach, or of which nobody can see whether they do
+
 	// Of CodeLimited.
 	KindQuota         ErrorKind = "quota_exceeded"      // the account had its share of the day
 	KindPrefetchQueue ErrorKind = "prefetch_queue_full" // the account's prefetches wait already

@@ -125,10 +125,12 @@ func (c *Client) POPs(ctx context.Context) ([]freshet.POPStatus, error) {
 }
 
 // SetPOP marks a POP down (excused: it takes no traffic from viewers or child
-// POPs) or up again.
-func (c *Client) SetPOP(ctx context.Context, id string, down bool) (freshet.POPStatus, error) {
+// POPs) or up again, or has load balancers send it nobody. A POP that gets
+// traffic, or of which that cannot be seen, is a CodeConflict error unless it is
+// said to be cut off.
+func (c *Client) SetPOP(ctx context.Context, id string, change freshet.POPChange) (freshet.POPStatus, error) {
 	var out freshet.POPStatus
-	err := c.call(ctx, http.MethodPost, "/v1/pops/"+url.PathEscape(id), nil, api.POPChange{Down: &down}, &out)
+	err := c.call(ctx, http.MethodPost, "/v1/pops/"+url.PathEscape(id), nil, change, &out)
 	return out, err
 }
 
@@ -153,9 +155,14 @@ func (c *Client) RevokePOP(ctx context.Context, id string) (freshet.POPStatus, e
 	return out, err
 }
 
-// RemovePOP revokes a POP that was added and ends its membership.
-func (c *Client) RemovePOP(ctx context.Context, id string) error {
-	return c.call(ctx, http.MethodDelete, "/v1/pops/"+url.PathEscape(id), nil, nil, &struct{}{})
+// RemovePOP revokes a POP that was added and ends its membership. One that may
+// get traffic is a CodeConflict error unless it is said to be cut off.
+func (c *Client) RemovePOP(ctx context.Context, id string, cutOff bool) error {
+	q := url.Values{}
+	if cutOff {
+		q.Set("cut_off", "true")
+	}
+	return c.call(ctx, http.MethodDelete, "/v1/pops/"+url.PathEscape(id), q, nil, &struct{}{})
 }
 
 func page(limit int) url.Values {

@@ -83,7 +83,7 @@ func TestEveryCall_MakesTheRoundTrip(t *testing.T) {
 	if d, err := c.Domains(ctx); err != nil || len(d) != 2 {
 		t.Error(d, err)
 	}
-	if p, err := c.SetPOP(ctx, "edge-1", true); err != nil || p.State != "down" {
+	if p, err := c.SetPOP(ctx, "edge-1", freshet.POPChange{Down: new(true)}); err != nil || p.State != "down" {
 		t.Error(p, err)
 	}
 	if p, err := c.POPs(ctx); err != nil || len(p) != 2 {
@@ -96,10 +96,10 @@ func TestEveryCall_MakesTheRoundTrip(t *testing.T) {
 	if p, err := c.RevokePOP(ctx, "edge-2"); err != nil || p.Access != freshet.AccessRevoked || p.AccessSince.IsZero() {
 		t.Error(p, err)
 	}
-	if err := c.RemovePOP(ctx, "edge-2"); err != nil {
+	if err := c.RemovePOP(ctx, "edge-2", true); err != nil {
 		t.Error(err)
 	}
-	if err := c.RemovePOP(ctx, "edge-2"); freshet.ErrorCode(err) != freshet.CodeNotFound {
+	if err := c.RemovePOP(ctx, "edge-2", false); freshet.ErrorCode(err) != freshet.CodeNotFound {
 		t.Error(err)
 	}
 	key, err := c.CreateKey(ctx, client.NewKey{})

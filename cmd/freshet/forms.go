@@ -64,6 +64,7 @@ func forms() map[string]form {
 		"freshet pop":            {none: "it runs a POP; its log can be JSON (log.format)"},
 		"freshet pop add":        {of: freshet.Invitation{}},
 		"freshet pop down":       pop,
+		"freshet pop drain":      pop,
 		"freshet pop up":         pop,
 		"freshet pop revoke":     pop,
 		"freshet pop remove":     {of: removed{}},

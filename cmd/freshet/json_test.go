@@ -70,6 +70,7 @@ func samples() map[string][]sample {
 		"freshet policy show":    nil, // the vendor's form
 		"freshet pop add":        {{words: "edge-9 --parent shield"}},
 		"freshet pop down":       {{words: "edge-1"}},
+		"freshet pop drain":      {{words: "edge-1"}},
 		"freshet pop remove":     {{words: "edge-9", after: []string{"pop add edge-9"}}},
 		"freshet pop revoke":     {{words: "edge-9", after: []string{"pop add edge-9"}}},
 		"freshet pop up":         {{words: "edge-1"}},

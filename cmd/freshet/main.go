@@ -26,6 +26,7 @@ func run() int {
 		args: os.Args[1:], in: os.Stdin, out: os.Stdout, err: os.Stderr, env: os.Getenv,
 		typed:    term.IsTerminal(int(os.Stdin.Fd())),
 		terminal: term.IsTerminal(int(os.Stderr.Fd())), columns: columns(os.Stdout),
+		asks:    term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		servers: servers(),
 	})
 }

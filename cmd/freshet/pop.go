@@ -32,7 +32,7 @@ func newPOP(d deps) *cobra.Command {
 		Use: "pop --config FILE", Short: "Run one POP as its own process, or let POPs join and leave", Args: needsSubcommand,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if file == "" || d.servers.runPOP == nil {
-				return usageError{errors.New("freshet pop needs --config FILE, or a subcommand: add, revoke, remove, down, up")}
+				return usageError{errors.New("freshet pop needs --config FILE, or a subcommand: add, drain, down, up, revoke, remove")}
 			}
 			return d.servers.runPOP(cmd, file)
 		},
@@ -40,34 +40,33 @@ func newPOP(d deps) *cobra.Command {
 	cmd.Flags().StringVar(&file, "config", "", "configuration `FILE` of the POP")
 	cmd.AddCommand(
 		newPOPAdd(d), newPOPRevoke(d), newPOPRemove(d),
-		newPOPSet(d, true, "down ID", "Excuse a POP: it takes no traffic, and nothing waits for it"),
-		newPOPSet(d, false, "up ID", "Take a POP back: it catches up on what it missed, then serves"),
+		newPOPDrain(d), newPOPDown(d), newPOPUp(d),
 	)
-	return cmd
-}
-
-func newPOPSet(d deps, down bool, use, short string) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.ExactArgs(1)}
-	r := addRemote(d, cmd)
-	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		p, err := c.SetPOP(cmd.Context(), args[0], down)
-		if err != nil {
-			return err
-		}
-		return r.show(p, func() error { return showPOPs(r, p) })
-	})
 	return cmd
 }
 
 func showPOPs(r *remote, pops ...freshet.POPStatus) error {
 	t := r.table("POP", "STATE", "READY", "LAG", "BEHIND", "PURGES", "PREFETCHES", "EXCEPTIONS", "DENY LIST", "PARENTS",
-		"LAST CONTACT", "URL", "ACCESS", "RELEASE", "WATERMARK", "INCARNATION")
+		"LAST CONTACT", "URL", "ACCESS", "RELEASE", "TRAFFIC", "IN SILENCE", "WATERMARK", "INCARNATION")
 	now := time.Now()
 	for _, p := range pops {
-		t.row(p.ID, p.State, yes(p.Ready), num(p.Lag), behind(p), num(p.OwedPurges), num(p.OwedPrefetches), num(p.Exceptions), string(p.DenyList),
-			strings.Join(p.Parents, ","), ago(p.LastContact, now), p.URL, access(p, now), p.Release, p.Watermark.String(), p.Incarnation)
+		t.row(p.ID, p.State, ready(p), num(p.Lag), behind(p), num(p.OwedPurges), num(p.OwedPrefetches), num(p.Exceptions), string(p.DenyList),
+			strings.Join(p.Parents, ","), ago(p.LastContact, now), p.URL, access(p, now), p.Release, p.Traffic, p.OnSilence, p.Watermark.String(), p.Incarnation)
 	}
 	return t.flush()
+}
+
+// ready tells whether a POP may get viewers, and if not, why.
+func ready(p freshet.POPStatus) string {
+	switch {
+	case p.Ready:
+		return "yes"
+	case len(p.Obstacles) > 0:
+		return "no: " + strings.Join(p.Obstacles, ", ")
+	case !p.Drained.IsZero():
+		return "no: drained"
+	}
+	return "no"
 }
 
 // behind tells how long the oldest purge has waited that a POP owes.

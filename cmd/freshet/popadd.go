@@ -101,23 +101,6 @@ func newPOPRevoke(d deps) *cobra.Command {
 	return cmd
 }
 
-func newPOPRemove(d deps) *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "remove ID", Short: "Revoke a POP and end its membership: nothing waits for it any more", Args: cobra.ExactArgs(1),
-	}
-	r := addRemote(d, cmd)
-	cmd.RunE = r.run(func(cmd *cobra.Command, c *client.Client, args []string) error {
-		if err := c.RemovePOP(cmd.Context(), args[0]); err != nil {
-			return err
-		}
-		return r.show(removed{args[0]}, func() error {
-			r.note("POP %s is a member no more.", args[0])
-			return nil
-		})
-	})
-	return cmd
-}
-
 // access tells in one cell how a POP proves who it is.
 func access(p freshet.POPStatus, now time.Time) string {
 	var text string

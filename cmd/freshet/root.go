@@ -21,6 +21,7 @@ type deps struct {
 	out, err io.Writer // what a terminal would act on does not pass; see execute
 	env      func(string) string
 	terminal bool // err is a terminal
+	asks     bool // so are in and err: questions are answered
 	columns  int  // of the terminal that out is; 0 = it is none
 	look     *look
 	// export and screen are out and err as they are: for exports, of which no

@@ -24,6 +24,7 @@ func argumentValues() map[string]value {
 		"freshet pop revoke":      pops,
 		"freshet pop remove":      pops,
 		"freshet pop down":        pops,
+		"freshet pop drain":       pops,
 		"freshet pop up":          pops,
 		"freshet pop add":         pops,
 		"freshet domain add":      domains,

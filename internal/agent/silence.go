@@ -74,12 +74,12 @@ func (l *life) judgeSilence(ctx context.Context) {
 }
 
 func (l *life) logSilence(ctx context.Context, rule freshet.Silence) {
-	text := "the control plane is silent: everything is revalidated until it answers"
+	attrs := []slog.Attr{slog.Duration("for", rule.After), slog.Bool("ready", !l.leaves(rule))}
 	if l.o.OnVigil == nil {
-		text = "the control plane is silent, and the caches of this POP cannot be made to revalidate everything: they go on as before"
+		l.log.LogAttrs(ctx, slog.LevelWarn, "the control plane is silent, and the caches here cannot be made to revalidate everything: they go on as before", attrs...)
+		return
 	}
-	l.log.LogAttrs(ctx, slog.LevelWarn, text, //nolint:sloglint // one of two constants
-		slog.Duration("for", rule.After), slog.Bool("ready", !l.leaves(rule)))
+	l.log.LogAttrs(ctx, slog.LevelWarn, "the control plane is silent: everything is revalidated until it answers", attrs...)
 }
 
 // leaves reports whether the POP is to get no viewers while there is silence.

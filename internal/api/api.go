@@ -41,15 +41,16 @@ type Engine interface {
 type POPs interface {
 	// POPs returns every POP.
 	POPs(ctx context.Context) ([]freshet.POPStatus, error)
-	// SetPOP marks a POP down (excused) or up.
-	SetPOP(ctx context.Context, id string, down bool) error
+	// SetPOP marks a POP down (excused) or up, or drained or not. One that may
+	// get traffic is a CodeConflict error, unless it is said to be cut off.
+	SetPOP(ctx context.Context, id string, c freshet.POPChange) error
 	// AddPOP makes a one-time token for a POP, new or not. No parents leave
 	// those that it has; ttl 0 is the default.
 	AddPOP(ctx context.Context, id string, parents []string, ttl time.Duration) (freshet.Invitation, error)
 	// RevokePOP ends a POP's credential and live connection.
 	RevokePOP(ctx context.Context, id string) error
-	// RemovePOP ends its membership too.
-	RemovePOP(ctx context.Context, id string) error
+	// RemovePOP ends its membership too, with the same check.
+	RemovePOP(ctx context.Context, id string, cutOff bool) error
 }
 
 // Domains keeps acceleration domains.

@@ -12,11 +12,6 @@ type POPList struct {
 	POPs []freshet.POPStatus `json:"pops"`
 }
 
-// POPChange is the body of POST /v1/pops/{id}.
-type POPChange struct {
-	Down *bool `json:"down"`
-}
-
 // POPRequest is the body of POST /v1/pops.
 type POPRequest struct {
 	ID      string   `json:"id"`
@@ -33,15 +28,15 @@ func (s *server) listPOPs(c *call) error {
 }
 
 func (s *server) setPOP(c *call) error {
-	var change POPChange
+	var change freshet.POPChange
 	if err := c.decode(&change); err != nil {
 		return err
 	}
-	if change.Down == nil {
-		return freshet.Invalid("down", "down must be true or false.")
+	if (change.Down == nil) == (change.Drained == nil) {
+		return freshet.Invalid("down", "One of down and drained must be true or false.")
 	}
 	id := c.r.PathValue("id")
-	if err := s.POPs.SetPOP(c.r.Context(), id, *change.Down); err != nil {
+	if err := s.POPs.SetPOP(c.r.Context(), id, change); err != nil {
 		return err
 	}
 	return s.showPOP(c, id)
@@ -95,7 +90,11 @@ func (s *server) revokePOP(c *call) error {
 }
 
 func (s *server) removePOP(c *call) error {
-	if err := s.POPs.RemovePOP(c.r.Context(), c.r.PathValue("id")); err != nil {
+	cut := c.query.Get("cut_off")
+	if cut != "" && cut != "true" && cut != "false" {
+		return freshet.Invalid("cut_off", "cut_off must be true or false.")
+	}
+	if err := s.POPs.RemovePOP(c.r.Context(), c.r.PathValue("id"), cut == "true"); err != nil {
 		return err
 	}
 	return c.reply(http.StatusOK, struct{}{})

@@ -66,7 +66,7 @@ func (s *server) routes() []route {
 		{pattern: "GET /v1/pops", actions: []string{"freshet:ListPOPs"}, handle: s.listPOPs},
 		{pattern: "POST /v1/pops", actions: []string{"freshet:AddPOP"}, handle: s.addPOP, writes: true, operate: true},
 		{pattern: "POST /v1/pops/{id}", actions: []string{"freshet:SetPOP"}, handle: s.setPOP, writes: true, frees: true, operate: true},
-		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, frees: true, operate: true},
+		{pattern: "DELETE /v1/pops/{id}", actions: []string{"freshet:RemovePOP"}, handle: s.removePOP, writes: true, frees: true, operate: true, params: []string{"cut_off"}},
 		{pattern: "POST /v1/pops/{id}/revoke", actions: []string{"freshet:RevokePOP"}, handle: s.revokePOP, writes: true, frees: true, operate: true},
 		{pattern: "GET /v1/accounts", actions: []string{"freshet:ListAccounts"}, handle: s.listAccounts, operate: true},
 		{pattern: "POST /v1/accounts", actions: []string{"freshet:CreateAccount"}, handle: s.createAccount, writes: true, lasting: true, operate: true},

@@ -39,6 +39,9 @@ type worked struct {
 	front      string // the same as this process reaches it, for probes
 	site       *site  // the front door, if it is ours
 	onReady    func(ready bool)
+	onObstacle func(why string)     // nil: the caches tell balancers nothing
+	onVigil    func(on bool)        // nil: they cannot be made to ask before they serve
+	traffic    func() time.Duration // nil: they do not tell
 	onTopology func(freshet.Topology)
 	runs       []func(context.Context) error // what drivers do between calls
 }

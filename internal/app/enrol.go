@@ -19,7 +19,7 @@ import (
 func declared(c *config.Config) []freshet.POP {
 	pops := make([]freshet.POP, len(c.POPs))
 	for i, p := range c.POPs {
-		pops[i] = freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote, Area: p.Area}
+		pops[i] = freshet.POP{ID: p.ID, Parents: p.Parents, Remote: p.Remote, Area: p.Area, Silence: c.SilenceOf(p)}
 	}
 	return pops
 }

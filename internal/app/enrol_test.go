@@ -338,10 +338,10 @@ func TestEnrolment_RemovedAndTold(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	p.complete(p.submit(freshet.Purge, "/film"))
-	if err := p.client.RemovePOP(t.Context(), "edge-1"); freshet.ErrorCode(err) != freshet.CodeConflict {
+	if err := p.client.RemovePOP(t.Context(), "edge-1", true); freshet.ErrorCode(err) != freshet.CodeConflict {
 		t.Errorf("a parent is removed: %v", err)
 	}
-	if err := p.client.RemovePOP(t.Context(), "edge-2"); err != nil {
+	if err := p.client.RemovePOP(t.Context(), "edge-2", true); err != nil {
 		t.Fatal(err)
 	}
 	p.until("the refusal", func() bool { return gone.log.count(refusedText) == 1 })

@@ -87,6 +87,7 @@ func newPOP(ctx context.Context, group *lifecycle.Group, s popSpec) (*pop, error
 		Release: s.release, URL: w.url, Probe: probe, PrefetchWorkers: s.limits.PrefetchWorkers,
 		PrefetchRate: int(s.limits.PrefetchRate.Bytes()), PrefetchPerOrigin: s.limits.PrefetchPerOrigin, TurnWait: s.flush.Wait.Std(),
 		OnTopology: func(t freshet.Topology) { w.onTopology(t); missing.look(ctx, t) }, OnReady: w.onReady,
+		OnObstacle: w.onObstacle, OnVigil: w.onVigil, Traffic: w.traffic,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pop %s: %w", s.id, err)
@@ -117,7 +118,7 @@ func newEdge(ctx context.Context, group *lifecycle.Group, s popSpec) (worked, er
 	group.OnStop("front door of "+s.id, door.stop)
 	return worked{
 		driver: cacheedge.New(cache), url: publicURL(k, l), front: "http://" + l.Addr().String(), site: door,
-		onReady: cache.SetReady, onTopology: cache.SetTopology,
+		onReady: cache.SetReady, onTopology: cache.SetTopology, onObstacle: cache.SetObstacle, onVigil: cache.SetVigilant, traffic: cache.Quiet,
 	}, nil
 }
 

@@ -149,10 +149,11 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		Observer: control, Tracer: s.tracing.tracer,
 		Store: engine.Store{
 			Jobs: control.Jobs(s.store), Log: s.store, Tasks: s.store, States: s.store, Evidence: control.Evidences(s.store), Catalog: s.store,
-			Takedowns: s.store, Retention: s.store,
+			Takedowns: s.store, Retention: s.store, Duties: s.store,
 		},
 		Bus: s.control, Planner: planner, POPs: append(declared(c), s.book.Members(ctx, o.Log)...), Log: o.Log,
 		Events: callback.Planned, Ends: s.store, Finished: callback.Finished, Keep: c.Keep.Std(), Replay: c.ReplayFor(), FlushTurn: c.Flush.Turn.Std(),
+		Silence: c.Silence.Rule(), NotReady: c.Silence.NotReadyAtMost,
 		Limits: s.quotas,
 		Room:   s.disk.Check, MaxUnplanned: c.Limits.Unplanned,
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),

@@ -65,7 +65,7 @@ func (p *pop) standing(context.Context) []health.Result {
 	found := p.agent.Obstacles()
 	var list []health.Result
 	for _, check := range []string{
-		health.Agent, health.Cache, health.Contact, health.Known, health.Standing, health.Drained, health.Silence, health.Denials, health.CaughtUp,
+		health.Agent, health.Cache, health.Contact, health.Known, health.Standing, health.Drained, health.Silence, health.Denials, health.CaughtUp, health.Turn,
 	} {
 		r := health.Result{Check: check, OK: true}
 		for _, o := range found {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/config"
 	"github.com/freshet-vod/freshet/internal/health"
 )
@@ -65,11 +66,11 @@ func TestReadyz_APOPOfItsOwnProcessTellsWhy(t *testing.T) {
 		})
 	}
 	wants("")
-	if _, err := p.client.SetPOP(t.Context(), "edge-1", true); err != nil {
+	if _, err := p.client.SetPOP(t.Context(), "edge-1", freshet.POPChange{Down: new(true), CutOff: true}); err != nil {
 		t.Fatal(err)
 	}
 	wants("standing")
-	if _, err := p.client.SetPOP(t.Context(), "edge-1", false); err != nil {
+	if _, err := p.client.SetPOP(t.Context(), "edge-1", freshet.POPChange{Down: new(false)}); err != nil {
 		t.Fatal(err)
 	}
 	wants("")

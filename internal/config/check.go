@@ -27,6 +27,7 @@ func (c *Config) check(f *faults) {
 	c.checkBearers(f)
 	c.checkNumbers(f)
 	c.checkDomains(f)
+	c.checkSilence(f)
 	c.checkPOPs(f)
 	c.checkMember(f)
 	c.checkBus(f)
@@ -127,6 +128,7 @@ func (c *Config) checkPOPs(f *faults) {
 	at := map[string]int{}
 	for i, p := range c.POPs {
 		key := fmt.Sprintf("pops[%d]", i)
+		p.checkSilence(f, key)
 		switch first, ok := at[p.ID]; {
 		case p.ID == "":
 			f.add(key+".id", "is missing")

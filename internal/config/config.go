@@ -56,6 +56,10 @@ type Config struct {
 	// Bus is what remote POPs connect to.
 	Bus Bus `yaml:"bus"`
 
+	// Silence is what POPs do when this control plane is silent: it is told to
+	// them, and `pops[].silence` says otherwise of one.
+	Silence Silence `yaml:"silence"`
+
 	// Secrets says how secrets in the database are encrypted.
 	Secrets Secrets `yaml:"secrets"`
 
@@ -114,6 +118,10 @@ type POP struct {
 	// everywhere. Prefetches that are meant for an area (`Area` of
 	// PreloadVodObjectCaches) pass over POPs of the other.
 	Area freshet.Scope `yaml:"area"`
+
+	// Silence is what this POP does when the control plane is silent, where that
+	// is something else than `silence` says.
+	Silence POPSilence `yaml:"silence"`
 
 	// Remote says that the POP runs as its own process; its caches are then
 	// set in the file of that process, not here. It needs `bus.listen`.
@@ -318,6 +326,7 @@ func Default() *Config {
 		Tracing:   Tracing{Sample: 0.1},
 		Log:       Log{Level: "info", Format: "text"},
 		Callbacks: Callbacks{Workers: 64, PerHost: 8},
+		Silence:   defaultSilence(),
 	}
 }
 

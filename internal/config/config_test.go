@@ -171,6 +171,7 @@ func TestVariables_ListEveryScalarKey(t *testing.T) {
 	want := []string{
 		"FRESHET_LISTEN", "FRESHET_DATA", "FRESHET_POP_ID", "FRESHET_POP_CONTROL", "FRESHET_POP_TOKEN_FILE", "FRESHET_POP_CA_FILE",
 		"FRESHET_POP_PREFETCH_VIA", "FRESHET_BUS_LISTEN", "FRESHET_BUS_TOKEN_FILE", "FRESHET_BUS_TLS_CERT_FILE", "FRESHET_BUS_TLS_KEY_FILE",
+		"FRESHET_SILENCE_AFTER", "FRESHET_SILENCE_THEN", "FRESHET_SILENCE_NOT_READY_AT_MOST",
 		"FRESHET_SECRETS_KEY_FILE", "FRESHET_TIMEOUTS_DEADLINE",
 		"FRESHET_TIMEOUTS_PREFETCH_FINISH_BY", "FRESHET_TIMEOUTS_SIGNATURE",
 		"FRESHET_LIMITS_PROFILE", "FRESHET_LIMITS_OWN_CALLS_PER_SECOND", "FRESHET_LIMITS_OWN_URLS_PER_DAY",
@@ -240,4 +241,31 @@ func FuzzParse(f *testing.F) {
 			t.Error("a file without data was accepted")
 		}
 	})
+}
+
+// A POP has the rule of all, but for what its own says.
+func TestSilence_OfAPOPIsThatOfAllButForItsOwn(t *testing.T) {
+	t.Parallel()
+	c, err := config.Parse("f", []byte(`
+silence: {after: 5m, then: not_ready}
+pops:
+  - {id: a, caches: [{listen: "127.0.0.1:8101"}]}
+  - {id: b, silence: {after: 30s}, caches: [{listen: "127.0.0.1:8102"}]}
+  - {id: c, silence: {then: "off"}, caches: [{listen: "127.0.0.1:8103"}]}
+`), noEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []freshet.Silence{
+		{After: 5 * time.Minute, Then: freshet.SilenceNotReady},
+		{After: 30 * time.Second, Then: freshet.SilenceNotReady},
+		{After: 5 * time.Minute, Then: freshet.SilenceOff},
+	} {
+		if got := c.SilenceOf(c.POPs[i]); got != want {
+			t.Errorf("%s does %+v, want %+v", c.POPs[i].ID, got, want)
+		}
+	}
+	if got := config.Default().Silence.Rule(); got != (freshet.Silence{After: 2 * time.Minute, Then: freshet.SilenceRevalidate}) {
+		t.Errorf("by default they do %+v", got)
+	}
 }

@@ -38,7 +38,7 @@ func TestManual_IsFresh(t *testing.T) {
 func writeManual(t *testing.T) []byte {
 	t.Helper()
 	comments := map[string]string{}
-	for _, name := range []string{"config.go", "beside.go", "figures.go", "flush.go", "nginx.go", "domain.go"} {
+	for _, name := range []string{"config.go", "beside.go", "figures.go", "flush.go", "nginx.go", "domain.go", "silence.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

@@ -2,6 +2,7 @@ package enrol
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -21,6 +22,8 @@ type Engine interface {
 	POPs(ctx context.Context) ([]freshet.POPStatus, error)
 	// SetPOP marks a member down or up.
 	SetPOP(ctx context.Context, id string, down bool) error
+	// DrainPOP has load balancers send a member nobody, or ends that.
+	DrainPOP(ctx context.Context, id string, drained bool) error
 	// AddPOP makes a POP a member, or changes the parents of one.
 	AddPOP(ctx context.Context, p freshet.POP) error
 	// RemovePOP ends a membership. One that is no member is no error.
@@ -107,9 +110,47 @@ func noPOP(id string) error {
 	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", clip(id))
 }
 
-// SetPOP marks a member down or up.
-func (d *Desk) SetPOP(ctx context.Context, id string, down bool) error {
-	return d.o.Engine.SetPOP(ctx, id, down)
+// SetPOP marks a member down or up, or drained or not. One that gets traffic,
+// or of which that cannot be seen, is marked down only if the caller says that
+// it is cut off.
+func (d *Desk) SetPOP(ctx context.Context, id string, c freshet.POPChange) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	s, err := d.status(ctx, id)
+	switch {
+	case err != nil:
+		return err
+	case (c.Down == nil) == (c.Drained == nil):
+		return freshet.Invalid("down", "One of down and drained must be true or false.")
+	case c.Drained != nil && *c.Drained && s.State == "down":
+		return freshet.Errorf(freshet.CodeConflict, "The POP %s is down: it gets no traffic that could be drained.", id)
+	case c.Drained != nil:
+		return d.o.Engine.DrainPOP(ctx, id, *c.Drained)
+	case *c.Down && !c.CutOff:
+		if err := cutOff(s, "marked down"); err != nil {
+			return err
+		}
+	}
+	return d.o.Engine.SetPOP(ctx, id, *c.Down)
+}
+
+// cutOff refuses a POP that may get traffic: what is to be done with it is safe
+// only without.
+func cutOff(s freshet.POPStatus, what string) error {
+	var seen string
+	switch {
+	case s.State == "down", s.Access == freshet.AccessAwaiting, s.Access == freshet.AccessNone:
+		return nil // excused already, or nothing was ever stored there
+	case s.State != "up":
+		seen = "is not heard, so that nobody can see whether viewers still reach it"
+	case s.Traffic == freshet.TrafficUnknown:
+		seen = "has caches that do not tell whether viewers reach it"
+	case s.Traffic == freshet.TrafficBusy:
+		seen = fmt.Sprintf("was asked by viewers within the last %v, or has just started", freshet.QuietFor)
+	default:
+		return nil
+	}
+	return freshet.Errorf(freshet.CodeConflict, "The POP %s %s; one that is %s must get no traffic.", s.ID, seen, what).Of(freshet.KindTraffic)
 }
 
 // AddPOP hands out a one-time token for a POP that is declared remote, that was
@@ -205,11 +246,14 @@ func (d *Desk) revoke(ctx context.Context, id string, forget bool) error {
 	return nil
 }
 
-// RemovePOP revokes a POP and ends its membership.
-func (d *Desk) RemovePOP(ctx context.Context, id string) error {
+// RemovePOP revokes a POP and ends its membership. One that may get traffic is
+// removed only if the caller says that it is cut off: nothing is purged there any
+// more.
+func (d *Desk) RemovePOP(ctx context.Context, id string, cut bool) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if err := d.exists(ctx, id); err != nil {
+	s, err := d.status(ctx, id)
+	if err != nil {
 		return err
 	}
 	if _, ok := d.o.Book.declared[id]; ok {
@@ -218,6 +262,11 @@ func (d *Desk) RemovePOP(ctx context.Context, id string) error {
 	}
 	if children := d.o.Book.childrenOf(id); len(children) > 0 {
 		return freshet.Errorf(freshet.CodeConflict, "POPs fill from %s: %s. Remove them first, or add them again with other parents.", id, strings.Join(children, ", "))
+	}
+	if !cut {
+		if err := cutOff(s, "removed"); err != nil {
+			return err
+		}
 	}
 	// The record first: should this end half way, the next start removes what
 	// is neither declared nor added.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -42,6 +43,8 @@ type core struct {
 	members map[string]freshet.POP
 	err     error // of the next change
 	cuts    []string
+	seen    map[string]freshet.POPStatus // State and Traffic, where they are others
+	done    []string                     // changes
 }
 
 func (c *core) POPs(context.Context) ([]freshet.POPStatus, error) {
@@ -49,12 +52,24 @@ func (c *core) POPs(context.Context) ([]freshet.POPStatus, error) {
 	defer c.mu.Unlock()
 	var list []freshet.POPStatus
 	for _, p := range c.members {
-		list = append(list, freshet.POPStatus{ID: p.ID, Parents: p.Parents, State: "up", Remote: p.Remote})
+		s := freshet.POPStatus{ID: p.ID, Parents: p.Parents, State: "up", Remote: p.Remote, Traffic: freshet.TrafficQuiet}
+		if seen, ok := c.seen[p.ID]; ok {
+			s.State, s.Traffic = seen.State, seen.Traffic
+		}
+		list = append(list, s)
 	}
 	return list, nil
 }
 
-func (c *core) SetPOP(context.Context, string, bool) error { return nil }
+func (c *core) SetPOP(_ context.Context, id string, down bool) error {
+	c.done = append(c.done, fmt.Sprint(id, " down ", down))
+	return nil
+}
+
+func (c *core) DrainPOP(_ context.Context, id string, drained bool) error {
+	c.done = append(c.done, fmt.Sprint(id, " drained ", drained))
+	return nil
+}
 
 func (c *core) fails() error {
 	err := c.err
@@ -301,7 +316,7 @@ func TestDesk_RevokingEndsAnInvitation(t *testing.T) {
 	if a := d.exchange("edge-2", token, newKey(t)); a.Fault != enrol.FaultUnknown || d.book.Invited("edge-2", token) {
 		t.Errorf("%+v", a)
 	}
-	must(t, d.RemovePOP(t.Context(), "edge-2"))
+	must(t, d.RemovePOP(t.Context(), "edge-2", true))
 	if s := d.status("edge-2"); s.ID != "" {
 		t.Errorf("%+v", s)
 	}
@@ -314,19 +329,19 @@ func TestDesk_RemovedIsGoneAndOut(t *testing.T) { //nolint:tparallel // lives of
 		d := newDesk(t, dir, declared())
 		d.enrol("mid", d.add("mid", "shield"))
 		d.enrol("leaf", d.add("leaf", "mid"))
-		wantCode(t, d.RemovePOP(t.Context(), "mid"), freshet.CodeConflict, "POPs fill from mid: leaf")
-		wantCode(t, d.RemovePOP(t.Context(), "edge-1"), freshet.CodeConflict, "declared")
-		wantCode(t, d.RemovePOP(t.Context(), "nobody"), freshet.CodeNotFound, "no POP")
+		wantCode(t, d.RemovePOP(t.Context(), "mid", true), freshet.CodeConflict, "POPs fill from mid: leaf")
+		wantCode(t, d.RemovePOP(t.Context(), "edge-1", true), freshet.CodeConflict, "declared")
+		wantCode(t, d.RemovePOP(t.Context(), "nobody", true), freshet.CodeNotFound, "no POP")
 		d.core.cut()
 		d.core.err = errors.New("the disk is full")
-		if err := d.RemovePOP(t.Context(), "leaf"); err == nil {
+		if err := d.RemovePOP(t.Context(), "leaf", true); err == nil {
 			t.Error("a membership that goes on is told to be over")
 		}
-		must(t, d.RemovePOP(t.Context(), "leaf")) // and again
+		must(t, d.RemovePOP(t.Context(), "leaf", true)) // and again
 		if got := d.core.cut(); len(got) == 0 || d.book.Key("leaf") != "" || d.book.Shared("leaf") {
 			t.Error("a removed POP is let in")
 		}
-		must(t, d.RemovePOP(t.Context(), "mid"))
+		must(t, d.RemovePOP(t.Context(), "mid", true))
 	})
 	t.Run("after a restart", func(t *testing.T) {
 		d := newDesk(t, dir, declared())

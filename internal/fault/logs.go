@@ -38,6 +38,8 @@ func popLogs() []Entry {
 		{Code: "the log begins after what this POP has read: it was away for too long", Means: "What it missed is not known any more: its whole cache is made to revalidate before it serves.", Remedy: "Nothing; the origin is asked more often for a while."},
 		{Code: "the control plane does not say whether it is this POP's turn, going on without it after a while", Means: "POPs that missed too much make their caches revalidate one after the other; this one cannot ask.", Remedy: "Look at the control plane and the way to its bus."},
 		{Code: "the control plane knows no POP of this ID: check pop.id here, and pops there; until then it takes no traffic", Means: "The POP is no member.", Remedy: "Add it (`freshet pop add`), or mend `pop.id`."},
+		{Code: "the control plane is silent: everything is revalidated until it answers", Means: "The POP has had no answer for `silence.after`: it asks its parents or the origin before each hit. If `ready` is false, it also has load balancers pass it over.", Remedy: "Start the control plane, or mend the way to its bus. It ends by itself."},
+		{Code: "the control plane is silent, and the caches here cannot be made to revalidate everything: they go on as before", Means: "The POP has had no answer for `silence.after`, and its caches cannot ask before each hit.", Remedy: "**What is purged meanwhile may be served here** until the POP hears the control plane again. Start it, or mend the way to its bus."},
 		{Code: "too many purges are to be redone for parents that are away; the cache will revalidate everything instead", Means: "A parent is marked down for long; when it is back, the origin is asked more often for a while.", Remedy: ""},
 		{Code: "topology could not be asked for, trying on", Means: "The POP works with the domains and parents that it knows.", Remedy: "As for `evidence could not be sent, trying on`."},
 		{Code: "topology could not be saved", Means: "After a restart the POP would not know its domains until the control plane answers.", Remedy: "Look at the disk of the POP's data folder."},
@@ -109,6 +111,7 @@ func serverLogs() []Entry {
 func engineLogs() []Entry {
 	const disk = "Tried again by itself; look at the disk of the data folder if it goes on."
 	return []Entry{
+		{Code: "a permit to be not ready in silence could not be recorded", Means: "The POP gets none; it revalidates instead.", Remedy: "Look at the disk of the data folder."},
 		{Code: "a POP is declared no more and is removed", Means: "The configuration does not name it any more; it owes nothing from now on.", Remedy: "If that was a mistake, put it back: its cache revalidates then."},
 		{Code: "a POP is overdue", Means: "It made no progress for `timeouts.deadline`; its tasks read Failed until it answers.", Remedy: "`freshet pops` shows what it does; start it, or mark it down: `freshet pop down`."},
 		{Code: "a POP knows positions beyond the log: the epoch is raised", Means: "The store is older than what POPs have done: it was restored from a copy.", Remedy: "Nothing, if it was. Use `freshet restore` next time: it begins an epoch before anything is accepted."},

@@ -17,6 +17,7 @@ func nativeAsked() []Entry {
 		{"", string(freshet.KindMethod), http.StatusMethodNotAllowed, "The path exists and takes other methods.", "Use one of those in the header `Allow`; docs/api.md lists all routes."},
 		{"", string(freshet.CodeNotFound), http.StatusNotFound, "What was named does not exist for this account.", "Check the spelling and whose key you use; lists (`freshet media list`, `freshet domain list`, `freshet jobs`) show what is there. Jobs are forgotten after `keep`."},
 		{"", string(freshet.CodeConflict), http.StatusConflict, "It clashes with what exists.", "Look at what is there; change it, or take another name."},
+		{"", string(freshet.KindTraffic), http.StatusConflict, "The POP gets traffic, or nobody can see whether it does; nothing was done.", "`freshet pop drain ID`, wait until the load balancer has taken it out, and try again. Where that cannot be seen: cut the POP off from viewers and child POPs, and say so with `--cut-off`."},
 		{"", string(freshet.CodeTooLarge), http.StatusRequestEntityTooLarge, "It is over a limit, which the message names.", "Make several of it, each below the limit; docs/limits.md lists all."},
 	}
 }

@@ -77,7 +77,7 @@ func New() *Fake {
 	return &Fake{
 		changed: make(chan struct{}), version: 1,
 		Jobs: map[string]*freshet.JobReport{}, Tasks: map[uint64]*freshet.TaskReport{}, MediaSet: map[string]*freshet.Media{},
-		POPStates: []freshet.POPStatus{{ID: "shield", State: "up", Ready: true}, {ID: "edge-1", Parents: []string{"shield"}, State: "up", Ready: true}},
+		POPStates: []freshet.POPStatus{{ID: "shield", State: "up", Ready: true, Traffic: freshet.TrafficBusy}, {ID: "edge-1", Parents: []string{"shield"}, State: "up", Ready: true}},
 		DomainSet: map[string]freshet.Domain{
 			"vod.example.com": {Account: Account, Name: "vod.example.com", Aliases: []string{"cdn.example.com"}, Origin: "http://origin.example.com"},
 		},
@@ -299,17 +299,24 @@ func (f *Fake) POPs(context.Context) ([]freshet.POPStatus, error) {
 }
 
 // SetPOP implements [api.POPs].
-func (f *Fake) SetPOP(_ context.Context, id string, down bool) error {
+func (f *Fake) SetPOP(_ context.Context, id string, c freshet.POPChange) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for i := range f.POPStates {
-		if p := &f.POPStates[i]; p.ID == id {
-			p.State = "up"
-			if down {
-				p.State = "down"
-			}
-			return nil
+		p := &f.POPStates[i]
+		switch {
+		case p.ID != id:
+			continue
+		case c.Drained != nil && *c.Drained:
+			p.Drained, p.Ready, p.Obstacles = Epoch(), false, []string{"drained"}
+		case c.Down != nil && *c.Down && !c.CutOff && p.Traffic == freshet.TrafficBusy:
+			return freshet.Errorf(freshet.CodeConflict, "Viewers asked the POP %s.", id).Of(freshet.KindTraffic)
+		case c.Down != nil && *c.Down:
+			p.State = "down"
+		default:
+			p.State, p.Ready, p.Obstacles, p.Drained = "up", true, nil, time.Time{}
 		}
+		return nil
 	}
 	return freshet.Errorf(freshet.CodeNotFound, "There is no POP %q.", id)
 }
@@ -345,7 +352,7 @@ func (f *Fake) RevokePOP(_ context.Context, id string) error {
 }
 
 // RemovePOP implements [api.POPs].
-func (f *Fake) RemovePOP(_ context.Context, id string) error {
+func (f *Fake) RemovePOP(_ context.Context, id string, _ bool) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	i := slices.IndexFunc(f.POPStates, func(p freshet.POPStatus) bool { return p.ID == id })
