@@ -309,3 +309,10 @@ func (c *control) turn(pop string, req []byte) ([]byte, error) {
 	}
 	return wire.EncodeTurn(wire.Turn{Granted: true, For: time.Minute}), nil
 }
+
+// reportOf returns what a POP reported last.
+func (c *control) reportOf(pop string) freshet.Report {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reports[pop]
+}
