@@ -75,6 +75,8 @@ func (b *backlog) call(_ context.Context, _ string, call bus.Call, req []byte) (
 		return wire.EncodeDenyPage(wire.DenyPage{}), nil
 	case bus.CallTurn:
 		return wire.EncodeTurn(wire.Turn{Granted: true}), nil
+	case bus.CallReport:
+		return wire.EncodeHeads(nil), nil
 	case bus.CallEvidence:
 		b.mu.Lock()
 		defer b.mu.Unlock()

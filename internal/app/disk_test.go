@@ -110,10 +110,10 @@ func TestP10_ADiskThatFillsUp_FromTheOutside(t *testing.T) {
 	if list, err := s.client.Jobs(t.Context(), time.Time{}, 0); err != nil || len(list.Jobs) != 1 {
 		t.Errorf("the jobs are %+v, %v", list.Jobs, err)
 	}
-	if _, err := s.client.SetPOP(t.Context(), "local", true); err != nil {
+	if _, err := s.client.SetPOP(t.Context(), "local", freshet.POPChange{Down: new(true), CutOff: true}); err != nil {
 		t.Errorf("marking a POP down needs no room: %v", err)
 	}
-	if _, err := s.client.SetPOP(t.Context(), "local", false); err != nil {
+	if _, err := s.client.SetPOP(t.Context(), "local", freshet.POPChange{Down: new(false)}); err != nil {
 		t.Error(err)
 	}
 	status, r := checked(t, s.server.PrivateAddr(), "/readyz")

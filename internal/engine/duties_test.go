@@ -68,7 +68,7 @@ func (p *popPlayed) permit(t freshet.Topology) bool {
 func TestP5_NeverMorePermitsThanSettled(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(4) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) { //nolint:tparallel // lives of one store, in order
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			dice := rand.New(rand.NewPCG(seed, 5))
 			most, dir := dice.IntN(3), t.TempDir()

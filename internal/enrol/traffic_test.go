@@ -1,6 +1,7 @@
 package enrol_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -34,7 +35,7 @@ func TestP5_APOPThatMayGetTrafficIsNotExcused(t *testing.T) {
 				}
 				wantCode(t, err, freshet.CodeConflict, c.says)
 				wantCode(t, err, freshet.CodeConflict, what+" must get no traffic")
-				if e, ok := err.(*freshet.Error); !ok || e.Kind != freshet.KindTraffic {
+				if e, ok := errors.AsType[*freshet.Error](err); !ok || e.Kind != freshet.KindTraffic {
 					t.Errorf("%#v", err)
 				}
 			}
