@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -59,16 +58,6 @@ func (c *core) POPs(context.Context) ([]freshet.POPStatus, error) {
 		list = append(list, s)
 	}
 	return list, nil
-}
-
-func (c *core) SetPOP(_ context.Context, id string, down bool) error {
-	c.done = append(c.done, fmt.Sprint(id, " down ", down))
-	return nil
-}
-
-func (c *core) DrainPOP(_ context.Context, id string, drained bool) error {
-	c.done = append(c.done, fmt.Sprint(id, " drained ", drained))
-	return nil
 }
 
 func (c *core) fails() error {

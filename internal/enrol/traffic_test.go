@@ -1,12 +1,24 @@
 package enrol_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/freshet-vod/freshet"
 )
+
+func (c *core) SetPOP(_ context.Context, id string, down bool) error {
+	c.done = append(c.done, fmt.Sprint(id, " down ", down))
+	return nil
+}
+
+func (c *core) DrainPOP(_ context.Context, id string, drained bool) error {
+	c.done = append(c.done, fmt.Sprint(id, " drained ", drained))
+	return nil
+}
 
 // TestP5_APOPThatMayGetTrafficIsNotExcused, nor removed, unless the operator says
 // that it is cut off: what is purged meanwhile it may still have.

@@ -192,7 +192,7 @@ func (p *pop) leave() {
 // remove ends a POP's membership and deletes its folder.
 func (f *fleet) remove(ctx context.Context, p *pop) error {
 	p.leave()
-	if err := f.client.RemovePOP(ctx, p.id); err != nil {
+	if err := f.client.RemovePOP(ctx, p.id, true); err != nil {
 		return fmt.Errorf("removing %s: %w", p.id, err)
 	}
 	return os.RemoveAll(f.folder(p))
