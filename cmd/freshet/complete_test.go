@@ -76,6 +76,9 @@ func completions() []completed {
 		{line: "freshet purge m-1 --definitions=H", want: []string{"HD", "HQ"}},
 		{line: "freshet domain auth x --type ", want: []string{"A", "B", "C", "C-query", "none"}},
 		{line: "freshet domain list --status o", want: []string{"online", "offline"}},
+		{line: "freshet help pu", want: []string{"purge"}},
+		{line: "freshet help media ", want: []string{"import"}},
+		{line: "freshet help e", want: []string{"exit-codes", "evidence"}},
 		{line: "freshet completion ", want: []string{"bash", "zsh", "fish"}},
 		{line: "freshet pop down e", want: []string{"edge-1"}},
 		{line: "freshet pop down edge-1 ", not: "shield"}, // one POP a call

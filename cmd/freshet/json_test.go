@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api/apitest"
 	"github.com/freshet-vod/freshet/internal/store/sqlite"
 )
@@ -24,6 +25,7 @@ type sample struct {
 	after []string
 	lines bool // prints JSON Lines, other than its form says
 	of    any  // prints this, other than its form says
+	key   string
 }
 
 // samples are by the command's path. FILE words are files of TestJSON.
@@ -79,7 +81,7 @@ func samples() map[string][]sample {
 		"freshet purge":          {{words: "m-1"}, {words: "m-1 --wait", of: forms()["freshet job"].of}, {words: "- --wait", of: forms()["freshet job"].of, lines: true}},
 		"freshet restore":        {{words: "old.tar --data restored", after: []string{"backup old.tar --data DATA"}}},
 		"freshet secrets rotate": {{words: "--data DATA"}},
-		"freshet takedown":       {{words: "m-1 --reason x"}},
+		"freshet takedown":       {{words: "m-1 --reason x"}, {words: "--list", after: []string{"takedown m-1"}, of: freshet.TakedownRecord{}, key: "takedowns"}},
 		"freshet task":           {{words: "1000000001"}},
 		"freshet version":        {{}},
 		"freshet webhook delete": {{after: []string{"webhook set https://example.com/"}}},
@@ -111,7 +113,7 @@ func TestJSON_EveryCommandPrintsItsForm(t *testing.T) {
 					of = s.of
 				}
 				out := runSample(t, path, s)
-				checkForm(t, out, form{of: of, key: f.key, lines: lines})
+				checkForm(t, out, form{of: of, key: f.key + s.key, lines: lines})
 			})
 		}
 	})

@@ -98,7 +98,8 @@ made if it is not there. What is there of an earlier release is replaced.`,
 func newHelp() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "Explain a command or a topic",
-		Example: "  freshet help purge\n  freshet help exit-codes",
+		Example:           "  freshet help purge\n  freshet help exit-codes",
+		ValidArgsFunction: completeHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			about, rest, err := cmd.Root().Find(args)
 			if err == nil && len(rest) > 0 {
@@ -111,4 +112,19 @@ func newHelp() *cobra.Command {
 			return about.Help()
 		},
 	}
+}
+
+// completeHelp offers what there is help for.
+func completeHelp(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	about, rest, err := cmd.Root().Find(args)
+	if err != nil || len(rest) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var out []string
+	for _, c := range about.Commands() {
+		if c.IsAvailableCommand() || c.IsAdditionalHelpTopicCommand() {
+			out = append(out, c.Name()+"\t"+c.Short)
+		}
+	}
+	return out, cobra.ShellCompDirectiveNoFileComp
 }
