@@ -31,6 +31,10 @@ type MediaPage = api.MediaPage
 func (c *Client) Submit(ctx context.Context, r JobRequest) (freshet.Receipt, error) {
 	var out freshet.Receipt
 	err := c.call(ctx, http.MethodPost, "/v1/jobs", nil, r, &out)
+	if err == nil && out.JobID == "" && len(out.NonExistent)+len(out.Forbidden) == 0 {
+		// Somebody else's JSON, such as a proxy's, must not pass for a job.
+		err = freshet.Errorf(freshet.CodeInternal, "The server's answer is not understood: it has neither a job nor media that do not exist.")
+	}
 	return out, err
 }
 

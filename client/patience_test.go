@@ -27,7 +27,7 @@ type busy struct {
 func (b *busy) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := io.ReadAll(r.Body)
 	b.bodies = append(b.bodies, body)
-	answer := &http.Response{StatusCode: http.StatusAccepted, Header: http.Header{}, Request: r, Body: io.NopCloser(bytes.NewBufferString(`{"job_id":"0000000000000001"}`))}
+	answer := &http.Response{StatusCode: http.StatusAccepted, Header: http.Header{}, Request: r, Body: io.NopCloser(bytes.NewBufferString(`{"id":"0000000000000001"}`))}
 	if len(b.bodies) <= b.refuse {
 		problem := `{"code":"unavailable","kind":"queue_full","detail":"The queue is full.","status":503}`
 		if b.bare {

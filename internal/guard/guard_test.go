@@ -5,6 +5,8 @@ import (
 	"errors"
 	"net"
 	"net/netip"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -198,4 +200,33 @@ func TestP9_DialerLooksAtTheAddressThatItConnectsTo(t *testing.T) {
 		t.Errorf("dialling an allowed address: %v", err)
 	}
 	<-accepted
+}
+
+// FuzzCheckHost: whatever the host, what passes is no address that would be
+// refused, in any notation that the strictest reading finds in it.
+func FuzzCheckHost(f *testing.F) {
+	for _, s := range []string{"127.0.0.1", "2130706433", "0x7f.1", "0177.0.0.01", "[::ffff:7f00:1]", "localhost.", "a.example.com", "0x7f00000b", "1.2.3.4.5"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, host string) {
+		g := guard.New()
+		if g.CheckHost(host) != nil {
+			return
+		}
+		// The same host in brackets, with a dot behind, or in capitals is the same.
+		for _, same := range []string{strings.ToUpper(host), host + "."} {
+			if err := g.CheckHost(same); err != nil && strings.ToLower(strings.ToUpper(host)) == host {
+				t.Errorf("%q passes and %q does not: %v", host, same, err)
+			}
+		}
+		if a, err := netip.ParseAddr(host); err == nil && g.Check(a) != nil {
+			t.Errorf("%q passes", host)
+		}
+		if v, err := strconv.ParseUint(host, 0, 32); err == nil && !strings.ContainsAny(host, "_oObB") {
+			b := [4]byte{byte(v >> 24), byte(v >> 16), byte(v >> 8), byte(v)}
+			if err := g.Check(netip.AddrFrom4(b)); err != nil {
+				t.Errorf("%q passes: %v", host, err)
+			}
+		}
+	})
 }

@@ -67,3 +67,29 @@ func TestNext_ABrokenStreamYieldsNoHalfLine(t *testing.T) {
 		t.Errorf("got %v, %v", got, err)
 	}
 }
+
+// FuzzNext: the lines are those that strings.Split finds, however the bytes come.
+func FuzzNext(f *testing.F) {
+	f.Add("a\nb\r\n\n \ufeffc")
+	f.Add("\ufeff\n\x00\r\r\n")
+	f.Fuzz(func(t *testing.T, in string) {
+		var want []line
+		for i, text := range strings.Split(in, "\n") {
+			if i == 0 {
+				text = strings.TrimPrefix(text, "\ufeff")
+			}
+			if text = strings.TrimSpace(text); text != "" && len(text) <= jsonl.MaxLine {
+				want = append(want, line{i + 1, text, false})
+			}
+		}
+		for _, r := range []io.Reader{strings.NewReader(in), iotest.OneByteReader(strings.NewReader(in))} {
+			got, err := read(t, r)
+			if !errors.Is(err, io.EOF) {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(want, got); d != "" && len(in) < jsonl.MaxLine {
+				t.Error(d)
+			}
+		}
+	})
+}
