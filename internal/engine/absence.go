@@ -22,8 +22,21 @@ import (
 // horizon is, by subject, the last entry that is told no more. It only grows in
 // the life of a process, and is never below what was deleted.
 type horizon struct {
-	mu sync.RWMutex // guards at
-	at map[string]freshet.Position
+	mu   sync.RWMutex // guards what follows
+	at   map[string]freshet.Position
+	lost freshet.Position // what is not in the log up to here was lost with a newer store
+}
+
+func (h *horizon) lose(upTo freshet.Position) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lost = freshet.Later(h.lost, upTo)
+}
+
+func (h *horizon) lostUpTo() freshet.Position {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return h.lost
 }
 
 func (h *horizon) raise(to map[string]freshet.Position) {
@@ -54,8 +67,13 @@ func (h *horizon) end() freshet.Position {
 	return end
 }
 
-// lookBack raises the horizon to what was deleted.
+// lookBack raises the horizon to what was deleted, and learns what was lost.
 func (e *Engine) lookBack(ctx context.Context) error {
+	lost, err := e.store.Log.Lost(ctx)
+	if err != nil {
+		return err
+	}
+	e.horizon.lose(lost)
 	if e.store.Retention == nil {
 		return nil
 	}
@@ -88,6 +106,11 @@ func (e *Engine) readFor(
 				slog.String("pop", pop))
 		}
 		return nil, forgotten, errTooOld
+	}
+	// What other POPs did before this store was brought back from an older copy
+	// it does not know, and a POP that was behind them missed it.
+	if lost := e.horizon.lostUpTo(); v >= wire.Version3 && r.After.Before(lost) && since.Before(lost) {
+		forgotten = freshet.Later(forgotten, lost)
 	}
 	after := r.After
 	if skip := freshet.Later(begins, since); e.store.Retention != nil && after.Before(skip) {

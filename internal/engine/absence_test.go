@@ -167,3 +167,62 @@ func TestP5_TheHorizonOutlivesARestart(t *testing.T) { //nolint:tparallel // two
 		t.Errorf("after %s came %s", at, next)
 	}
 }
+
+// TestP5_WhatALostStoreKnewIsMissed is about a control plane that was brought back
+// from an older copy: one POP knows of entries that are lost, and whoever was
+// behind it missed them.
+func TestP5_WhatALostStoreKnewIsMissed(t *testing.T) { //nolint:tparallel // two lives of one store, in order
+	t.Parallel()
+	dir := t.TempDir()
+	known := freshet.Position{Epoch: 1, Pos: 900}
+	check := func(w *world, at freshet.Position) {
+		t := w.t
+		t.Helper()
+		next := w.submit(freshet.Purge, "m2").Rows[0].Entries[0]
+		if !known.Before(next) {
+			t.Fatalf("after %s came %s", known, next)
+		}
+		w.pops["b"].entry(next)
+		for _, after := range []freshet.Position{{}, at, {Epoch: 1, Pos: 700}} {
+			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+			must(t, err)
+			if b.Forgotten != known || len(b.Entries) == 0 {
+				t.Errorf("who read up to %s is told %d entries, and that the log begins after %s", after, len(b.Entries), b.Forgotten)
+			}
+		}
+		for _, after := range []freshet.Position{known, next} {
+			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+			must(t, err)
+			if !b.Forgotten.IsZero() {
+				t.Errorf("who read up to %s is told that the log begins after %s", after, b.Forgotten)
+			}
+		}
+	}
+	var at freshet.Position
+	t.Run("found out", func(t *testing.T) {
+		w := newWorldIn(t, dir, "a", "b")
+		at = w.submit(freshet.Purge, "m1").Rows[0].Entries[0]
+		w.pops["b"].entry(at)
+		eventually(t, "the heartbeat is taken in", func() bool {
+			must(t, w.pops["a"].agent.Beat(t.Context(), wire.EncodeHeartbeat(freshet.Heartbeat{POP: "a", Watermark: known, Known: known})))
+			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, at)
+			must(t, err)
+			return b.Forgotten == known
+		})
+		check(w, at)
+	})
+	t.Run("remembered", func(t *testing.T) {
+		w := newWorldIn(t, dir, "a", "b")
+		eventually(t, "it answers", func() bool { return w.Ready() == nil })
+		check(w, at)
+		must(t, w.AddPOP(t.Context(), freshet.POP{ID: "new"}))
+		w.play("new")
+		own := w.submit(freshet.Purge, "m1").Rows[0].Entries[0]
+		w.pops["new"].entry(own)
+		b, err := w.pops["new"].pullsAfter(wire.Newest, freshet.SubjectPurge, freshet.Position{})
+		must(t, err)
+		if !b.Forgotten.IsZero() {
+			t.Errorf("a POP that joined later is told that the log begins after %s", b.Forgotten)
+		}
+	})
+}

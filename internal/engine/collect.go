@@ -286,6 +286,12 @@ func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) bool {
 			slog.String("pop", h.POP), slog.String("known", h.Known.String()), slog.String("head", newest.String()), slog.Any("error", err))
 	}
 	if err == nil {
+		err = e.store.Log.NoteLost(ctx, h.Known)
+	}
+	if err == nil {
+		err = e.lookBack(ctx)
+	}
+	if err == nil {
 		e.members.raised(h.Known)
 	} else {
 		e.log.LogAttrs(ctx, slog.LevelError, "epoch could not be checked", slog.Any("error", err))

@@ -117,6 +117,12 @@ type Log interface {
 	// task IDs of every account are above knownTask.
 	RaiseEpoch(ctx context.Context, known freshet.Position, knownTask uint64) error
 
+	// NoteLost notes that a POP knows a position. If this log never gave that
+	// out, what stands before it and is not in the log was lost, as when the store
+	// is an older copy. Lost returns the last such position; zero: there is none.
+	NoteLost(ctx context.Context, known freshet.Position) error
+	Lost(ctx context.Context) (freshet.Position, error)
+
 	// Members returns every membership entry, in order.
 	Members(ctx context.Context) ([]*freshet.Entry, error)
 }

@@ -122,3 +122,31 @@ func (s *Store) RaiseEpoch(ctx context.Context, known freshet.Position, knownTas
 		},
 	})
 }
+
+// NoteLost implements [store.Log].
+func (s *Store) NoteLost(ctx context.Context, known freshet.Position) error {
+	return s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
+		var head int64
+		if _, err := t.get(ctx, []any{&head}, `SELECT seq FROM log_head`); err != nil {
+			return fmt.Errorf("reading log head: %w", err)
+		}
+		if seq, ok := s.epochs.Load().exact(known); ok && seq <= head {
+			return nil
+		}
+		err := t.exec(ctx, `UPDATE log_lost SET epoch = ?, pos = ? WHERE one = 1 AND (epoch, pos) < (?, ?)`,
+			known.Epoch, int64(known.Pos), known.Epoch, int64(known.Pos)) //nolint:gosec // positions are far below 2^63
+		if err != nil {
+			return fmt.Errorf("noting what was lost: %w", err)
+		}
+		return nil
+	})
+}
+
+// Lost implements [store.Log].
+func (s *Store) Lost(ctx context.Context) (freshet.Position, error) {
+	var epoch, pos int64
+	if _, err := s.read.get(ctx, []any{&epoch, &pos}, `SELECT epoch, pos FROM log_lost WHERE one = 1`); err != nil {
+		return freshet.Position{}, fmt.Errorf("reading what was lost: %w", err)
+	}
+	return freshet.Position{Epoch: uint32(epoch), Pos: uint64(pos)}, nil //nolint:gosec // stored so
+}

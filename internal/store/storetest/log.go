@@ -293,6 +293,7 @@ func runEpoch(t *testing.T, open Open) {
 		"ATaskBeyondRaisesAll":       epochTask,
 		"OldPositionsKeepTheirPlace": epochOldPositions,
 		"NonsenseIsRefused":          epochNonsense,
+		"P5_WhatWasLostIsNoted":      epochLost,
 	})
 }
 

@@ -228,3 +228,28 @@ func retentionLasting(t *testing.T, s Everything) {
 	ok(t, err)
 	same(t, len(none), 0)
 }
+
+// epochLost notes positions that this log gave out, and others.
+func epochLost(t *testing.T, s Everything) {
+	note := func(known, want freshet.Position) {
+		t.Helper()
+		ok(t, s.NoteLost(t.Context(), known))
+		lost, err := s.Lost(t.Context())
+		ok(t, err)
+		same(t, lost, want)
+	}
+	e := purge("a", "j1", 0, 3)
+	logged(t, s, "a", "j1", e)
+	note(freshet.Position{}, freshet.Position{})
+	note(e.At, freshet.Position{})
+	ahead := freshet.Position{Epoch: 1, Pos: 700}
+	note(ahead, ahead)
+	ok(t, s.RaiseEpoch(t.Context(), ahead, 0))
+	note(freshet.Position{Epoch: 1, Pos: 600}, ahead)
+	more := freshet.Position{Epoch: 1, Pos: 900}
+	note(more, more)
+	next := purge("a", "j2", 0, 1)
+	logged(t, s, "a", "j2", next)
+	note(next.At, more)
+	note(e.At, more)
+}
