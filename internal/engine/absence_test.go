@@ -15,9 +15,9 @@ import (
 func keeping(o *engine.Options) { o.Store.Retention = o.Store.Jobs.(store.Retention) }
 
 // pullsAfter asks for what comes after a position.
-func (p *popPlayed) pullsAfter(v wire.Version, subject string, after freshet.Position) (wire.EntryBatch, error) {
+func (p *popPlayed) pullsAfter(v wire.Version, after freshet.Position) (wire.EntryBatch, error) {
 	p.w.t.Helper()
-	answer, err := p.agent.Do(p.w.t.Context(), bus.CallPull, wire.EncodePullAs(v, wire.PullRequest{Subject: subject, After: after, Limit: 100}))
+	answer, err := p.agent.Do(p.w.t.Context(), bus.CallPull, wire.EncodePullAs(v, wire.PullRequest{Subject: freshet.SubjectPurge, After: after, Limit: 100}))
 	if err != nil {
 		return wire.EntryBatch{}, err
 	}
@@ -28,7 +28,7 @@ func (p *popPlayed) pullsAfter(v wire.Version, subject string, after freshet.Pos
 func (p *popPlayed) told(after, forgotten freshet.Position, want ...freshet.Position) {
 	p.w.t.Helper()
 	from := after
-	first, err := p.pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+	first, err := p.pullsAfter(wire.Newest, after)
 	must(p.w.t, err)
 	var got []freshet.Position
 	for b := first; len(b.Entries) > 0; {
@@ -37,7 +37,7 @@ func (p *popPlayed) told(after, forgotten freshet.Position, want ...freshet.Posi
 				got = append(got, e.At)
 			}
 		}
-		b, err = p.pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+		b, err = p.pullsAfter(wire.Newest, after)
 		must(p.w.t, err)
 	}
 	same := len(got) == len(want)
@@ -109,7 +109,7 @@ func TestP5_P6_AnAbsentPOPIsGivenUp(t *testing.T) {
 
 	// An agent that cannot be told does not get what looks like all.
 	b.asks(wire.Version1)
-	if got, err := b.pullsAfter(wire.Version1, freshet.SubjectPurge, deny); err == nil {
+	if got, err := b.pullsAfter(wire.Version1, deny); err == nil {
 		t.Errorf("an old agent is told %+v", got)
 	}
 
@@ -184,14 +184,14 @@ func TestP5_WhatALostStoreKnewIsMissed(t *testing.T) { //nolint:tparallel // two
 		}
 		w.pops["b"].entry(next)
 		for _, after := range []freshet.Position{{}, at, {Epoch: 1, Pos: 700}} {
-			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+			b, err := w.pops["b"].pullsAfter(wire.Newest, after)
 			must(t, err)
 			if b.Forgotten != known || len(b.Entries) == 0 {
 				t.Errorf("who read up to %s is told %d entries, and that the log begins after %s", after, len(b.Entries), b.Forgotten)
 			}
 		}
 		for _, after := range []freshet.Position{known, next} {
-			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, after)
+			b, err := w.pops["b"].pullsAfter(wire.Newest, after)
 			must(t, err)
 			if !b.Forgotten.IsZero() {
 				t.Errorf("who read up to %s is told that the log begins after %s", after, b.Forgotten)
@@ -205,7 +205,7 @@ func TestP5_WhatALostStoreKnewIsMissed(t *testing.T) { //nolint:tparallel // two
 		w.pops["b"].entry(at)
 		eventually(t, "the heartbeat is taken in", func() bool {
 			must(t, w.pops["a"].agent.Beat(t.Context(), wire.EncodeHeartbeat(freshet.Heartbeat{POP: "a", Watermark: known, Known: known})))
-			b, err := w.pops["b"].pullsAfter(wire.Newest, freshet.SubjectPurge, at)
+			b, err := w.pops["b"].pullsAfter(wire.Newest, at)
 			must(t, err)
 			return b.Forgotten == known
 		})
@@ -219,7 +219,7 @@ func TestP5_WhatALostStoreKnewIsMissed(t *testing.T) { //nolint:tparallel // two
 		w.play("new")
 		own := w.submit(freshet.Purge, "m1").Rows[0].Entries[0]
 		w.pops["new"].entry(own)
-		b, err := w.pops["new"].pullsAfter(wire.Newest, freshet.SubjectPurge, freshet.Position{})
+		b, err := w.pops["new"].pullsAfter(wire.Newest, freshet.Position{})
 		must(t, err)
 		if !b.Forgotten.IsZero() {
 			t.Errorf("a POP that joined later is told that the log begins after %s", b.Forgotten)
