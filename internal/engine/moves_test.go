@@ -50,14 +50,20 @@ func TestP10_AFleetThatStartsIsToldOfTogether(t *testing.T) {
 	must(t, err)
 	defer stop()
 	begun := time.Now()
-	for _, id := range ids {
-		beat := freshet.Heartbeat{POP: id, URL: "http://" + id + ".example.com", Ready: true}
-		must(t, w.pops[id].agent.Beat(t.Context(), wire.EncodeHeartbeat(beat)))
-	}
-	select {
-	case <-whole:
-	case <-time.After(time.Minute):
-		t.Fatal("the topology does not tell all addresses")
+	again, late := time.NewTicker(time.Second), time.After(time.Minute)
+	defer again.Stop()
+	for known := false; !known; {
+		for _, id := range ids { // as agents do it every second
+			beat := freshet.Heartbeat{POP: id, URL: "http://" + id + ".example.com", Ready: true}
+			must(t, w.pops[id].agent.Beat(t.Context(), wire.EncodeHeartbeat(beat)))
+		}
+		select {
+		case <-whole:
+			known = true
+		case <-again.C:
+		case <-late:
+			t.Fatal("the topology does not tell all addresses")
+		}
 	}
 	mu.Lock()
 	defer mu.Unlock()

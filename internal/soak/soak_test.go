@@ -25,26 +25,30 @@ import (
 // The bounds of what may be more at the end than when the fleet was warm, beside
 // what a moment's work takes.
 const (
-	moreGoroutines = 30
-	moreHandles    = 20
+	moreGoroutines = 60
+	moreHandles    = 30
 	moreFiles      = 10
 	moreHeap       = 8 << 20 // and a quarter
 )
+
+// idle is longer than connections between caches, which come and go by the
+// hundred, are kept without a request.
+const idle = 100 * time.Second
 
 // plan is the size of a soak.
 type plan struct {
 	pops, guests, processes int
 	lasts                   time.Duration
-	parts                   int // in which the time after the warm-up is spent
-	looks                   int // at what there is, a tenth of a second apart: the least counts
+	parts                   int           // in which the time after the warm-up is spent
+	rests                   time.Duration // before it is looked at what there is
 }
 
 func thePlan(t *testing.T) plan {
 	t.Helper()
 	if os.Getenv("FRESHET_SOAK") == "" {
-		return plan{pops: 7, guests: 2, processes: 1, lasts: 5 * time.Second, parts: 1, looks: 8}
+		return plan{pops: 7, guests: 2, processes: 1, lasts: 5 * time.Second, parts: 1, rests: 800 * time.Millisecond}
 	}
-	p := plan{pops: 50, guests: 6, processes: 3, lasts: 20 * time.Minute, parts: 3, looks: 30}
+	p := plan{pops: 50, guests: 6, processes: 3, lasts: 20 * time.Minute, parts: 2, rests: idle}
 	if text := os.Getenv("FRESHET_SOAK_TIME"); text != "" {
 		var err error
 		if p.lasts, err = time.ParseDuration(text); err != nil {
@@ -65,12 +69,12 @@ func TestP10_NothingGrows(t *testing.T) {
 	f := newFleet(t, p.pops, p.guests, p.processes)
 	w := &work{f: f}
 	w.run(t, p.lasts/4)
-	warm := f.sample(t, p.looks)
+	warm := f.sample(t, p.rests)
 	t.Logf("warm: %s", warm)
 	var now sample
 	for part := range p.parts {
 		w.run(t, p.lasts*3/4/time.Duration(p.parts))
-		now = f.sample(t, p.looks)
+		now = f.sample(t, p.rests)
 		t.Logf("part %d of %d: %s", part+1, p.parts, now)
 	}
 	now.within(t, warm)
@@ -222,7 +226,7 @@ func (s sample) within(t *testing.T, warm sample) {
 
 // sample brings the fleet to rest, with every object in every cache, and looks
 // at what there is.
-func (f *fleet) sample(t *testing.T, looks int) sample {
+func (f *fleet) sample(t *testing.T, rests time.Duration) sample {
 	t.Helper()
 	for _, r := range []client.JobRequest{{Type: freshet.Purge, URLs: all()}, {Type: freshet.Prefetch, URLs: all()}} {
 		if err := f.carryOut(t.Context(), r); err != nil {
@@ -234,11 +238,11 @@ func (f *fleet) sample(t *testing.T, looks int) sample {
 	}
 	f.http.CloseIdleConnections()
 	f.client.Close()
-	// What is closed takes a moment to end: the least of some looks counts.
+	// What is closed takes a moment to end: the least of eight looks counts.
 	var least sample
-	tick := time.NewTicker(100 * time.Millisecond)
+	tick := time.NewTicker(rests / 8)
 	defer tick.Stop()
-	for i := range looks {
+	for i := range 8 {
 		<-tick.C
 		runtime.GC()
 		var m runtime.MemStats
