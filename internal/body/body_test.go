@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -97,3 +98,40 @@ func TestP10_LongBodiesCostLittle(t *testing.T) { //nolint:paralleltest // it co
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+// TestP10_SlowBodiesEnd: whoever sends a byte now and then is not waited for, and
+// the time of one request is not that of the next.
+func TestP10_SlowBodiesEnd(t *testing.T) {
+	t.Parallel()
+	errs := make(chan error, 2)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, err := body.Read(w, r, body.Limits{Bytes: 100, Within: 100 * time.Millisecond})
+		errs <- err
+	}))
+	t.Cleanup(srv.Close)
+	slow, drip := io.Pipe()
+	t.Cleanup(func() { _ = drip.Close() })
+	go func() { _, _ = drip.Write([]byte("x")) }()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, srv.URL, slow)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		if resp, err := srv.Client().Do(req); err == nil {
+			_ = resp.Body.Close()
+		}
+	}()
+	if err := <-errs; !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("ended with %v", err)
+	}
+	for range 2 {
+		resp, err := srv.Client().Post(srv.URL, "text/plain", strings.NewReader("quick")) //nolint:noctx // a test's
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -32,7 +32,14 @@ func resolve(base *url.URL, raw string) (string, error) {
 		return "", errors.New("the URI has no host")
 	}
 	ref.Fragment, ref.RawFragment = "", ""
-	return ref.String(), nil
+	whole := ref.String()
+	// net/url takes some hosts that it does not take back, such as "a::".
+	if strings.ContainsAny(ref.Host, ":[]%") {
+		if _, err := url.Parse(whole); err != nil {
+			return "", errors.New("the URI is malformed")
+		}
+	}
+	return whole, nil
 }
 
 // simple reports whether a reference is a plain name below the playlist's own
