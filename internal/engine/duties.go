@@ -142,7 +142,7 @@ func (m *members) entitled() []string {
 	var unable, able []string
 	for _, pop := range slices.Sorted(maps.Keys(m.declared)) {
 		switch c := m.live[pop]; {
-		case !m.wants(pop) || m.duties.of[pop].Permit:
+		case !m.wants(pop) || m.duties.of[pop].Permit || c != nil && c.old():
 		case c != nil && !c.reported.IsZero() && !c.report.Revalidates:
 			unable = append(unable, pop)
 		default:
@@ -224,7 +224,7 @@ func (m *members) show(s *freshet.POPStatus, c *contact, down bool) {
 		s.OnSilence = string(freshet.SilenceOff)
 	case kept[s.ID]:
 		s.OnSilence = string(freshet.SilenceNotReady)
-	case heard && !c.report.Revalidates:
+	case heard && !c.report.Revalidates, c != nil && c.old():
 		s.OnSilence = freshet.SilenceUnable
 	default:
 		s.OnSilence = string(freshet.SilenceRevalidate)
@@ -249,3 +249,6 @@ func (c *contact) serves() bool {
 		return check != health.Drained && check != health.Silence
 	})
 }
+
+// old reports whether a POP is of a release that knows nothing of silence.
+func (c *contact) old() bool { return c.speaks > 0 && c.speaks < wire.Version3 }

@@ -185,6 +185,10 @@ func TestP5_StatusTellsWhatAPOPDoesInSilence(t *testing.T) {
 	if s := status("a"); s.Traffic != freshet.TrafficUnknown {
 		t.Errorf("%+v", s)
 	}
+	w.pops["b"].insist(bus.CallTopology, wire.EncodeTopologyAs(wire.Version2, freshet.Topology{}))
+	if got := status("b").OnSilence; got != freshet.SilenceUnable {
+		t.Errorf("a POP of an older release does %s", got)
+	}
 }
 
 // TestDrain_OutlastsTheControlPlane: it is ended by an operator only, also by

@@ -113,6 +113,7 @@ func (c *controlCollector) Collect(out chan<- prometheus.Metric) {
 			gauge(out, popUp(), truth(p.State == state), p.ID, state)
 		}
 		gauge(out, popReady(), truth(p.Ready), p.ID)
+		gauge(out, popDrained(), truth(!p.Drained.IsZero()), p.ID)
 		gauge(out, popLag(), float64(p.Lag), p.ID)
 		gauge(out, popLate(), p.LagSeconds, p.ID)
 		gauge(out, popOwed(), float64(p.OwedPurges), p.ID, string(freshet.Purge))

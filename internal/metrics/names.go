@@ -126,6 +126,14 @@ func popReady() Desc {
 	}
 }
 
+func popDrained() Desc {
+	return Desc{
+		"freshet_pop_drained", Gauge,
+		[]string{"pop"},
+		"1 if an operator has load balancers pass the POP over.",
+	}
+}
+
 func popLag() Desc {
 	return Desc{
 		"freshet_pop_lag_entries", Gauge,
@@ -287,7 +295,7 @@ func diskLow() Desc {
 func All() []Desc {
 	all := []Desc{
 		acceptedRows(), refusedCalls(), plannedRows(), plannedURLs(), planSeconds(), unplannedRows(), openEntries(), logHead(),
-		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
+		deliveries(), evidenceMessages(), storeSeconds(), popUp(), popReady(), popDrained(), popLag(), popLate(), popOwed(), popExceptions(), popContact(),
 		cacheRequests(), cacheBytes(), cacheFills(), cachePrefetched(), cacheServed(), cacheStored(), cacheObjects(),
 		diskFree(), diskReserve(), diskLow(), traceSpans(),
 		callbacksWaiting(), callbacksFailing(), callbacksOldest(), callbackAttempts(),

@@ -24,7 +24,7 @@ func TestP5_TheControlPlaneDies(t *testing.T) {
 			{ID: "shield"}, {ID: "edge-1", Parents: []string{"shield"}}, {ID: "edge-2", Parents: []string{"shield"}}, {ID: "edge-3"},
 		},
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	const path = "/film/audio.mp3"
 	get := func(pop, path string) cluster.Response {
@@ -110,7 +110,7 @@ func inSilence(ctx context.Context, t *testing.T, c *cluster.Cluster) map[string
 func TestP5_DrainedAndCutOff(t *testing.T) {
 	t.Parallel()
 	c := start(t, cluster.Options{POPs: []cluster.POP{{ID: "edge-1"}, {ID: "edge-2"}}})
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	const path = "/film/audio.mp3"
 	looks := func(status int, obstacle string) func() bool {
