@@ -192,7 +192,7 @@ func (l *life) denied( //nolint:revive // all of it is what came of one change
 		d.failed++
 		d.after = time.Now().Add(l.pause(d.failed))
 		if d.failed == 1 {
-			attrs := []slog.Attr{slog.String("position", n.w.entry.At.String()), slog.Any("error", err)}
+			attrs := append(aboutEntry(n.w.entry), slog.Any("error", err))
 			if bad != nil {
 				attrs = append(attrs, slog.String("reason", bad.Reason.String()), slog.String("detail", bad.Detail))
 			}
@@ -202,7 +202,7 @@ func (l *life) denied( //nolint:revive // all of it is what came of one change
 	}
 	if bad != nil {
 		l.log.LogAttrs(ctx, slog.LevelError, "cache cannot refuse what is denied",
-			slog.String("position", n.w.entry.At.String()), slog.String("reason", bad.Reason.String()), slog.String("detail", bad.Detail))
+			append(aboutEntry(n.w.entry), slog.String("reason", bad.Reason.String()), slog.String("detail", bad.Detail))...)
 	}
 	l.answerDenial(n.w, items, results, executed)
 	d.queue, d.failed, d.after = d.queue[1:], 0, time.Time{}

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -81,7 +82,7 @@ func (l *life) forgetOldest() {
 			oldest = x
 		}
 	}
-	l.log.Warn("list of failed purges is full, the oldest is forgotten", slog.String("position", oldest.entry.At.String()))
+	l.log.LogAttrs(context.Background(), slog.LevelWarn, "list of failed purges is full, the oldest is forgotten", aboutEntry(oldest.entry)...)
 	for item := range oldest.items {
 		l.unexcept(oldest.entry.At, item)
 	}

@@ -179,7 +179,7 @@ func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object,
 	q := &l.purges
 	var again []*object
 	var bad, worse *verdict // examples for the log, which gets one line per call and not one per object
-	var badURL, worseURL string
+	var badAt, worseAt []slog.Attr
 	worst, lost := 0, 0
 	for i, o := range batch {
 		v := &verdicts[i]
@@ -189,20 +189,25 @@ func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object,
 			o.failed++
 			worst = max(worst, o.failed)
 			again = append(again, o)
-			bad, badURL = v, o.url
+			if bad == nil {
+				badAt = o.about(at)
+			}
+			bad = v
 			continue
 		}
 		if v.outcome == freshet.OutcomeFailed {
-			lost++
-			worse, worseURL = v, o.url
+			if lost++; lost == 1 {
+				worseAt = o.about(at)
+			}
+			worse = v
 		}
 		l.settle(o, at, *v)
 	}
 	if worst == 1 {
-		l.log.LogAttrs(ctx, slog.LevelWarn, "purge failed for now, trying on", bad.attrs(at, badURL, len(again))...)
+		l.log.LogAttrs(ctx, slog.LevelWarn, "purge failed for now, trying on", bad.attrs(badAt, len(again))...)
 	}
 	if lost > 0 {
-		l.log.LogAttrs(ctx, slog.LevelError, "purge failed for good", worse.attrs(at, worseURL, lost)...)
+		l.log.LogAttrs(ctx, slog.LevelError, "purge failed for good", worse.attrs(worseAt, lost)...)
 	}
 	if len(again) > 0 {
 		q.delayed = append(q.delayed, delayed{again, time.Now().Add(l.pause(worst))})
@@ -211,11 +216,28 @@ func (l *life) purged(ctx context.Context, at freshet.Position, batch []*object,
 }
 
 // attrs describes a failure of some objects by the example of one.
-func (v *verdict) attrs(at freshet.Position, url string, n int) []slog.Attr {
-	return []slog.Attr{
-		slog.String("position", at.String()), slog.Int("objects", n), slog.String("url", url),
-		slog.String("reason", v.reason.String()), slog.String("detail", v.detail),
+func (v *verdict) attrs(about []slog.Attr, n int) []slog.Attr {
+	return append(about, slog.Int("objects", n), slog.String("reason", v.reason.String()), slog.String("detail", v.detail))
+}
+
+// about says in the log which task a purge of the object at a position is.
+func (o *object) about(at freshet.Position) []slog.Attr {
+	for _, r := range o.refs {
+		if r.w.entry.At == at {
+			return aboutItem(r.w.entry, r.item)
+		}
 	}
+	return []slog.Attr{slog.String("position", at.String()), slog.String("url", o.url)}
+}
+
+// aboutItem says in the log which task something is about.
+func aboutItem(e *freshet.Entry, item int) []slog.Attr {
+	return append(aboutEntry(e), slog.Uint64("task", e.TaskID(item)), slog.String("url", e.URL(item)))
+}
+
+// aboutEntry says in the log which entry something is about.
+func aboutEntry(e *freshet.Entry) []slog.Attr {
+	return []slog.Attr{slog.String("account", e.Account), slog.String("job", e.Job), slog.String("position", e.At.String())}
 }
 
 // settle answers every item that a purge of an object at a position stands
@@ -306,7 +328,7 @@ func (l *life) patternPurged(ctx context.Context, w *work, v verdict) {
 	run.running = false
 	run.attempts++
 	v.attempts = run.attempts
-	attrs := v.attrs(w.entry.At, w.entry.Selector.Pattern, 1)
+	attrs := v.attrs(aboutItem(w.entry, 0), 1)
 	switch {
 	case v.transient():
 		if run.attempts == 1 {

@@ -22,7 +22,7 @@ func (s *server) audited(ctx context.Context, rt route, c *call) error {
 	defer func() {
 		if err := c.entry.End(ctx, code); err != nil {
 			s.Log.LogAttrs(ctx, slog.LevelError, "audit record could not be written",
-				slog.String("request_id", c.id), slog.String("action", rt.pattern), slog.Any("error", err))
+				slog.String("request_id", c.id), slog.String("account", c.caller.Account), slog.String("action", rt.pattern), slog.Any("error", err))
 		}
 	}()
 	err := s.permitted(ctx, rt, c)

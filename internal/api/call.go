@@ -53,7 +53,7 @@ func (s *server) serve(rt route) http.Handler {
 					panic(p)
 				}
 				s.Log.LogAttrs(r.Context(), slog.LevelError, "a handler panicked",
-					slog.String("request_id", c.id), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
+					slog.String("request_id", c.id), slog.String("account", c.caller.Account), slog.Any("panic", p), slog.String("stack", string(debug.Stack())))
 				c.fail(freshet.Errorf(freshet.CodeInternal, "panic"))
 			}
 		}()
@@ -66,7 +66,7 @@ func (s *server) serve(rt route) http.Handler {
 			return
 		}
 		if code := freshet.ErrorCode(err); code == freshet.CodeInternal || code == freshet.CodeUnavailable {
-			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id),
+			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id), slog.String("account", c.caller.Account),
 				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 		}
 		if _, told := errors.AsType[toldError](err); !told {

@@ -78,6 +78,6 @@ func (s *server) cutShort(c *call, err error) error {
 	if !c.w.begun {
 		return err
 	}
-	s.Log.ErrorContext(c.r.Context(), "an export was cut short", slog.Any("error", err))
+	s.Log.ErrorContext(c.r.Context(), "an export was cut short", slog.String("request_id", c.id), slog.String("account", c.caller.Account), slog.Any("error", err))
 	panic(http.ErrAbortHandler)
 }

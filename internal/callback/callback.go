@@ -274,13 +274,13 @@ func (d *Deliverer) deliver(ctx context.Context, c *store.Callback) {
 			level, what = slog.LevelWarn, "a callback was given up"
 		}
 		d.o.Log.LogAttrs(ctx, level, what, slog.String("callback", c.ID), slog.String("account", c.Account), //nolint:sloglint // one of two
-			slog.String("event", c.Event), slog.String("host", c.Host), slog.Int("attempt", c.Attempts+1), slog.Any("error", fault))
+			slog.String("job", c.Job), slog.String("media", c.Media), slog.String("event", c.Event), slog.String("host", c.Host), slog.Int("attempt", c.Attempts+1), slog.Any("error", fault))
 	}
 	// Recorded even if the process is about to end: a receiver that said yes is
 	// not asked again.
 	if err := d.o.Queue.SettleCallback(context.WithoutCancel(ctx), o); err != nil {
 		d.o.Log.LogAttrs(ctx, slog.LevelError, "the outcome of a callback could not be recorded",
-			slog.String("callback", c.ID), slog.Any("error", err))
+			slog.String("callback", c.ID), slog.String("account", c.Account), slog.String("job", c.Job), slog.String("media", c.Media), slog.Any("error", err))
 	}
 }
 

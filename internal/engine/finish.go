@@ -119,7 +119,8 @@ func (e *Engine) lookAtWatched(ctx context.Context, after store.JobRef) (next st
 func (e *Engine) lookAtEnd(ctx context.Context, job store.JobRef) {
 	err := e.tellEnd(ctx, job)
 	if err != nil && ctx.Err() == nil {
-		e.log.LogAttrs(ctx, slog.LevelError, "the end of a job could not be told", slog.String("job", job.Job), slog.Any("error", err))
+		e.log.LogAttrs(ctx, slog.LevelError, "the end of a job could not be told",
+			slog.String("account", job.Account), slog.String("job", job.Job), slog.Any("error", err))
 	}
 }
 

@@ -31,7 +31,7 @@ func (e *Engine) greet(ctx context.Context, tell bool) {
 	case <-limit.C:
 		if tell {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "planning begins without having heard from every POP",
-				slog.Any("silent", e.members.silent()))
+				slog.Any("pops", e.members.silent()))
 		}
 	}
 }
@@ -87,7 +87,7 @@ func (e *Engine) planRows(ctx context.Context, n int) error {
 // planRow plans one claimed row and puts its entries into the log. A row
 // whose planning could not be done now goes back.
 func (e *Engine) planRow(ctx context.Context, claim store.Claimed) {
-	attrs := []slog.Attr{slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
+	attrs := aboutRow(claim)
 	begun := time.Now()
 	p, err := e.planAndSave(ctx, claim)
 	if err != nil {
@@ -135,11 +135,16 @@ func (e *Engine) planAndSave(ctx context.Context, claim store.Claimed) (*store.P
 	return p, err
 }
 
+// aboutRow says in the log which row something is about.
+func aboutRow(claim store.Claimed) []slog.Attr {
+	return []slog.Attr{slog.String("account", claim.Job.Account), slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media)}
+}
+
 // release gives a claimed row back; should that fail, its lease will end.
 func (e *Engine) release(ctx context.Context, claim store.Claimed) {
 	if err := e.store.Jobs.Release(context.WithoutCancel(ctx), claim); err != nil {
 		e.log.LogAttrs(ctx, slog.LevelWarn, "row could not be released",
-			slog.String("job", claim.Job.ID), slog.String("media", claim.Row.Media), slog.Any("error", err))
+			append(aboutRow(claim), slog.Any("error", err))...)
 	}
 }
 

@@ -69,7 +69,7 @@ func (e *Engine) Forget(ctx context.Context, before time.Time) error {
 		if held != nil {
 			e.log.LogAttrs(ctx, slog.LevelWarn,
 				"an entry of the log is kept beyond its time, and all that follow with it: a POP owes it; remove that POP if it is gone",
-				slog.String("at", held.At.String()), slog.String("job", held.Job), slog.Any("pops", e.ledger.debtors(held.At)))
+				slog.String("account", held.Account), slog.String("job", held.Job), slog.String("position", held.At.String()), slog.Any("pops", e.ledger.debtors(held.At)))
 		}
 		if n < retainBatch {
 			break

@@ -111,7 +111,7 @@ func (e *Engine) renewTakedown(ctx context.Context, t freshet.TakedownRecord) er
 		return err
 	}
 	e.log.LogAttrs(ctx, slog.LevelInfo, "media that is taken down changed, it is denied anew",
-		slog.String("media", t.Media), slog.String("job", job.ID))
+		slog.String("account", t.Account), slog.String("job", job.ID), slog.String("media", t.Media))
 	wake(e.planNow)
 	return nil
 }
@@ -175,7 +175,7 @@ func (e *Engine) passOver(ctx context.Context, pop string, entries []*freshet.En
 			return err
 		}
 		e.log.LogAttrs(ctx, slog.LevelWarn, "a POP of an older release cannot keep a deny list; upgrade it",
-			slog.String("pop", pop), slog.String("position", entry.At.String()))
+			slog.String("pop", pop), slog.String("account", entry.Account), slog.String("job", entry.Job), slog.String("position", entry.At.String()))
 	}
 	return nil
 }

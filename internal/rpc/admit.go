@@ -74,7 +74,7 @@ func (s *server) end(ctx context.Context, c *call, entry *audit.Entry, err error
 		return nil
 	}
 	s.Log.ErrorContext(ctx, "audit record could not be written",
-		slog.String("request", c.requestID), slog.String("action", c.action), slog.Any("error", lost))
+		slog.String("request_id", c.requestID), slog.String("account", c.identity.Account), slog.String("action", c.action), slog.Any("error", lost))
 	if err != nil {
 		return nil //nolint:nilerr // the caller hears of that
 	}

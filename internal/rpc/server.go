@@ -160,7 +160,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		f := faultOf(err)
 		if f.kind == internalError {
 			s.Log.ErrorContext(r.Context(), "call failed",
-				slog.String("request", c.requestID), slog.String("action", c.action), slog.Any("error", err))
+				slog.String("request_id", c.requestID), slog.String("account", c.identity.Account), slog.String("action", c.action), slog.Any("error", err))
 		}
 		s.writeFault(w, c, f)
 		return

@@ -59,6 +59,9 @@ func dial(ctx context.Context, t target) (endpoint, error) {
 	if t.log == nil {
 		t.log = slog.New(slog.DiscardHandler)
 	}
+	if t.name != "" {
+		t.log = t.log.With(slog.String("pop", t.name))
+	}
 	e := endpoint{closed: make(chan struct{}), calls: &calls{}}
 	opts := append(t.options(e.calls), //nolint:contextcheck // the handlers outlive the call and its context
 		nats.ClosedHandler(func(*nats.Conn) { close(e.closed) }))
