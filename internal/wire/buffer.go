@@ -185,6 +185,20 @@ func (r *reader) take(n int) []byte {
 func (r *reader) bytes() []byte { return r.take(r.count(1)) }
 func (r *reader) str() string   { return string(r.bytes()) }
 
+// maxShort bounds the texts by which a POP says who it is and how it is reached:
+// they are kept in memory for each, stored with each message, and shown.
+const maxShort = 4096
+
+// short reads such a text.
+func (r *reader) short() string {
+	b := r.bytes()
+	if len(b) > maxShort {
+		r.failf("text is longer than %d bytes", maxShort)
+		return ""
+	}
+	return string(b)
+}
+
 func (r *reader) strs() []string {
 	n := r.count(1)
 	if n > maxStrings {

@@ -28,7 +28,7 @@ func DecodePull(b []byte) (PullRequest, error) {
 	if err != nil {
 		return PullRequest{}, err
 	}
-	q := PullRequest{Subject: r.str(), After: r.position(), Limit: r.int()}
+	q := PullRequest{Subject: r.short(), After: r.position(), Limit: r.int()}
 	if err := finish(kindPull, r); err != nil {
 		return PullRequest{}, err
 	}
@@ -77,7 +77,7 @@ func (r *reader) cursors() []freshet.Cursor {
 	}
 	list := make([]freshet.Cursor, n)
 	for i := range list {
-		list[i] = freshet.Cursor{Subject: r.str(), At: r.position()}
+		list[i] = freshet.Cursor{Subject: r.short(), At: r.position()}
 	}
 	return list
 }

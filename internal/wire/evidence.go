@@ -46,7 +46,7 @@ func DecodeEvidence(b []byte) (freshet.Evidence, error) {
 	if err != nil {
 		return freshet.Evidence{}, err
 	}
-	e := freshet.Evidence{POP: r.str(), Stream: r.uvarint(), Number: r.uvarint(), Incarnation: r.str()}
+	e := freshet.Evidence{POP: r.short(), Stream: r.uvarint(), Number: r.uvarint(), Incarnation: r.short()}
 	dicts := map[freshet.Position]*Dict{}
 	at := freshet.Position{}
 	n, bodies := r.count(3), 0

@@ -26,17 +26,17 @@ func DecodeHeartbeat(b []byte) (freshet.Heartbeat, error) {
 		return freshet.Heartbeat{}, err
 	}
 	h := freshet.Heartbeat{
-		POP:         r.str(),
+		POP:         r.short(),
 		Watermark:   r.position(),
 		Exceptions:  r.exceptions(),
-		Incarnation: r.str(),
+		Incarnation: r.short(),
 		Cursors:     r.cursors(),
 		Known:       r.position(),
 		KnownTask:   r.uvarint(),
 		Owed:        r.int(),
 		Ready:       r.bool(),
-		URL:         r.str(),
-		Release:     r.str(),
+		URL:         r.short(),
+		Release:     r.short(),
 	}
 	if err := finish(kindHeartbeat, r); err != nil {
 		return freshet.Heartbeat{}, err
