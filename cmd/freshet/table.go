@@ -18,21 +18,32 @@ type look struct {
 
 const (
 	gap        = 2  // spaces between columns
-	narrowest  = 16 // a column is never cut below this
+	narrowest  = 12 // text is never cut below this
+	fewRows    = 3  // that get a block each
 	maxPending = 1000
 )
 
 // table prints rows in columns; the first row is the head, if there is one.
-// Cells are cleaned. On a terminal that is too narrow for a row, long cells are
-// cut; one that is too narrow for that gets a block of lines for each row.
+// Cells are cleaned. On a terminal that is too narrow, long text is cut. If that
+// is not enough, few rows get a block of lines each, and of many the widest
+// columns are left out, which is said.
 type table struct {
-	w      io.Writer // what is written to it is clean
-	look   look
-	head   []string
-	rows   [][]string
-	widths []int
-	begun  bool // the head is printed
-	blocks bool
+	w       io.Writer // what is written to it is clean
+	look    look
+	said    func(format string, args ...any) // tells what is left out
+	head    []string
+	rows    [][]string
+	columns []column
+	begun   bool // the head is printed
+	blocks  bool
+}
+
+// column is one of a table.
+type column struct {
+	natural int // the width that shows all
+	width   int
+	text    bool // cells differ in length: one that is cut still says something
+	hidden  bool
 }
 
 // newTable is plain, and never cut.
@@ -42,7 +53,7 @@ func newTable(w io.Writer, head ...string) *table { return &table{w: w, head: he
 func (r *remote) table(head ...string) *table {
 	t := newTable(r.out, head...)
 	if r.look != nil {
-		t.look = *r.look
+		t.look, t.said = *r.look, r.note
 		if t.look.colour {
 			t.w = r.export // r.out would take the colours for somebody else's
 		}
@@ -66,11 +77,14 @@ func (t *table) row(cells ...string) {
 // follows.
 func (t *table) flush() error {
 	first := !t.begun
+	t.begun = true
+	t.measure()
+	if over := t.fit(); over > 0 && len(t.head) > 0 {
+		t.narrow(first)
+	}
 	if first && len(t.head) > 0 {
 		t.rows = slices.Insert(t.rows, 0, t.head)
 	}
-	t.begun = true
-	t.measure()
 	var b strings.Builder
 	for i, cells := range t.rows {
 		isHead := first && i == 0 && len(t.head) > 0
@@ -86,55 +100,97 @@ func (t *table) flush() error {
 	return err
 }
 
-// measure finds the widths of columns, and cuts them to the terminal.
+// measure finds the natural widths of columns.
 func (t *table) measure() {
-	for _, cells := range t.rows {
+	lengths := map[int]int{} // of the first cell in each column that has one
+	for n, cells := range slices.Insert(slices.Clone(t.rows), 0, t.head) {
 		for i, c := range cells {
-			if i == len(t.widths) {
-				t.widths = append(t.widths, 0)
+			if i == len(t.columns) {
+				t.columns = append(t.columns, column{})
 			}
-			t.widths[i] = max(t.widths[i], runewidth.StringWidth(c))
+			col, w := &t.columns[i], runewidth.StringWidth(c)
+			col.natural = max(col.natural, w)
+			if n == 0 || c == "-" {
+				continue
+			}
+			if before, ok := lengths[i]; ok && before != w {
+				col.text = true
+			}
+			lengths[i] = w
 		}
 	}
-	if t.look.columns == 0 || len(t.widths) < 2 {
-		return
+}
+
+// fit cuts text to the terminal, and returns how much wider the table still
+// is. The first column names the row, and stays.
+func (t *table) fit() int {
+	over := -gap
+	for i := range t.columns {
+		c := &t.columns[i]
+		if c.width = c.natural; !c.hidden {
+			over += c.width + gap
+		}
 	}
-	over := gap*(len(t.widths)-1) - t.look.columns
-	for _, w := range t.widths {
-		over += w
+	if t.look.columns == 0 {
+		return 0
 	}
+	over -= t.look.columns
 	for over > 0 {
-		// The widest gives way, down to the next one; the first column names
-		// the row, and stays.
-		widest, next := 1, narrowest
-		for i := 1; i < len(t.widths); i++ {
-			if t.widths[i] > t.widths[widest] {
+		widest := -1
+		for i := range t.columns {
+			if c := t.columns[i]; i > 0 && (c.text || len(t.head) == 0) && !c.hidden && c.width > narrowest && (widest < 0 || c.width > t.columns[widest].width) {
 				widest = i
 			}
 		}
-		for i := 1; i < len(t.widths); i++ {
-			if i != widest && t.widths[i] < t.widths[widest] {
-				next = max(next, t.widths[i])
+		if widest < 0 {
+			break
+		}
+		t.columns[widest].width--
+		over--
+	}
+	return over
+}
+
+// narrow makes a table narrower of which text is cut already.
+func (t *table) narrow(first bool) {
+	if first && len(t.rows) <= fewRows {
+		t.blocks = true
+		return
+	}
+	var out []string
+	for t.fit() > 0 {
+		widest := -1
+		for i := range t.columns {
+			if c := t.columns[i]; i > 0 && !c.hidden && (widest < 0 || c.width > t.columns[widest].width) {
+				widest = i
 			}
 		}
-		cut := min(over, max(1, t.widths[widest]-next))
-		if t.widths[widest]-cut < narrowest {
-			t.blocks = len(t.head) > 0
-			return
+		if widest < 0 {
+			break
 		}
-		t.widths[widest] -= cut
-		over -= cut
+		t.columns[widest].hidden = true
+		out = append(out, t.head[widest])
+	}
+	if len(out) > 0 && t.said != nil {
+		t.said("The terminal is too narrow for %s: a pipe, or --json, gets it all.", strings.Join(out, ", "))
 	}
 }
 
 func (t *table) line(b *strings.Builder, cells []string, isHead bool) {
-	for i, c := range cells {
+	var visible []int
+	for i := range cells {
+		if !t.columns[i].hidden {
+			visible = append(visible, i)
+		}
+	}
+	for n, i := range visible {
+		c := cells[i]
 		if t.look.columns > 0 {
-			c = runewidth.Truncate(c, t.widths[i], "…")
+			c = runewidth.Truncate(c, t.columns[i].width, "…")
 		}
 		b.WriteString(t.painted(c, i, cells, isHead))
-		if i < len(cells)-1 {
-			b.WriteString(strings.Repeat(" ", t.widths[i]-runewidth.StringWidth(c)+gap))
+		if n < len(visible)-1 {
+			b.WriteString(strings.Repeat(" ", t.columns[i].width-runewidth.StringWidth(c)+gap))
 		}
 	}
 	b.WriteByte('\n')

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ import (
 func drawn(t *testing.T, l look, head []string, rows ...[]string) string {
 	t.Helper()
 	var out bytes.Buffer
-	r := &remote{deps: deps{out: &out, export: &out, look: &l}}
+	r := &remote{deps: deps{out: &out, err: io.Discard, export: &out, look: &l}}
 	table := r.table(head...)
 	for _, cells := range rows {
 		table.row(cells...)
@@ -39,20 +40,42 @@ func TestTable_IsWholeWhereThereIsNoTerminal(t *testing.T) {
 func TestTable_FitsTheTerminal(t *testing.T) {
 	t.Parallel()
 	long := strings.Repeat("x", 200)
-	got := drawn(t, look{columns: 60}, []string{"ID", "URL", "STATE", "MESSAGE"}, []string{"0123456789abcdef", long, "up", long})
+	got := drawn(t, look{columns: 60}, []string{"ID", "URL", "STATE", "MESSAGE"},
+		[]string{"0123456789abcdef", long, "up", long}, []string{"0123456789abcdef", "short", "up", "-"}, []string{"0123456789abcdef", long, "up", "none"})
 	for line := range strings.Lines(got) {
 		if w := runewidth.StringWidth(strings.TrimSuffix(line, "\n")); w > 60 {
 			t.Errorf("a line of %d columns: %q", w, line)
 		}
 	}
-	if !strings.Contains(got, "0123456789abcdef  xxxx") || strings.Count(got, "…") != 2 || !strings.Contains(got, "  up ") {
+	if !strings.Contains(got, "0123456789abcdef  xxxx") || strings.Count(got, "…") != 3 || !strings.Contains(got, "  up ") {
 		t.Errorf("drawn %q", got)
 	}
+}
 
-	// Too narrow for that: a block for each row, with all of it.
+func TestTable_FewRowsAreBlocksWhereTheyDoNotFit(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 200)
 	head := []string{"POP", "STATE", "PARENTS", "LAST CONTACT", "URL"}
-	got = drawn(t, look{columns: 40}, head, []string{"edge-1", "up", "", "3 seconds ago, more or less", long}, []string{"edge-2", "down", "a", "never at all, as far as is known", "-"})
+	got := drawn(t, look{columns: 30}, head, []string{"edge-1", "up", "", "3 seconds ago, more or less", long}, []string{"edge-2", "down", "a", "never at all, as far as is known", "-"})
 	if !strings.Contains(got, "POP           edge-1\nSTATE         up\nLAST CONTACT  3 seconds ago, more or less\nURL           "+long+"\n\nPOP           edge-2\n") {
+		t.Errorf("drawn %q", got)
+	}
+}
+
+func TestTable_OfManyRowsTheWidestColumnsAreLeftOut(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	r := &remote{deps: deps{out: &out, err: &out, look: &look{columns: 60}}}
+	table := r.table("MEDIA", "STATUS", "UPDATED", "TITLE")
+	for i := range 10 {
+		table.row("f1a3c0de5eed4a11b0a7000000000004", "Normal", "2026-11-28 15:30:39.797Z", strings.Repeat("A title ", i))
+	}
+	if err := table.flush(); err != nil {
+		t.Fatal(err)
+	}
+	got := out.String()
+	if !strings.HasPrefix(got, "The terminal is too narrow for UPDATED: a pipe, or --json, gets it all.\nMEDIA                             STATUS  TITLE\nf1a3c0de5eed4a11b0a7000000000004  Normal  -\n") ||
+		!strings.HasSuffix(got, "  Normal  A title A title A…\n") {
 		t.Errorf("drawn %q", got)
 	}
 }
@@ -73,7 +96,7 @@ func TestTable_NoLineIsWiderThanTheTerminal(t *testing.T) {
 		columns := rapid.IntRange(30, 200).Draw(rt, "columns")
 		head := []string{"ID", "A", "B", "C"}
 		var rows [][]string
-		for range rapid.IntRange(1, 5).Draw(rt, "rows") {
+		for range rapid.IntRange(1, 8).Draw(rt, "rows") {
 			row := []string{rapid.StringMatching("[a-z]{1,10}").Draw(rt, "id")}
 			for range head[1:] {
 				row = append(row, rapid.StringMatching(`[a-zäü电影 ]{0,120}`).Draw(rt, "cell"))
