@@ -54,3 +54,45 @@ func TestP10_ANearlyFullDiskFailsNewPrefetchesAndPurgesGoOn(t *testing.T) {
 		w.want(t, "a", refused, 0, freshet.OutcomeFailed, freshet.ReasonNoSpace)
 	})
 }
+
+// TestP10_PrefetchesReadAheadAreBounded keeps a cache busy, and looks how much
+// of the log the journal holds meanwhile: by entries, and by bytes.
+func TestP10_PrefetchesReadAheadAreBounded(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*agent.Options){
+		"entries": func(o *agent.Options) { o.PrefetchAhead = 5 },
+		"bytes":   func(o *agent.Options) { o.ReadAheadBytes = 500 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, pops(pop("a")), func(w *world) {
+				t := w.t
+				s := w.sites["a"]
+				s.opts = func(o *agent.Options) {
+					o.PrefetchWorkers, o.PullLimit = 1, 1
+					change(o)
+				}
+				s.cache.hold = make(chan struct{})
+				s.start("", 0)
+				pass(2 * time.Second)
+				var all []*freshet.Entry
+				for range 40 {
+					all = append(all, w.append(prefetch(u1, u2)))
+				}
+				pass(time.Minute)
+				if n := len(s.disk.entries()); n == 0 || n > 8 {
+					t.Fatalf("%d of 40 entries are in the journal", n)
+				}
+				close(s.cache.hold)
+				pass(2 * time.Minute)
+				for _, e := range all {
+					for item := range 2 {
+						if _, ok := w.answer("a", e.At, item); !ok {
+							t.Fatalf("item %d of %s was lost", item, e.At)
+						}
+					}
+				}
+			})
+		})
+	}
+}

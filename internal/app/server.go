@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/internal/api"
 	"github.com/freshet-vod/freshet/internal/audit"
@@ -19,6 +21,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/engine"
 	"github.com/freshet-vod/freshet/internal/enrol"
 	"github.com/freshet-vod/freshet/internal/fetch"
+	"github.com/freshet-vod/freshet/internal/hls"
 	"github.com/freshet-vod/freshet/internal/lifecycle"
 	"github.com/freshet-vod/freshet/internal/limits"
 	"github.com/freshet-vod/freshet/internal/plan"
@@ -130,10 +133,7 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 	if err := s.declareDomains(ctx, c); err != nil {
 		return err
 	}
-	planner := plan.New(plan.Options{
-		Catalog: s.store, Fetcher: fetch.New(fetch.Options{}), Domains: s.domains,
-		Guarded: fetch.New(fetch.Options{Guard: sourceGuard(c).Control}),
-	})
+	planner := s.newPlanner(c)
 	control := s.private.metrics.NewControl(s.present)
 	s.queue = control.Callbacks(s.store)
 	s.room = func() error {
@@ -159,6 +159,19 @@ func (s *Server) buildEngine(ctx context.Context, o Options) error {
 		Planners: c.Limits.Planners, Deadline: c.Timeouts.Deadline.Std(), FinishBy: c.Timeouts.PrefetchFinishBy.Std(),
 	})
 	return err
+}
+
+// newPlanner makes the planner with the configured limits.
+func (s *Server) newPlanner(c *config.Config) *plan.Planner {
+	largest := c.Limits.PlaylistBytes.Bytes()
+	return plan.New(plan.Options{
+		Catalog: s.store, Domains: s.domains,
+		Fetcher: fetch.New(fetch.Options{MaxBytes: largest}),
+		Guarded: fetch.New(fetch.Options{MaxBytes: largest, Guard: sourceGuard(c).Control}),
+		Limits: plan.Limits{
+			Playlists: c.Limits.PlanPlaylists, URLs: c.Limits.PlanURLs, Playlist: hls.Limits{Bytes: int(largest)},
+		},
+	})
 }
 
 // domains serves the planner, which is made before the engine that knows them.
@@ -200,6 +213,7 @@ func (s *Server) buildAPI(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	l = netutil.LimitListener(l, c.Limits.Connections)
 	native, err := api.New(api.Options{
 		Authenticate: func(r *http.Request, body []byte) (api.Identity, error) {
 			id, err := guard.Native(r, body)

@@ -54,6 +54,10 @@ func (c *Config) checkNumbers(f *faults) {
 		inRange(f, "limits.disk_reserve", r, 1, 1024*GiB)
 	}
 	between(f, "limits.unplanned", c.Limits.Unplanned, 1, 10_000_000)
+	between(f, "limits.connections", c.Limits.Connections, 16, 1_000_000)
+	between(f, "limits.plan_playlists", c.Limits.PlanPlaylists, 1, 10_000)
+	between(f, "limits.plan_urls", c.Limits.PlanURLs, 1, 1_000_000)
+	inRange(f, "limits.playlist_bytes", c.Limits.PlaylistBytes, 64*KiB, 64*MiB)
 	between(f, "limits.planners", c.Limits.Planners, 1, 64)
 	between(f, "limits.prefetch_workers", c.Limits.PrefetchWorkers, 1, 256)
 	between(f, "limits.prefetch_per_origin", c.Limits.PrefetchPerOrigin, 0, 256)

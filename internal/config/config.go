@@ -315,10 +315,13 @@ const (
 // Default returns the configuration of a process without a file.
 func Default() *Config {
 	return &Config{
-		Listen:    "127.0.0.1:8080",
-		Data:      "./freshet-data",
-		Timeouts:  Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
-		Limits:    Limits{Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Unplanned: 200_000, Planners: 4, PrefetchWorkers: 8},
+		Listen:   "127.0.0.1:8080",
+		Data:     "./freshet-data",
+		Timeouts: Timeouts{Deadline: Duration(10 * time.Minute), PrefetchFinishBy: Duration(24 * time.Hour), Signature: Duration(15 * time.Minute)},
+		Limits: Limits{
+			Profile: ProfileNone, DayStarts: Offset(8 * time.Hour), Unplanned: 200_000, Connections: 4096,
+			PlanPlaylists: 200, PlanURLs: 200_000, PlaylistBytes: 4 * MiB, Planners: 4, PrefetchWorkers: 8,
+		},
 		Keep:      Duration(400 * 24 * time.Hour),
 		Replay:    Duration(30 * 24 * time.Hour),
 		Flush:     Flush{Turn: Duration(10 * time.Second), Wait: Duration(time.Minute), Rate: 500},

@@ -29,6 +29,21 @@ type Limits struct {
 	// beyond it are refused (503).
 	Unplanned int `yaml:"unplanned"`
 
+	// Connections is how many connections to the API's listener are served at the
+	// same time; more wait until one of them ends.
+	Connections int `yaml:"connections"`
+
+	// PlanPlaylists is how many playlists are read for one media; with more it
+	// fails.
+	PlanPlaylists int `yaml:"plan_playlists"`
+
+	// PlanURLs is how many URLs the plan of one media may have, those that are
+	// remembered included; with more it fails.
+	PlanURLs int `yaml:"plan_urls"`
+
+	// PlaylistBytes is how large a playlist may be; a larger one is not read.
+	PlaylistBytes Size `yaml:"playlist_bytes"`
+
 	// Planners is how many media are planned at the same time.
 	Planners int `yaml:"planners"`
 

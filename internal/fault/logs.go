@@ -100,6 +100,7 @@ func serverLogs() []Entry {
 		{Code: "late cleanup failed", Means: "Something could not be closed at the end of the process.", Remedy: ""},
 		{Code: "old audit records could not be deleted", Means: "The audit trail is longer than `audit.keep`; tried again later.", Remedy: "Look at the disk of the data folder."},
 		{Code: "old callbacks could not be deleted", Means: "Tried again later.", Remedy: "Look at the disk of the data folder."},
+		{Code: "spans could not be sent to the collector, trying on", Means: "The collector of traces does not answer; what does not fit meanwhile is dropped. Nothing else is concerned.", Remedy: "Start the collector, or mend its address in the configuration."},
 		{Code: "still waiting for goroutines to end", Means: "The process is about to end and waits for work in hand.", Remedy: "Give it a minute; a second Ctrl-C ends it at once, and nothing that was accepted is lost."},
 		{Code: "the database does not answer a check", Means: "`/readyz` says so too; calls wait or fail.", Remedy: "Look at the disk of the data folder: it is slow, full or gone."},
 		{Code: "the disk is nearly full, nothing new is taken", Means: "Less than `limits.disk_reserve` is free. A control plane refuses calls that store something and plans nothing more; a POP fails new prefetches. What was accepted goes on.", Remedy: "Make room on the disk of the data folder (docs/operations.md)."},
