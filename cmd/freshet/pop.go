@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 
 	"github.com/freshet-vod/freshet"
 	"github.com/freshet-vod/freshet/client"
+	"github.com/freshet-vod/freshet/internal/health"
 )
 
 func newPOPs(d deps) *cobra.Command {
@@ -56,15 +58,18 @@ func showPOPs(r *remote, pops ...freshet.POPStatus) error {
 	return t.flush()
 }
 
-// ready tells whether a POP may get viewers, and if not, why.
+// ready tells whether a POP may get viewers, and if not, why. One that was told a
+// moment ago that it is drained has not said so itself yet.
 func ready(p freshet.POPStatus) string {
+	why := p.Obstacles
+	if !p.Drained.IsZero() && !slices.Contains(why, health.Drained) {
+		why = append([]string{health.Drained}, why...)
+	}
 	switch {
+	case len(why) > 0:
+		return "no: " + strings.Join(why, ", ")
 	case p.Ready:
 		return "yes"
-	case len(p.Obstacles) > 0:
-		return "no: " + strings.Join(p.Obstacles, ", ")
-	case !p.Drained.IsZero():
-		return "no: drained"
 	}
 	return "no"
 }
