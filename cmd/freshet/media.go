@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -98,8 +99,8 @@ func importMedia(cmd *cobra.Command, r *remote, c *client.Client, in importInput
 	res, err := c.ImportLines(cmd.Context(), bar.reader(in.r), client.ImportOptions{
 		From: in.from, Report: told,
 		Waiting: func(err error) {
-			if freshet.ErrorCode(err) == freshet.CodeUnavailable {
-				bar.note(clean("trying again: " + err.Error()))
+			if e, ok := errors.AsType[*freshet.Error](err); ok && e.Code == freshet.CodeUnavailable {
+				bar.note(clean(e.Message + " Trying again."))
 			}
 		},
 	})

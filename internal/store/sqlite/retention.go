@@ -38,56 +38,119 @@ func (s *Store) ForgetLog(ctx context.Context, before time.Time, below freshet.P
 	if err != nil || len(old) == 0 {
 		return 0, nil, err
 	}
-	n := 0
-	var held *freshet.Entry
+	total := 0
+	for rest := old; len(rest) > 0; {
+		parts, n := forgetParts(rest)
+		rest = rest[n:]
+		for _, part := range parts {
+			gone, held, err := s.forgetPart(ctx, part, bound)
+			total += gone
+			if held != nil || err != nil {
+				return total, held, err
+			}
+		}
+	}
+	return total, nil, nil
+}
+
+// forgetURLs is how many URLs one transaction takes out of the index at most:
+// whoever wants to write meanwhile waits for some milliseconds.
+const forgetURLs = 1000
+
+// logPart is what one transaction forgets: entries as a whole, or some of the
+// URLs of one.
+type logPart struct {
+	entries []*freshet.Entry
+	lo, hi  int // of the URLs of one entry that is not forgotten yet; 0, 0: of none
+}
+
+// forgetParts cuts the first of the entries into parts: as many as fit into one,
+// or one entry into several, the last of which forgets it.
+func forgetParts(entries []*freshet.Entry) (parts []logPart, n int) {
+	urls := 0
+	for n < len(entries) && urls+entries[n].Len() <= forgetURLs {
+		urls += entries[n].Len()
+		n++
+	}
+	if n > 0 {
+		return []logPart{{entries: entries[:n]}}, n
+	}
+	for lo := 0; lo+forgetURLs < entries[0].Len(); lo += forgetURLs {
+		parts = append(parts, logPart{entries: entries[:1], lo: lo, hi: lo + forgetURLs})
+	}
+	return append(parts, logPart{entries: entries[:1]}), 1
+}
+
+// forgetPart carries out a part. It returns how many entries are gone, and the
+// first that must stay.
+func (s *Store) forgetPart(ctx context.Context, part logPart, bound int64) (n int, held *freshet.Entry, err error) {
 	err = s.writeBrief(ctx, func(ctx context.Context, t *tx) error {
 		n, held = 0, nil // the transaction may have to be made again
-		for _, e := range old {
-			gone, err := t.forgetEntry(ctx, s.epochs.Load(), e, bound)
+		for _, e := range part.entries {
+			seq, may, err := t.mayForget(ctx, s.epochs.Load(), e, bound)
+			switch {
+			case err != nil:
+			case !may:
+				held = e
+				return nil
+			case part.hi > 0:
+				err = t.unindex(ctx, e, seq, part.lo, part.hi)
+			default:
+				n++
+				err = t.forgetEntry(ctx, e, seq)
+			}
 			if err != nil {
 				return fmt.Errorf("forgetting entry %s: %w", e.At, err)
 			}
-			if !gone {
-				held = e
-				return nil
-			}
-			n++
 		}
 		return nil
 	})
 	return n, held, err
 }
 
-// forgetEntry deletes an entry unless it must stay.
-func (t *tx) forgetEntry(ctx context.Context, known *epochs, e *freshet.Entry, bound int64) (bool, error) {
+// mayForget tells whether an entry may go, and its number.
+func (t *tx) mayForget(ctx context.Context, known *epochs, e *freshet.Entry, bound int64) (seq int64, may bool, err error) {
 	seq, ok := known.exact(e.At)
 	if !ok || seq > bound {
-		return false, nil
+		return 0, false, nil
 	}
 	var closed int64
-	if found, err := t.get(ctx, []any{&closed}, `SELECT closed FROM log WHERE seq = ?`, seq); err != nil || !found || closed == 0 {
-		return false, err
+	found, err := t.get(ctx, []any{&closed}, `SELECT closed FROM log WHERE seq = ?`, seq)
+	return seq, found && closed != 0, err
+}
+
+// unindex takes URLs lo to hi of an entry out of the index.
+func (t *tx) unindex(ctx context.Context, e *freshet.Entry, seq int64, lo, hi int) error {
+	if e.Selector.Kind != freshet.SelectExact {
+		return nil
 	}
-	if e.Selector.Kind == freshet.SelectExact {
-		for item, u := range e.Selector.URLs {
-			if err := t.exec(ctx, `DELETE FROM url_index WHERE hash = ? AND seq = ? AND item = ?`, urlHash(e.Account, u), seq, item); err != nil {
-				return false, err
-			}
+	for item := lo; item < hi; item++ {
+		if err := t.exec(ctx, `DELETE FROM url_index WHERE hash = ? AND seq = ? AND item = ?`, urlHash(e.Account, e.Selector.URLs[item]), seq, item); err != nil {
+			return err
 		}
+	}
+	return nil
+}
+
+// forgetEntry deletes an entry. Parts of a large one left the index before.
+func (t *tx) forgetEntry(ctx context.Context, e *freshet.Entry, seq int64) error {
+	last := max((e.Len()-1)/forgetURLs, 0) * forgetURLs
+	if err := t.unindex(ctx, e, seq, last, e.Len()); err != nil {
+		return err
 	}
 	err := t.exec(ctx, `INSERT INTO log_forgotten (subject, seq) VALUES (?, ?)
 		ON CONFLICT (subject) DO UPDATE SET seq = max(seq, excluded.seq)`, subjectNumber(e.Subject()), seq)
 	if err != nil {
-		return false, fmt.Errorf("noting what was forgotten: %w", err)
+		return fmt.Errorf("noting what was forgotten: %w", err)
 	}
 	for _, q := range []string{
 		`DELETE FROM log_state WHERE seq = ?`, `DELETE FROM log_selector WHERE seq = ?`, `DELETE FROM log WHERE seq = ?`,
 	} {
 		if err := t.exec(ctx, q, seq); err != nil {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	return nil
 }
 
 // Forgotten implements [store.Retention].
