@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"context"
 	"log/slog"
 	"maps"
 	"slices"
@@ -82,7 +81,9 @@ func (l *life) forgetOldest() {
 			oldest = x
 		}
 	}
-	l.log.LogAttrs(context.Background(), slog.LevelWarn, "list of failed purges is full, the oldest is forgotten", aboutEntry(oldest.entry)...)
+	e := oldest.entry
+	l.log.Warn("list of failed purges is full, the oldest is forgotten",
+		slog.String("account", e.Account), slog.String("job", e.Job), slog.String("position", e.At.String()))
 	for item := range oldest.items {
 		l.unexcept(oldest.entry.At, item)
 	}

@@ -50,28 +50,27 @@ func TestLogs_HaveTheKeysOfTheGuide(t *testing.T) {
 	t.Parallel()
 	known, used := logKeys(t), map[string]bool{}
 	files := token.NewFileSet()
-	check := func(n ast.Node) bool {
+	check := func(n ast.Node) {
 		call, ok := n.(*ast.CallExpr)
 		if !ok || len(call.Args) < 2 {
-			return true
+			return
 		}
 		fn, ok := call.Fun.(*ast.SelectorExpr)
 		if !ok {
-			return true
+			return
 		}
 		if x, ok := fn.X.(*ast.Ident); !ok || x.Name != "slog" || strings.HasPrefix(fn.Sel.Name, "New") {
-			return true
+			return
 		}
 		lit, ok := call.Args[0].(*ast.BasicLit)
 		if !ok {
 			t.Errorf("%s: the key is no constant", files.Position(call.Pos()))
-			return true
+			return
 		}
 		key, err := strconv.Unquote(lit.Value)
 		if used[key] = true; err != nil || !known[key] {
 			t.Errorf("%s: the guide does not list the key %s", files.Position(call.Pos()), lit.Value)
 		}
-		return true
 	}
 	for _, root := range []string{"../../internal", "../../cmd", "../../client"} {
 		err := filepath.WalkDir(root, func(path string, _ fs.DirEntry, err error) error {
@@ -80,7 +79,10 @@ func TestLogs_HaveTheKeysOfTheGuide(t *testing.T) {
 			}
 			f, err := parser.ParseFile(files, path, nil, parser.SkipObjectResolution)
 			if err == nil {
-				ast.Inspect(f, check)
+				ast.Inspect(f, func(n ast.Node) bool {
+					check(n)
+					return true
+				})
 			}
 			return err
 		})
