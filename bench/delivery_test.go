@@ -17,12 +17,7 @@ import (
 	"github.com/freshet-vod/freshet/internal/wire"
 )
 
-// The deliveries of one round at each size, which is as many jobs at 10 POPs as
-// it takes to equal those at 1,000.
 const (
-	roundMedia      = 5 // of each job: 840 tasks
-	roundDeliveries = roundMedia * jobStreams * jobURLs * 1000
-
 	maxBytes  = 8.0 // that a finished delivery with full facts leaves, at 100 POPs
 	maxGrowth = 1.3 // of the CPU time and the allocations of a delivery, from 10 to 1,000 POPs
 )
@@ -38,6 +33,7 @@ type world struct {
 	base int64    // bytes on disk before the first job, when all POPs are members
 	jobs int      // so far
 	each int      // tasks of a job
+	goal int      // deliveries of a round, in each of two ways: as many jobs at 10 POPs as equal one at 1,000
 	end  func()
 
 	planner engine.Planner
@@ -68,6 +64,7 @@ type simPOP struct {
 func newDeliveryWorld(ctx context.Context, b *testing.B, pops, media int, planner engine.Planner) *world {
 	b.Helper()
 	w := &world{dir: b.TempDir(), planner: planner, each: media * jobStreams * jobURLs}
+	w.goal = w.each * 1000
 	if _, single := planner.(singles); single {
 		w.each = media
 	}
@@ -300,7 +297,7 @@ func (p *parts) whole(of func(*cost) float64) float64 {
 func (w *world) round(ctx context.Context, b *testing.B, p *parts) {
 	b.Helper()
 	each := w.each * len(w.pops)
-	for i := range 2 * roundDeliveries / each {
+	for i := range 2 * w.goal / each {
 		var job string
 		var entries []*freshet.Entry
 		p.push.measure(each, func() { job, entries = w.submit(ctx, b) })
@@ -320,13 +317,16 @@ func (w *world) round(ctx context.Context, b *testing.B, p *parts) {
 // BenchmarkDelivery is what a finished delivery with full facts leaves on disk at
 // 10, 100 and 1,000 POPs, and what it costs the control plane.
 func BenchmarkDelivery(b *testing.B) {
-	sizes := []int{10, 100, 1000}
+	sizes, media := []int{10, 100, 1000}, 1
+	if os.Getenv(envMedia) != "" { // as in make bench
+		media = 5
+	}
 	spent := make([]parts, len(sizes))
 	var worlds []*world
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	for _, n := range sizes {
-		worlds = append(worlds, newDeliveryWorld(ctx, b, n, roundMedia, newLadder()))
+		worlds = append(worlds, newDeliveryWorld(ctx, b, n, media, newLadder()))
 	}
 	if path := os.Getenv("FRESHET_BENCH_PROFILE"); path != "" {
 		stop, err := profile(path)
@@ -344,7 +344,7 @@ func BenchmarkDelivery(b *testing.B) {
 	}
 	for i, w := range worlds {
 		w.end()
-		bytes := float64(diskUse(b, w.dir)-w.base) / float64(2*roundDeliveries*rounds)
+		bytes := float64(diskUse(b, w.dir)-w.base) / float64(2*w.goal*rounds)
 		b.ReportMetric(bytes, fmt.Sprintf("disk-B/delivery-%d", sizes[i]))
 		if sizes[i] == 100 && bytes > maxBytes {
 			b.Errorf("a delivery leaves %.1f bytes at 100 POPs, the limit is %.0f", bytes, maxBytes)
