@@ -15,6 +15,24 @@ func (r *reader) length() time.Duration {
 	return time.Duration(max(min(r.varint(), maxLength), 0)) * time.Millisecond
 }
 
+// maxNames bounds the names of checks in a report: they are kept in memory for
+// each POP, and shown.
+const maxNames = 32
+
+// names reads a list of short texts.
+func (r *reader) names() []string {
+	n := r.count(1)
+	if n > maxNames {
+		r.failf("report names more than %d checks", maxNames)
+		return nil
+	}
+	var list []string
+	for range n {
+		list = append(list, r.short())
+	}
+	return list
+}
+
 // EncodeReport encodes a report.
 func EncodeReport(p freshet.Report) []byte {
 	var w writer
@@ -35,7 +53,7 @@ func DecodeReport(b []byte) (freshet.Report, error) {
 		return freshet.Report{}, err
 	}
 	p := freshet.Report{
-		Topology: r.uvarint(), Obstacles: r.strs(), Silent: r.bool(), Permit: r.bool(), Revalidates: r.bool(),
+		Topology: r.uvarint(), Obstacles: r.names(), Silent: r.bool(), Permit: r.bool(), Revalidates: r.bool(),
 		Traffic: freshet.Traffic{Known: r.bool(), Quiet: r.length()},
 	}
 	if err := finish(kindReport, r); err != nil {
