@@ -124,6 +124,18 @@ func (e *Engine) readFor(
 	return entries, forgotten, err
 }
 
+// purgesRead is up to where a POP has read the purges: what it knows beside them
+// is no purge that another POP could have missed.
+func purgesRead(h freshet.Heartbeat) freshet.Position {
+	at := h.Watermark
+	for _, c := range h.Cursors {
+		if c.Subject == freshet.SubjectPurge {
+			at = freshet.Later(at, c.At)
+		}
+	}
+	return at
+}
+
 // since returns where a POP was enrolled.
 func (m *members) since(pop string) freshet.Position {
 	m.mu.RLock()

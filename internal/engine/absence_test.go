@@ -204,7 +204,10 @@ func TestP5_WhatALostStoreKnewIsMissed(t *testing.T) { //nolint:tparallel // two
 		at = w.submit(freshet.Purge, "m1").Rows[0].Entries[0]
 		w.pops["b"].entry(at)
 		eventually(t, "the heartbeat is taken in", func() bool {
-			must(t, w.pops["a"].agent.Beat(t.Context(), wire.EncodeHeartbeat(freshet.Heartbeat{POP: "a", Watermark: known, Known: known})))
+			must(t, w.pops["a"].agent.Beat(t.Context(), wire.EncodeHeartbeat(freshet.Heartbeat{
+				POP: "a", Watermark: at, Known: freshet.Position{Epoch: 1, Pos: 950}, // the last ones are prefetches
+				Cursors: []freshet.Cursor{{Subject: freshet.SubjectPurge, At: known}, {Subject: freshet.SubjectPrefetch, At: freshet.Position{Epoch: 1, Pos: 950}}},
+			})))
 			b, err := w.pops["b"].pullsAfter(wire.Newest, at)
 			must(t, err)
 			return b.Forgotten == known

@@ -286,7 +286,7 @@ func (e *Engine) checkEpoch(ctx context.Context, h freshet.Heartbeat) bool {
 			slog.String("pop", h.POP), slog.String("known", h.Known.String()), slog.String("head", newest.String()), slog.Any("error", err))
 	}
 	if err == nil {
-		err = e.store.Log.NoteLost(ctx, h.Known)
+		err = e.store.Log.NoteLost(ctx, purgesRead(h))
 	}
 	if err == nil {
 		err = e.lookBack(ctx)
