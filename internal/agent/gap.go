@@ -23,7 +23,7 @@ func (l *life) crossGap(s *subject) {
 		s.gap = freshet.Position{}
 		return
 	}
-	l.log.Warn("the log begins after what this POP has read: it was away for too long",
+	l.log.Warn("the log begins after what this POP has read: its cache must revalidate all that it holds",
 		slog.String("subject", s.name), slog.String("read", s.cursor.String()), slog.String("begins_after", at.String()))
 	s.cursor, s.gap = at, freshet.Position{}
 	l.reader.known = freshet.Later(l.reader.known, at)

@@ -55,8 +55,8 @@ func TestP5_P6_POPsAwayBeyondTheLog(t *testing.T) {
 	must(t, c.WaitReady(ctx, c.IDs()...))
 	fill(ctx, t, c, fresh)
 	for _, pop := range away {
-		if log := c.POPs[pop].Log(); !strings.Contains(log, "away for too long") {
-			t.Errorf("%s does not say that it was away for too long", pop)
+		if !revalidated(c, pop) {
+			t.Errorf("%s does not say that it must revalidate all", pop)
 		}
 	}
 	fresh = c.Origin.Change()
@@ -171,4 +171,43 @@ func TestP5_DisksLost(t *testing.T) {
 	}
 	c.Close()
 	checkP7(t, c)
+}
+
+// TestP5_ControlPlanesFolderLost begins anew with an empty data folder while one
+// POP is behind the other: what the latter purged nobody knows any more, and the
+// former does not serve it.
+func TestP5_ControlPlanesFolderLost(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
+	c := start(t, cluster.Options{POPs: []cluster.POP{{ID: "a"}, {ID: "behind"}}})
+	fill(ctx, t, c, c.Origin.Version())
+	c.POPs["behind"].Stop()
+	fresh := c.Origin.Change()
+	job, err := c.Submit(ctx, freshet.Purge, freshet.Filter{}, film)
+	must(t, err)
+	_, err = c.WaitPOPs(ctx, job, "a")
+	must(t, err)
+	c.Control.Stop()
+	must(t, os.RemoveAll(filepath.Join(c.Dir, "control")))
+	must(t, c.Control.Start(ctx))
+	must(t, c.WaitReady(ctx, "a"))
+	if _, err := c.Client.Job(ctx, job); err == nil {
+		t.Error("the job is known")
+	}
+	importLadder(ctx, t, c)
+	must(t, c.POPs["behind"].Start(ctx))
+	must(t, c.WaitReady(ctx, c.IDs()...))
+	fill(ctx, t, c, fresh)
+	if revalidated(c, "a") || !revalidated(c, "behind") {
+		t.Errorf("everything had to be revalidated at a: %t; at the one behind: %t", revalidated(c, "a"), revalidated(c, "behind"))
+	}
+	fresh = c.Origin.Change()
+	purgeAll(ctx, t, c)
+	fill(ctx, t, c, fresh)
+}
+
+// revalidated tells by its log whether a POP missed what nobody could tell it.
+func revalidated(c *cluster.Cluster, pop string) bool {
+	return strings.Contains(c.POPs[pop].Log(), "the log begins after what this POP has read")
 }

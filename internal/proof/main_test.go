@@ -62,6 +62,13 @@ func start(t *testing.T, o cluster.Options) *cluster.Cluster {
 	if err := c.Start(ctx); err != nil {
 		t.Fatal(err)
 	}
+	importLadder(ctx, t, c)
+	return c
+}
+
+// importLadder imports the catalog of the ladder.
+func importLadder(ctx context.Context, t *testing.T, c *cluster.Cluster) {
+	t.Helper()
 	catalog, err := testdata.FS.Open("ladder/catalog.jsonl")
 	if err != nil {
 		t.Fatal(err)
@@ -70,7 +77,6 @@ func start(t *testing.T, o cluster.Options) *cluster.Cluster {
 	if n, err := c.Import(ctx, catalog); err != nil || n == 0 {
 		t.Fatalf("%d media imported: %v", n, err)
 	}
-	return c
 }
 
 // prepare makes a cluster that is not started.
