@@ -99,10 +99,13 @@ func (g *Guard) Control(network, address string, _ syscall.RawConn) error {
 // a name that always stands for this machine. Any other name passes; what it
 // resolves to is looked at by Control.
 func (g *Guard) CheckHost(host string) error {
-	host = strings.TrimRight(strings.ToLower(host), ".")
-	if a, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil {
+	text, _, zoned := strings.Cut(strings.Trim(strings.TrimRight(host, "."), "[]"), "%")
+	if a, err := netip.ParseAddr(text); err == nil && zoned { // whatever zone it is
+		return &RefusedError{Addr: a, What: "bound to one network interface"}
+	} else if err == nil {
 		return g.Check(a)
 	}
+	host = strings.TrimRight(strings.ToLower(host), ".")
 	if a, ok := numeric(host); ok {
 		return g.Check(a)
 	}
