@@ -28,6 +28,11 @@ func callBounds() []bound {
 		{what: "body of a call of the vendor's API", file: "internal/rpc/server.go", find: `defaultMaxBody\s+= (.+)`, unit: size, beyond: "413 `RequestTooLarge`", test: "internal/rpc.TestP10_ABodyOverTheLimitIsRefused"},
 		{what: "one import request", file: "internal/api/route.go", find: `maxUpload\s+= (.+?)\s+//`, unit: size, beyond: "413 `too_large`; `freshet media import` sends several", test: "internal/api.TestP10_AnImportOverItsSizeIsRefused"},
 		{what: "imports at the same time", file: "internal/api/route.go", find: `maxUploads = (.+)`, unit: number, beyond: "429 `imports_busy`", test: "internal/api.TestP10_OneImportTooManyIsRefused"},
+		{what: "request that does not say its length (`Content-Length`)", file: "internal/api/route.go", find: `maxUndeclared = (.+)`, unit: size, beyond: "413 `too_large`", test: "internal/api.TestP10_UploadsAreRefusedBeforeTheyAreRead"},
+		{what: "time in which a request's body must come", file: "internal/api/call.go", find: `const bodyTime = (.+)`, unit: span, beyond: "400 `invalid`, `InvalidParameter`", test: "internal/body.TestP10_SlowBodiesEnd"},
+		{what: "depth of JSON in a request or an import", file: "internal/strictjson/strictjson.go", find: `set\(&l\.Depth, (.+)\)`, unit: number, beyond: "400 `invalid`; of an import, the line", test: "internal/strictjson.TestP10_HostileValuesCostLittle"},
+		{what: "values of a list in it", file: "internal/strictjson/strictjson.go", find: `set\(&l\.Elements, (.+)\)`, unit: number, beyond: "400 `invalid`; of an import, the line", test: "internal/strictjson.TestCheck"},
+		{what: "keys of an object in it, each once", file: "internal/strictjson/strictjson.go", find: `set\(&l\.Keys, (.+)\)`, unit: number, beyond: "400 `invalid`; of an import, the line", test: "internal/strictjson.TestCheck"},
 		{what: "line of an import", file: "internal/catalog/jsonl/jsonl.go", find: `const MaxLine = (.+)`, unit: size, beyond: "the line is refused, by number; the others are taken in", test: "internal/catalog.TestImport_TellsEachBadLineAndKeepsTheOthers"},
 		{what: "streams of a media", file: "internal/catalog/parse.go", find: `maxStreams = (.+)`, unit: number, beyond: "the line is refused, by number", test: "internal/catalog.TestImport_HostileLines"},
 		{what: "media of a job", file: "submission.go", find: `MaxMediaPerJob\s+= (.+?)\s+//`, unit: number, beyond: "413 `too_large`; `MediaIdsExceededMax`", test: faults},
@@ -70,6 +75,7 @@ func planBounds() []bound {
 		{what: "references of a playlist", file: "internal/hls/hls.go", find: `set\(&l\.Refs, (.+)\)`, unit: number, beyond: "it could not be read: the row names the limit", test: hostile},
 		{what: "all references of a playlist, absolute", file: "internal/hls/hls.go", find: `set\(&l\.URLBytes, (.+)\)`, unit: size, beyond: "it could not be read: the row names the limit", test: hostile},
 		{what: "requests at a time to one origin, for plans", file: "internal/fetch/fetch.go", find: `o\.PerHost = (.+)`, unit: number, beyond: "further ones wait", test: "internal/fetch.TestP10_RequestsPerOriginAreBounded"},
+		{what: "least rate of an answer, bytes a second, after 3 s", file: "internal/fetch/fetch.go", find: `o\.MinRate = (.+)`, unit: size, beyond: "it could not be read: the row names the limit", test: "internal/plan.TestP10_DripsEnd"},
 		{what: "one attempt to read a playlist", file: "internal/fetch/fetch.go", find: `o\.Timeout = (.+)`, unit: span, beyond: "it could not be read: the row says so", test: "internal/fetch.TestP10_TimeIsBounded"},
 	}
 }
@@ -85,6 +91,7 @@ func controlBounds() []bound {
 		{what: "strangers at the bus that are held before they are refused", file: "internal/bus/natsbus/gate.go", find: `maxHeld\s+= (.+)`, unit: number, beyond: "further ones are closed at once", test: "internal/bus/natsbus.TestServer_RefusalsAreSlowAndBounded"},
 		{what: "message on the bus, evidence among them", file: "internal/bus/bus.go", find: `const MaxMessage = (.+)`, unit: size, beyond: "it is not sent; evidence is cut into several", test: "internal/bus/membus.TestBus"},
 		{what: "message on the bus, unpacked", file: "internal/wire/envelope.go", find: `const MaxUnpacked = (.+)`, unit: size, beyond: "it is not understood, and logged", test: "internal/wire.TestP10_SmallMessagesAllocateLittle"},
+		{what: "exceptions in a heartbeat of a POP", file: "internal/wire/heartbeat.go", find: `maxExceptions\s+= (.+)`, unit: number, beyond: "it is not taken, and logged", test: "internal/wire.TestP10_MessagesOfAHostilePOPCostLittle"},
 		{what: "callbacks sent at the same time", key: "callbacks.workers", unit: number, beyond: "further ones wait", test: "internal/callback.TestReceiversOfOneAccountThatHangDoNotHoldUpOthers"},
 		{what: "of them, to one host", key: "callbacks.per_host", unit: number, beyond: "further ones wait", test: "internal/callback.TestNoMoreThanAllowedGoesToOneHostAtATime"},
 	}
