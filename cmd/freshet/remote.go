@@ -66,8 +66,9 @@ func (r *remote) client() (*client.Client, error) {
 }
 
 // queuePatience is how long a command waits for a server that says when to come
-// again.
-const queuePatience = 2 * time.Minute
+// again. A full queue is worth it; a disk on which somebody has to make room
+// first (a minute) is told at once, with what to do.
+const queuePatience = 45 * time.Second
 
 // message is what the user is told of an error.
 func message(err error) string {

@@ -127,7 +127,7 @@ func TestP10_CommandsComeAgainAndSaySo(t *testing.T) {
 		t.Errorf("ends with %d, %q, %q", code, out, told)
 	}
 	f.Update(func() {
-		f.Full = &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindDisk, RetryAfter: time.Hour, Message: "The disk is nearly full."}
+		f.Full = &freshet.Error{Code: freshet.CodeUnavailable, Kind: freshet.KindDisk, RetryAfter: time.Minute, Message: "The disk is nearly full."}
 	})
 	code, _, told := run("purge", "m-1")
 	if want, _ := faults.Find(faults.Native, "disk_low"); code != exitUnreachable || !strings.Contains(told, "freshet: The disk is nearly full.\nWhat to do: "+want.Remedy) {

@@ -65,7 +65,7 @@ func (s *server) serve(rt route) http.Handler {
 			c.ended(err)
 			return
 		}
-		if code := freshet.ErrorCode(err); code == freshet.CodeInternal || code == freshet.CodeUnavailable {
+		if worthALine(err) {
 			s.Log.LogAttrs(r.Context(), slog.LevelError, "a request failed", slog.String("request_id", c.id), slog.String("account", c.caller.Account),
 				slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("error", err))
 		}
@@ -73,6 +73,20 @@ func (s *server) serve(rt route) http.Handler {
 			c.fail(err)
 		}
 	})
+}
+
+// worthALine tells whether somebody should look at an error. A queue or a disk
+// that is full refuses call after call: metrics count them, and the disk has said
+// so once.
+func worthALine(err error) bool {
+	e, ok := errors.AsType[*freshet.Error](err)
+	switch {
+	case !ok, e.Code == freshet.CodeInternal:
+		return true
+	case e.Kind == freshet.KindQueue, e.Kind == freshet.KindDisk:
+		return false
+	}
+	return e.Code == freshet.CodeUnavailable
 }
 
 // ended answers a request whose client went away, or seems to: one that only said
