@@ -215,7 +215,13 @@ func (s *shelf) call(_ context.Context, _ string, call bus.Call, req []byte) ([]
 	case bus.CallEvidence:
 		s.messages.Add(1)
 		return nil, nil
-	case bus.CallPull, bus.CallDenied, bus.CallTurn:
+	case bus.CallDenied:
+		return wire.EncodeDenyPage(wire.DenyPage{}), nil
+	case bus.CallTurn:
+		return wire.EncodeTurn(wire.Turn{Granted: true}), nil
+	case bus.CallReport:
+		return wire.EncodeHeads(nil), nil
+	case bus.CallPull:
 	}
 	q, err := wire.DecodePull(req)
 	if err != nil {
