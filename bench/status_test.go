@@ -185,7 +185,7 @@ func (s *statusStore) makeJobs(ctx context.Context, lo, hi, all int) error {
 	jobs := make([]*freshet.Job, hi-lo)
 	err := allAtOnce(len(jobs), func(k int) error {
 		i := lo + k
-		id, at := fmt.Sprintf("%016x", i), s.from.Add(s.to.Sub(s.from)*time.Duration(i)/time.Duration(all))
+		id, at := fmt.Sprintf("%016x", i), s.from.Add(s.to.Sub(s.from)/time.Duration(all)*time.Duration(i))
 		jobs[k] = &freshet.Job{Account: "default", ID: id, Type: freshet.Purge, Created: at}
 		jobs[k].Rows = []freshet.Row{{Job: id, Media: fmt.Sprintf("m%d", i), State: freshet.RowAccepted, Modified: at}}
 		return s.db.Accept(ctx, jobs[k], store.Nonce{})

@@ -17,7 +17,7 @@ func TestP10_TheCatalogAnswersWhileMediaAreTakenIn(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir())
 	batch := func(from int) (list []*freshet.Media) {
-		for i := range 1000 {
+		for i := range 200 {
 			list = append(list, &freshet.Media{Account: "a", ID: fmt.Sprintf("m%d", from+i), Title: fmt.Sprintf("a film about %d", from+i), Streams: []freshet.Stream{}})
 		}
 		return list
@@ -31,7 +31,7 @@ func TestP10_TheCatalogAnswersWhileMediaAreTakenIn(t *testing.T) {
 	go func() {
 		for n := 1; ctx.Err() == nil; n++ {
 			began := time.Now()
-			if err := s.PutMedia(context.WithoutCancel(ctx), time.Now(), batch(n*1000)); err != nil {
+			if err := s.PutMedia(context.WithoutCancel(ctx), time.Now(), batch(n*200)); err != nil {
 				imported <- err
 				return
 			}
@@ -40,7 +40,7 @@ func TestP10_TheCatalogAnswersWhileMediaAreTakenIn(t *testing.T) {
 		imported <- nil
 	}()
 	var reads, writes []time.Duration
-	for i := range 60 {
+	for i := range 30 {
 		began := time.Now()
 		m, err := s.Media(t.Context(), "a", []string{fmt.Sprintf("m%d", i*7)})
 		if err != nil || len(m) != 1 {
