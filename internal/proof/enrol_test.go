@@ -69,7 +69,7 @@ func TestEnrolment_WithTheProgramItself(t *testing.T) {
 			t.Errorf("the log of the %s holds a token", name)
 		}
 	}
-	freshetCommand("pop", "remove", "edge-1")
+	freshetCommand("pop", "remove", "edge-1", "--cut-off") // nobody asks it, but it has just started
 	report, err = c.Do(ctx, freshet.Purge, freshet.Filter{}, film)
 	must(t, err)
 	if len(report.POPs) != len(tiers())-1 {
