@@ -94,7 +94,7 @@ func unescape(s string) (string, bool) {
 		return s, utf8.ValidString(s)
 	}
 	var b strings.Builder
-	b.Grow(len(s) - 2*strings.Count(s, "%"))
+	b.Grow(max(0, len(s)-2*strings.Count(s, "%"))) // negative: more signs than escapes, refused below
 	for i := 0; i < len(s); i++ {
 		c := s[i]
 		switch c {
