@@ -93,7 +93,8 @@ func (b *Board) Look(ctx context.Context) Report {
 }
 
 // Held makes a check that is asked once in a while, whoever calls how often:
-// what it found then is told until it is over.
+// what it found then is told until it is over. It is asked for all of them: one
+// who hangs up does not end it, or the others would be told of that.
 func Held(hold time.Duration, look Look) Look {
 	var mu sync.Mutex
 	var at time.Time
@@ -102,7 +103,9 @@ func Held(hold time.Duration, look Look) Look {
 		mu.Lock()
 		defer mu.Unlock()
 		if at.IsZero() || time.Since(at) >= hold {
-			found = look(ctx)
+			own, cancel := context.WithTimeout(context.WithoutCancel(ctx), lookWithin)
+			defer cancel()
+			found = look(own)
 			at = time.Now()
 		}
 		return found

@@ -101,6 +101,19 @@ func TestHeld_AsksOnceInAWhile(t *testing.T) {
 	})
 }
 
+// A stranger who asks and hangs up must not take the process out of traffic.
+func TestHeld_ACallerWhoHangsUpSpoilsNothing(t *testing.T) {
+	t.Parallel()
+	look := health.Held(time.Hour, func(ctx context.Context) error { return ctx.Err() })
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	for _, ctx := range []context.Context{gone, t.Context()} {
+		if err := look(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestChecks_AreInTheGuide(t *testing.T) {
 	t.Parallel()
 	guide, err := os.ReadFile("../../docs/operations.md")
