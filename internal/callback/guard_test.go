@@ -1,7 +1,6 @@
 package callback_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"net"
@@ -9,55 +8,13 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"strings"
-	"sync/atomic"
 	"testing"
-
-	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/freshet-vod/freshet/internal/callback"
 	"github.com/freshet-vod/freshet/internal/guard"
+	"github.com/freshet-vod/freshet/internal/guard/guardtest"
 	"github.com/freshet-vod/freshet/internal/store"
 )
-
-// resolver answers every question for an address with the next of a list, and
-// goes on with the last.
-func resolver(t *testing.T, addrs ...string) *net.Resolver {
-	t.Helper()
-	pc, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pc.Close() })
-	var asked atomic.Int64
-	go func() {
-		buf := make([]byte, 1500)
-		for {
-			n, from, err := pc.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
-				continue
-			}
-			m.Response, m.Additionals = true, nil
-			q := m.Questions[0]
-			if q.Type == dnsmessage.TypeA {
-				a := netip.MustParseAddr(addrs[min(int(asked.Add(1)), len(addrs))-1])
-				m.Answers = []dnsmessage.Resource{{
-					Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-					Body:   &dnsmessage.AResource{A: a.As4()},
-				}}
-			}
-			if out, err := m.Pack(); err == nil {
-				_, _ = pc.WriteTo(out, from)
-			}
-		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
-	}}
-}
 
 const mayNot = "The host's address may not be called."
 
@@ -100,7 +57,7 @@ func TestP9_DNSCannotChangeItsMind(t *testing.T) {
 	w.planned(film())
 	w.run(func(o *callback.Options) {
 		o.Guard = guard.New(netip.MustParsePrefix("127.0.0.1/32"))
-		o.Resolver = resolver(t, "127.0.0.1", "127.0.0.2", "169.254.169.254")
+		o.Resolver = guardtest.Resolver(t, "127.0.0.1", "127.0.0.2", "169.254.169.254")
 	})
 	// The kept connection must not stand for the name: it is closed with each
 	// answer.
@@ -126,7 +83,7 @@ func TestP9_ProxiesOfTheEnvironmentAreNotAsked(t *testing.T) {
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(r.URL, "http://"))
 	w.rule("http://receiver.example.com:" + port + "/")
 	w.planned(film())
-	w.run(func(o *callback.Options) { o.Resolver = resolver(t, "127.0.0.1") })
+	w.run(func(o *callback.Options) { o.Resolver = guardtest.Resolver(t, "127.0.0.1") })
 	if c := w.ended("acme")[0]; c.State != store.CallbackDelivered || len(proxy.got()) > 0 || len(r.got()) != 1 {
 		t.Errorf("%d calls of the proxy, %d of the receiver; %+v", len(proxy.got()), len(r.got()), c)
 	}

@@ -1,7 +1,6 @@
 package fetch_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"net/http"
@@ -10,10 +9,9 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"golang.org/x/net/dns/dnsmessage"
-
 	"github.com/freshet-vod/freshet/internal/fetch"
 	"github.com/freshet-vod/freshet/internal/guard"
+	"github.com/freshet-vod/freshet/internal/guard/guardtest"
 )
 
 // TestP9_AGuardedClientLooksAtTheAddress: not at the name, and tells neither.
@@ -36,53 +34,12 @@ func TestP9_AGuardedClientLooksAtTheAddress(t *testing.T) {
 	}
 }
 
-// names answers every question for an IPv4 address with the next of a list, and
-// goes on with the last. Each answer may hold several, with blanks.
-func names(t *testing.T, answers ...string) *net.Resolver {
-	t.Helper()
-	pc, err := (&net.ListenConfig{}).ListenPacket(t.Context(), "udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = pc.Close() })
-	go func() {
-		buf, asked := make([]byte, 1500), 0
-		for {
-			n, from, err := pc.ReadFrom(buf)
-			if err != nil {
-				return
-			}
-			var m dnsmessage.Message
-			if m.Unpack(buf[:n]) != nil || len(m.Questions) != 1 {
-				continue
-			}
-			m.Response, m.Additionals = true, nil
-			q := m.Questions[0]
-			if q.Type == dnsmessage.TypeA {
-				for a := range strings.FieldsSeq(answers[min(asked, len(answers)-1)]) {
-					m.Answers = append(m.Answers, dnsmessage.Resource{
-						Header: dnsmessage.ResourceHeader{Name: q.Name, Type: q.Type, Class: q.Class},
-						Body:   &dnsmessage.AResource{A: netip.MustParseAddr(a).As4()},
-					})
-				}
-				asked++
-			}
-			if out, err := m.Pack(); err == nil {
-				_, _ = pc.WriteTo(out, from)
-			}
-		}
-	}()
-	return &net.Resolver{PreferGo: true, Dial: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "udp", pc.LocalAddr().String())
-	}}
-}
-
 // TestP9_NoNotationOfAnAddressPasses: neither one that is an address to the
 // program, nor one that is only to a resolver, which answers for it here.
 func TestP9_NoNotationOfAnAddressPasses(t *testing.T) {
 	t.Parallel()
 	var asked atomic.Int64
-	c, origin := serve(t, fetch.Options{Guard: guard.New().Control, Resolver: names(t, "127.0.0.1"), Retries: -1},
+	c, origin := serve(t, fetch.Options{Guard: guard.New().Control, Resolver: guardtest.Resolver(t, "127.0.0.1"), Retries: -1},
 		func(http.ResponseWriter, *http.Request) { asked.Add(1) })
 	_, port, _ := net.SplitHostPort(strings.TrimPrefix(origin, "http://"))
 	for _, host := range []string{
@@ -118,7 +75,7 @@ func TestP9_ANameThatChangesItsMindIsRefused(t *testing.T) {
 	var asked atomic.Int64
 	c, origin := serve(t, fetch.Options{
 		Guard: guard.New(netip.MustParsePrefix("127.0.0.1/32")).Control, Retries: -1,
-		Resolver: names(t, "127.0.0.1", "127.0.0.2", "169.254.169.254", "127.0.0.2 127.0.0.1"),
+		Resolver: guardtest.Resolver(t, "127.0.0.1", "127.0.0.2", "169.254.169.254", "127.0.0.2 127.0.0.1"),
 	}, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Connection", "close") // a kept connection must not stand for the name
 		asked.Add(1)
