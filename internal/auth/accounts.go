@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/freshet-vod/freshet"
-	"github.com/freshet-vod/freshet/internal/policy"
 	"github.com/freshet-vod/freshet/internal/store"
 )
 
@@ -84,12 +83,6 @@ func (a *Auth) DeleteKey(ctx context.Context, account, id string) error {
 // ListKeys returns the keys of an account, oldest first.
 func (a *Auth) ListKeys(ctx context.Context, account string) ([]store.Key, error) {
 	return a.keys.store.ListKeys(ctx, account)
-}
-
-// CheckPolicy returns an error that says what is wrong with a policy's document.
-func CheckPolicy(document string) error {
-	_, err := policy.Parse([]byte(document))
-	return err
 }
 
 // maxAccountName bounds names of accounts.

@@ -11,14 +11,6 @@ const (
 	Down                  // from the target back
 )
 
-// String returns the direction's name.
-func (d Direction) String() string {
-	if d == Up {
-		return "up"
-	}
-	return "down"
-}
-
 // Flow says what becomes of the bytes of one direction. The zero value passes
 // them on; so do negative numbers. Faults can be combined.
 type Flow struct {

@@ -126,15 +126,6 @@ func (p *Proxy) Set(d Direction, f Flow) {
 	p.apply(next)
 }
 
-// SetDoor sets what becomes of new connections. Those that are open go on.
-func (p *Proxy) SetDoor(d Door) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	next := p.fault
-	next.Door = d
-	p.apply(next)
-}
-
 // Heal ends every fault. Connections that lost bytes are reset, others go on.
 func (p *Proxy) Heal() { p.Apply(Fault{}) }
 
